@@ -1,0 +1,37 @@
+"""lossctl: loss functions on the files that models leave behind.
+
+    >>> import lossctl
+    >>> lossctl.losses.huber([3.0, 2.0], [2.5, 5.0], delta=1.0)
+    array([0.125, 2.5  ])
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lossctl import losses
+    from lossctl.api import compute
+    from lossctl.errors import LossctlError
+    from lossctl.results import Report
+    from lossctl.spec import Loss, loss
+
+__version__ = "0.1.0"
+__all__ = ["Loss", "LossctlError", "Report", "__version__", "compute", "loss", "losses"]
+
+_HOMES = {
+    "Loss": "spec",
+    "LossctlError": "errors",
+    "Report": "results",
+    "compute": "api",
+    "loss": "spec",
+    "losses": "losses",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Public names are imported when they are first used: start-up is a feature."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{_HOMES[name]}")
+    return module if name == "losses" else getattr(module, name)

@@ -1,0 +1,78 @@
+"""The public functions: the same requests as the command line's, the same reports."""
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Literal
+
+from lossctl.engine import local
+from lossctl.engine.piece import RowValues
+from lossctl.reporting import conclude, dry_run
+from lossctl.request import Job, Request, prepare
+from lossctl.results import Report
+from lossctl.rows import RowFile, row_columns
+
+
+def compute(
+    loss: str,
+    data: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
+    *,
+    reduction: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    unit_weight: str | None = None,
+    by: str | Sequence[str] = (),
+    id: str | None = None,
+    missing: Literal["error", "skip"] = "error",
+    per_row: "str | os.PathLike[str] | None" = None,
+    gradient: bool = False,
+    max: float | None = None,
+    min: float | None = None,
+    threads: int = 0,
+    **options: object,
+) -> Report:
+    """Evaluate a loss on a dataset: `compute("huber", "preds.parquet", delta=1.0).value`.
+
+    `data` is a file or several that make one dataset. `options` are the loss's parameters and the columns of its
+    roles (`pred="y_hat"`). The report holds the whole first, then the slices of `by`. Raises `LossctlError` for
+    anything that cannot be evaluated: a wrong name, an unreadable file, values outside a role's domain.
+    """
+    paths = [data] if isinstance(data, str | os.PathLike) else list(data)
+    request = Request(
+        loss=loss,
+        files=tuple(os.fspath(path) for path in paths),
+        options=options,
+        reduction=reduction,
+        weight=weight,
+        group=group,
+        unit_weight=unit_weight,
+        by=(by,) if isinstance(by, str) else tuple(by),
+        id=id,
+        missing=missing,
+        per_row=None if per_row is None else os.fspath(per_row),
+        gradient=gradient,
+        max=max,
+        min=min,
+        threads=threads,
+    )
+    return run(request)
+
+
+def run(request: Request, progress: local.Progress | None = None) -> Report:
+    """Evaluate a request."""
+    job = prepare(request)
+    if request.dry_run:
+        return dry_run(job)
+    with ExitStack() as stack:
+        rows = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
+        sink = partial(_write_rows, job, rows) if rows is not None and job.plan.rows is not None else None
+        outcome = local.run(job.plan, request.threads, sink, progress)
+        outcome.check(job.plan.sources)
+        return conclude(job, outcome, rows)
+
+
+def _write_rows(job: Job, file: RowFile, before: int, values: RowValues) -> None:
+    bindings, role = job.plan.terms[0].bindings, job.losses[0].slope_role
+    predicted = bindings[role].columns if role in bindings else ()
+    file.write(row_columns(before, values, job.plan.id, predicted))

@@ -1,0 +1,64 @@
+"""The Typer application: commands parse and return an action, which runs outside the parser."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lossctl.cli import Action, arguments, compute, listing
+
+HELP = """Evaluate loss functions on the files that models leave behind.
+
+Start with: lossctl compute huber preds.parquet --delta 1.0
+"""
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def action(args: list[str]) -> Action:
+    """What a command line asks for; Typer prints help and usage errors itself, and exits."""
+    found: list[Action] = []
+    app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
+    app.callback()(_options)
+    args = _add_compute(app, args, found)
+    for name, command in {"list": listing.list_losses, "info": listing.info, "schema": listing.schema}.items():
+        app.command(name, help=command.__doc__)(_collecting(command, found))
+    try:
+        app(args, prog_name="lossctl")
+    except SystemExit as end:
+        if end.code or not found:
+            raise
+    return found[0]
+
+
+def _add_compute(app: typer.Typer, args: list[str], found: list[Action]) -> list[str]:
+    """Register `compute` with the options of the loss that the command line names."""
+    losses = []
+    if args[:1] == ["compute"]:
+        args, losses = arguments.resolve(args)
+    command = compute.command_for(losses)
+    app.command("compute", help=compute.help_for(losses))(_collecting(command, found))
+    return args
+
+
+def _collecting(command: Callable[..., Action], found: list[Action]) -> Callable[..., None]:
+    """The command with its action put aside instead of run."""
+
+    def collect(**values: object) -> None:
+        found.append(command(**values))
+
+    import inspect
+
+    collect.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
+    collect.__annotations__ = {**command.__annotations__, "return": None}
+    return collect
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
+) -> None:
+    if version:
+        from lossctl import __version__
+
+        print(f"lossctl {__version__}")
+        raise typer.Exit

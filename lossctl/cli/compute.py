@@ -1,0 +1,209 @@
+"""`lossctl compute`: common options declared once, those of the named loss generated from its declaration."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, get_type_hints
+
+import typer
+
+from lossctl.cli import Action
+
+if TYPE_CHECKING:
+    from lossctl.request import Request
+    from lossctl.results import Report
+    from lossctl.spec import Loss
+
+COLUMNS, REDUCING, OUTPUT, GATE, ENGINE = "Columns", "Reduction", "Output", "Gate", "Engine"
+
+
+class Missing(StrEnum):
+    """What to do with missing values."""
+
+    error = "error"
+    skip = "skip"
+
+
+class Format(StrEnum):
+    """How a report is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def common(
+    loss: Annotated[str, typer.Argument(help="A loss (see `lossctl list`), or an expression such as '0.7*mse + 0.3*mae'.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Parquet or CSV; several are one dataset.")],
+    *,
+    weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="Row weights >= 0.", rich_help_panel=COLUMNS)] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Rows with one value are a unit.", rich_help_panel=COLUMNS)
+    ] = None,
+    unit_weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Weights of units.", rich_help_panel=COLUMNS)
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN[,COLUMN]", help="Evaluate each slice beside the whole.", rich_help_panel=COLUMNS),
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Names the rows in --per-row.", rich_help_panel=COLUMNS)
+    ] = None,
+    missing: Annotated[
+        Missing, typer.Option(help="Null and NaN: an error, or rows left out and counted.", rich_help_panel=COLUMNS)
+    ] = Missing.error,
+    reduction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="mean, mean-rows (batchmean), mean-elements, sum, sum-elements or none.",
+            rich_help_panel=REDUCING,
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
+    ] = None,
+    per_row: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write each row's (or unit's) loss: .parquet, .csv or .jsonl.", rich_help_panel=OUTPUT),
+    ] = None,
+    gradient: Annotated[
+        bool, typer.Option("--gradient", help="Add d loss / d pred to --per-row.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the bare number.", rich_help_panel=OUTPUT)
+    ] = False,
+    max: Annotated[
+        float | None, typer.Option(metavar="VALUE", help="Exit 1 if the whole or a slice is above.", rich_help_panel=GATE)
+    ] = None,
+    min: Annotated[
+        float | None, typer.Option(metavar="VALUE", help="Exit 1 if the whole or a slice is below.", rich_help_panel=GATE)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the columns and rows, and stop.", rich_help_panel=ENGINE)
+    ] = False,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).", rich_help_panel=ENGINE)
+    ] = 0,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback where something fails.", rich_help_panel=ENGINE)
+    ] = False,
+) -> None:
+    """The options that every loss has."""
+
+
+def common_options() -> dict[str, bool]:
+    """Option names, and whether each is a switch without a value."""
+    names = {"--help": True, "-h": True, "-q": True}
+    for parameter in inspect.signature(common).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            names["--" + parameter.name.replace("_", "-")] = parameter.annotation.__origin__ is bool
+    return names
+
+
+def own_options(losses: "Sequence[Loss]") -> dict[str, bool]:
+    """The same for the roles and parameters of the losses named."""
+    names = {role.option: False for loss in losses for role in loss.roles}
+    return names | {p.option: p.is_flag for loss in losses for p in loss.params.values()}
+
+
+def help_for(losses: "Sequence[Loss]") -> str:
+    """The help text of the command, of the loss named where there is one."""
+    if len(losses) == 1:
+        return f"{losses[0].doc}\n\nValues are in {losses[0].dimension}; `lossctl info {losses[0].name}` says more."
+    return (
+        "Compute one loss or expression on one dataset.\n\n"
+        "`lossctl compute LOSS --help` shows the columns and parameters of LOSS."
+    )
+
+
+def command_for(losses: "Sequence[Loss]") -> Callable[..., Action]:
+    """The command with an option for every role and parameter of the losses."""
+    shared = inspect.signature(common)
+    extra = {parameter.name: parameter for loss in losses for parameter in _generated(loss)}
+
+    def command(**values: object) -> Action:
+        own = {name: values.pop(name) for name in extra}
+        return partial(_act, own, **values)
+
+    signature = shared.replace(parameters=[*shared.parameters.values(), *extra.values()])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    hints = get_type_hints(common, include_extras=True)
+    command.__annotations__ = {**hints, **{name: item.annotation for name, item in extra.items()}}
+    return command
+
+
+def _generated(loss: "Loss") -> list[inspect.Parameter]:
+    options = []
+    for role in loss.roles:
+        needed = "" if role.required else " (optional)"
+        about = typer.Option(
+            role.option,
+            metavar="COLUMN",
+            help=f"{role.role.says[0].upper()}{role.role.says[1:]}{needed}.",
+            rich_help_panel=f"Columns of {loss.name}",
+        )
+        options.append(_parameter(role.name, Annotated[str | None, about]))
+    for item in loss.params.values():
+        names = [f"{item.option}/--no-{item.option[2:]}"] if item.is_flag else [item.option]
+        default = "required" if item.required else _shown(item.default)
+        words = item.help[0].upper() + item.help[1:]
+        about = typer.Option(
+            *names,
+            metavar=None if item.is_flag else "VALUE",
+            help=f"{words}: {item.domain}. Default: {default}.",
+            show_default=False,
+            rich_help_panel=f"Parameters of {loss.name}",
+        )
+        options.append(_parameter(item.name, Annotated[(bool if item.is_flag else str) | None, about]))
+    return options
+
+
+def _shown(value: object) -> str:
+    from lossctl.params import show
+
+    return show(value)
+
+
+def _parameter(name: str, annotation: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _act(own: dict[str, object], *, loss: str, files: list[str], **values: object) -> int:
+    """Evaluate, print, and say how it ended."""
+    from lossctl.api import run
+    from lossctl.cli.progress import Progress
+    from lossctl.render import show_report
+
+    request = _request(own, loss, files, values)
+    with Progress(request.files) as progress:
+        report = run(request, progress.advance)
+    show_report(report, str(values["format"]), values["output"], bool(values["quiet"]))  # type: ignore[arg-type]
+    return _exit_code(report, request)
+
+
+def _request(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
+    from lossctl.outputs import check_writable
+    from lossctl.request import Request
+
+    fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
+    by = [column for text in values["by"] or [] for column in text.split(",")]  # type: ignore[attr-defined]
+    fields |= {"by": tuple(by), "missing": str(values["missing"])}
+    if values["output"]:
+        check_writable(str(values["output"]))
+    given = {name: value for name, value in own.items() if value is not None}
+    return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]
+
+
+def _exit_code(report: "Report", request: "Request") -> int:
+    from lossctl.errors import EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_OK
+
+    if request.dry_run:
+        return EXIT_OK
+    whole = report.results[0]
+    statuses = {check.status for check in report.checks}
+    if (not whole.evaluated and whole.reduction != "none") or "error" in statuses:
+        return EXIT_MISUSE
+    return EXIT_CHECK_FAILED if "fail" in statuses else EXIT_OK

@@ -1,0 +1,97 @@
+"""`lossctl list`, `lossctl info` and `lossctl schema`: the registry and the contracts, read from their declarations."""
+
+import sys
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from lossctl.cli import Action
+from lossctl.errors import EXIT_OK, UsageError, did_you_mean
+
+
+class Format(StrEnum):
+    """How a listing is printed."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option(help="What is printed.")]
+
+
+def list_losses(
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="Only the losses of a task.")] = None,
+    format: FormatOption = Format.table,
+) -> Action:
+    """Show every loss: name, aliases, task, scope, properties."""
+    return partial(_list, task, format)
+
+
+def _list(task: str | None, format: Format) -> int:
+    from lossctl import catalogue
+
+    if task is not None and task not in catalogue.tasks():
+        known = catalogue.tasks()
+        raise UsageError(f"there is no task {task!r} (there are: {', '.join(known)}).{did_you_mean(task, known)}")
+    found = catalogue.entries(task)
+    if format is Format.json:
+        return _json(found)
+    from lossctl.render.registry import show_list
+
+    show_list(found)
+    return EXIT_OK
+
+
+def info(
+    name: Annotated[str, typer.Argument(metavar="LOSS|CODE", help="A loss or alias, or the code of a finding.")],
+    format: FormatOption = Format.table,
+) -> Action:
+    """Explain a loss or a finding: formula, parameters, properties, when to use it, reference."""
+    return partial(_info, name, format)
+
+
+def _info(name: str, format: Format) -> int:
+    from dataclasses import asdict
+
+    from lossctl import catalogue, spec
+    from lossctl.findings import PITFALLS
+    from lossctl.render.registry import show_loss, show_pitfall
+
+    if name in PITFALLS:
+        if format is Format.json:
+            return _json(asdict(PITFALLS[name]))
+        show_pitfall(PITFALLS[name])
+        return EXIT_OK
+    found = spec.find(name)
+    if found is None:
+        known = [*spec.names(), *PITFALLS]
+        raise UsageError(f"there is no loss or finding {name!r}.{did_you_mean(name, known)} See `lossctl list`.")
+    if format is Format.json:
+        return _json(catalogue.entry(found))
+    show_loss(catalogue.entry(found))
+    return EXIT_OK
+
+
+def schema(
+    name: Annotated[str, typer.Argument(metavar="[report]", help="Which schema.")] = "report",
+) -> Action:
+    """Print a JSON Schema: of the report that `--format json` gives."""
+    return partial(_schema, name)
+
+
+def _schema(name: str) -> int:
+    from importlib.resources import files
+
+    if name != "report":
+        raise UsageError(f"there is no schema {name!r} (there is: report).{did_you_mean(name, ['report'])}")
+    sys.stdout.write((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    return EXIT_OK
+
+
+def _json(data: object) -> int:
+    import json
+
+    print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    return EXIT_OK

@@ -1,0 +1,267 @@
+"""Arrow columns as clean float64 arrays: every check of the data happens here, once a block, never in a kernel.
+
+A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import types as pt
+
+from lossctl.mapping import Binding
+from lossctl.roles import Array, Interval
+
+Mask = npt.NDArray[np.bool_]
+EXAMPLES = 3
+EXACT_INTEGERS = 2.0**53
+
+
+@dataclass(slots=True)
+class Fault:
+    """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold."""
+
+    count: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: "Fault", offset: int) -> None:
+        """Merge the fault of later rows, whose numbers begin at `offset`."""
+        self.count += other.count
+        room = EXAMPLES - len(self.examples)
+        self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
+
+    kind: str
+    column: str
+    expected: str = ""
+
+
+Faults = dict[Trouble, Fault]
+
+
+def note(faults: Faults, trouble: Trouble, rows: npt.NDArray[np.intp], shown: Iterable[str]) -> None:
+    """Record rows (numbered within the block) that show a trouble."""
+    examples = [(int(row), text) for row, text in zip(rows[:EXAMPLES], shown, strict=False)]
+    faults.setdefault(trouble, Fault()).add(Fault(len(rows), examples), 0)
+
+
+@dataclass(slots=True)
+class Numbers:
+    """A role's values in a block and the rows where one is missing (None: nowhere), by column."""
+
+    values: Array
+    missing: dict[str, Mask]
+
+
+def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
+    """The numbers of a role: `(n,)`, or a logical `(k, n)` in the memory order of the file."""
+    if binding.layout == "list":
+        return _list(batch.column(binding.columns[0]), binding, faults)
+    missing: dict[str, Mask] = {}
+    if binding.layout == "number":
+        name = binding.columns[0]
+        return Numbers(_column(batch.column(name), name, binding, missing, faults), missing)
+    values = np.empty((len(binding.columns), batch.num_rows))
+    for row, name in zip(values, binding.columns, strict=True):
+        row[:] = _column(batch.column(name), name, binding, missing, faults)
+    return Numbers(values, missing)
+
+
+def _column(array: pa.Array, name: str, binding: Binding, missing: dict[str, Mask], faults: Faults) -> Array:
+    values, gaps = floats(array, name, binding.role.says, faults)
+    if not np.isfinite(values.sum()):
+        nan = np.isnan(values)
+        if gaps is not None:
+            nan |= gaps
+        if nan.any():
+            gaps = nan
+    if gaps is not None:
+        missing[name] = gaps
+    return values
+
+
+def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:
+    """Note the values outside the role's domain; `rows` are the block's row numbers where some were dropped."""
+    if not values.size:
+        return
+    domain = binding.role.domain
+    if domain.everything:
+        if np.isfinite(values.sum()):
+            return
+    elif float(values.min()) in domain and float(values.max()) in domain:
+        return
+    for index, name in enumerate(binding.columns):
+        column = values if values.ndim == 1 or binding.layout == "list" else values[index]
+        outside = _outside(column, domain)
+        if outside.ndim > 1:
+            outside = outside.any(axis=0)
+        if outside.any():
+            at = np.flatnonzero(outside)
+            shown = (_show(column[..., place]) for place in at)
+            kind = "infinite" if domain.everything else "outside"
+            note(faults, Trouble(kind, name, domain.words), at if rows is None else rows[at], shown)
+
+
+def _outside(values: Array, domain: Interval) -> Mask:
+    above = values > domain.low if domain.low_open else values >= domain.low
+    below = values < domain.high if domain.high_open else values <= domain.high
+    return ~(above & below)
+
+
+def _show(value: Array) -> str:
+    return repr(float(value)) if np.ndim(value) == 0 else repr([float(item) for item in value[:8]])
+
+
+def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
+    """A primitive column as float64, exactly, with the mask of its nulls."""
+    kind = array.type
+    if pt.is_dictionary(kind):
+        return _decode(array, name, says, faults)
+    if pt.is_floating(kind) or pt.is_integer(kind):
+        raw = primitive(array)
+        gaps = _nulls(array)
+        if raw.dtype == np.float64:
+            return (raw if gaps is None else np.where(gaps, np.nan, raw)), gaps
+        values = raw.astype(np.float64)
+        if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8 and len(raw):
+            _check_exact(raw, values, gaps, name, faults)
+        return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
+    gaps = _nulls(array)
+    if pt.is_boolean(kind):
+        values = _bits(array.buffers()[1], array.offset, len(array)).astype(np.float64)
+    elif pt.is_null(kind):
+        values, gaps = np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
+    else:
+        values = _parse(array, name, says, faults)
+    return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
+
+
+def primitive(array: pa.Array) -> npt.NDArray[np.generic]:
+    """The values buffer of a fixed-width column as it lies in memory (to_numpy would import pandas)."""
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    buffer = array.buffers()[1]
+    if buffer is None or not len(array):
+        return np.zeros(len(array), dtype)
+    return np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * dtype.itemsize)
+
+
+def _bits(buffer: pa.Buffer, offset: int, size: int) -> Mask:
+    packed = np.frombuffer(buffer, np.uint8)
+    return np.unpackbits(packed, bitorder="little", count=offset + size)[offset:].astype(bool)
+
+
+def _nulls(array: pa.Array) -> Mask | None:
+    if not array.null_count:
+        return None
+    buffer = array.buffers()[0]
+    return ~_bits(buffer, array.offset, len(array)) if buffer is not None else np.ones(len(array), dtype=bool)
+
+
+def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None, name: str, faults: Faults) -> None:
+    if values.min() >= -EXACT_INTEGERS and values.max() <= EXACT_INTEGERS:
+        return
+    inexact = np.array([int(value) != int(number) for value, number in zip(raw, values, strict=True)])
+    if gaps is not None:
+        inexact &= ~gaps
+    if inexact.any():
+        at = np.flatnonzero(inexact)
+        note(faults, Trouble("inexact", name), at, (str(raw[place]) for place in at))
+
+
+def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
+    entries, entry_gaps = floats(array.dictionary, name, says, {})
+    gaps = _nulls(array)
+    index = primitive(array.indices).astype(np.intp)
+    if gaps is not None:
+        index = np.where(gaps, 0, index)
+    if not len(entries):
+        return np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
+    values = entries[index]
+    if entry_gaps is not None:
+        gaps = entry_gaps[index] if gaps is None else gaps | entry_gaps[index]
+    if not pt.is_string(array.dictionary.type):
+        return values, gaps
+    texts = array.dictionary.to_pylist()
+    bad = np.isnan(values) & (~gaps if gaps is not None else True)
+    at = np.flatnonzero(bad)
+    if len(at):
+        note(faults, Trouble("text", name, says), at, (repr(texts[index[place]]) for place in at))
+    return values, gaps
+
+
+def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
+    """Decimals, and text that should have been numbers, cell by cell."""
+    from lossctl.sources.csv import numeral
+
+    cells = [None if cell is None else str(cell) for cell in array.to_pylist()]
+    good = [cell is not None and numeral(cell) for cell in cells]
+    values = np.array([float(cell) if fine and cell else np.nan for cell, fine in zip(cells, good, strict=True)])
+    at = np.array(
+        [index for index, (cell, fine) in enumerate(zip(cells, good, strict=True)) if cell is not None and not fine],
+        dtype=np.intp,
+    )
+    if len(at):
+        note(faults, Trouble("text", name, says), at, (repr(cells[place]) for place in at))
+    return values
+
+
+def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
+    """A list column of one length as a transposed view of its values."""
+    name = binding.columns[0]
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    gaps = _nulls(array)
+    size, width = len(array), binding.width
+    if pt.is_fixed_size_list(array.type):
+        width = array.type.list_size
+        flat = array.values.slice(array.offset * width, size * width)
+    else:
+        offsets = np.frombuffer(
+            array.buffers()[1],
+            np.int64 if pt.is_large_list(array.type) else np.int32,
+            count=size + 1,
+            offset=array.offset * (8 if pt.is_large_list(array.type) else 4),
+        )
+        lengths = np.diff(offsets)
+        present = lengths if gaps is None else lengths[~gaps]
+        width = int(present[0]) if len(present) else width
+        if len(present) and (present != width).any():
+            uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
+            at = np.flatnonzero(uneven)
+            note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
+            return Numbers(np.zeros((width, size)), {})
+        flat = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+        if gaps is not None:
+            flat, width = _spread(flat, gaps, width), width
+    inner: Faults = {}
+    values, inner_gaps = floats(flat, name, binding.role.says, inner)
+    for trouble, fault in inner.items():
+        faults.setdefault(trouble, Fault()).add(
+            Fault(fault.count, [(row // width, shown) for row, shown in fault.examples]), 0
+        )
+    matrix = values.reshape(size, width)
+    if inner_gaps is not None or not np.isfinite(matrix.sum()):
+        holes = np.isnan(matrix).any(axis=1)
+        gaps = holes if gaps is None else gaps | holes
+    return Numbers(matrix.T, {} if gaps is None or not gaps.any() else {name: gaps})
+
+
+def _spread(flat: pa.Array, gaps: Mask, width: int) -> pa.Array:
+    """The values of a list column with null rows, a row of NaN for each of them."""
+    values, inner = floats(flat, "", "", {})
+    if inner is not None:
+        values = np.where(inner, np.nan, values)
+    full = np.full((len(gaps), width), np.nan)
+    full[~gaps] = values.reshape(-1, width)
+    return pa.Array.from_buffers(pa.float64(), full.size, [None, pa.py_buffer(full)])
+
+
+def keep_rows(arrays: Mapping[str, Array], keep: Mask) -> dict[str, Array]:
+    """The arrays without the rows that are dropped."""
+    return {name: array[..., keep] for name, array in arrays.items()}

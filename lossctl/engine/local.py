@@ -1,0 +1,80 @@
+"""One machine: threads take pieces in the order of the data, and the caller's thread merges them in that order."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from lossctl.columns import Faults
+from lossctl.engine.outcome import Outcome
+from lossctl.engine.piece import PieceResult, RowValues, clean, recut, run_piece
+from lossctl.engine.plan import Plan, Term
+from lossctl.kernel import pivots
+from lossctl.mapping import Binding
+from lossctl.roles import Array
+from lossctl.sources import Reading
+
+# Pieces in hand per thread, so that none waits for the merging; it bounds the memory of row outputs.
+AHEAD = 2
+
+Sink = Callable[[int, RowValues], None]
+Progress = Callable[[int], None]
+
+
+def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progress | None = None) -> Outcome:
+    """Evaluate a plan; `sink` receives row values with the number of rows before their piece, in order."""
+    plan = _with_pivots(plan)
+    outcome = Outcome([0] * len(plan.sources))
+    workers = min(threads or os.cpu_count() or 1, len(plan.pieces))
+    results = _ahead(plan, workers) if workers > 1 else (run_piece(plan, piece) for piece in plan.pieces)
+    for piece, result in zip(plan.pieces, results, strict=True):
+        if sink is not None:
+            for values in result.values:
+                sink(outcome.rows, values)
+        outcome.add(piece.file, result)
+        if progress is not None:
+            progress(piece.size)
+    return outcome
+
+
+def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
+    """The results of a plan's pieces in order, computed ahead by threads."""
+    from concurrent.futures import Future, ThreadPoolExecutor  # imports logging: not for small files
+
+    stop = threading.Event()
+    pending: deque[Future[PieceResult]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for piece in plan.pieces:
+                pending.append(pool.submit(run_piece, plan, piece, stop.is_set))
+                if len(pending) >= workers * AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            stop.set()
+            for future in pending:
+                future.cancel()
+
+
+def _with_pivots(plan: Plan) -> Plan:
+    """The plan with the first valid row's values for the terms that centre on them."""
+    if not any("pivot" in term.kernel.supplied for term in plan.terms):
+        return plan
+    scout = replace(plan, group=None, by=(), id=None)
+    for piece in plan.pieces:
+        source = plan.sources[piece.file]
+        for batch in recut(source.read(piece, Reading(plan.columns, plan.block_rows)), plan.block_rows):
+            faults: Faults = {}
+            block = clean(scout, batch, PieceResult(), faults)
+            if block.rows and not faults:
+                return replace(plan, terms=tuple(_centred(term, block.numbers) for term in plan.terms))
+    nothing = {name: np.zeros(1) for term in plan.terms for name in term.bindings}
+    return replace(plan, terms=tuple(replace(term, pivot=nothing) for term in plan.terms))
+
+
+def _centred(term: Term, found: Mapping[Binding, Array]) -> Term:
+    return replace(term, pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))

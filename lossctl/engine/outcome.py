@@ -1,0 +1,82 @@
+"""Merged pieces, in the order of the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lossctl.columns import Fault, Trouble
+from lossctl.engine.piece import Kept, PieceResult
+from lossctl.engine.plan import View
+from lossctl.errors import DataError
+from lossctl.sources import Source
+from lossctl.totals import Tally
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The totals of a dataset."""
+
+    file_rows: list[int]
+    used: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+    faults: dict[tuple[int, Trouble], Fault] = field(default_factory=dict)
+    tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
+    dropped: dict[View, Tally] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.file_rows)
+
+    def add(self, file: int, piece: PieceResult) -> None:
+        """Merge the piece that comes next in the data."""
+        for trouble, fault in piece.faults.items():
+            self.faults.setdefault((file, trouble), Fault()).add(fault, self.file_rows[file])
+        self.file_rows[file] += piece.rows
+        self.used += piece.used
+        for name, count in piece.missing.items():
+            self.missing[name] = self.missing.get(name, 0) + count
+        for key, tally in piece.tallies.items():
+            self.tallies.setdefault(key, Tally()).add(tally)
+        for view, tally in piece.dropped.items():
+            self.dropped.setdefault(view, Tally()).add(tally)
+        self.kept.extend(piece.kept)
+
+    def check(self, sources: Sequence[Source]) -> None:
+        """Raise all faults of the most telling kind as one error."""
+        if not self.faults:
+            return
+        first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
+        lines = [
+            _describe(sources[file], trouble, fault)
+            for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
+            if trouble.kind == KINDS[first]
+        ]
+        raise DataError("\n".join([*lines, REMEDIES[KINDS[first]]]))
+
+
+KINDS = ("text", "length", "missing key", "missing", "infinite", "inexact", "outside")
+REMEDIES = {
+    "text": "Correct the file, or name another column.",
+    "length": "All rows of a list column must hold as many numbers as the first.",
+    "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
+    "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
+    "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
+    "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
+    "outside": "Correct the values, or name another column.",
+}
+
+
+def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
+    rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"
+    if trouble.kind in ("missing", "missing key"):
+        places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)
+        return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
+    places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
+    expected = {
+        "text": f"{trouble.expected} is needed",
+        "length": f"{trouble.expected} numbers are needed",
+        "infinite": "a finite number is needed",
+        "inexact": "an integer that float64 holds exactly is needed",
+        "outside": f"a number {trouble.expected} is needed",
+    }[trouble.kind]
+    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} hold something else: {places}."

@@ -1,0 +1,83 @@
+"""What is to be computed, decided once and picklable: the pieces, the columns, the terms, the views."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
+
+from lossctl import spec
+from lossctl.kernel import Kernel
+from lossctl.mapping import Binding
+from lossctl.params import Value
+from lossctl.sources import As, Piece, Source
+from lossctl.totals import Pivot
+
+# Bytes of float64 a block brings into the cache; blocks decide the digits, so this depends on the columns alone.
+BLOCK_BYTES = 1 << 20
+LEAST_ROWS, MOST_ROWS = 1 << 6, 1 << 16
+
+View = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One loss with its parameters and columns; several of them make an expression or a comparison."""
+
+    loss: str
+    params: Mapping[str, Value]
+    bindings: Mapping[str, Binding]
+    pivot: Pivot = field(default_factory=dict)
+
+    @property
+    def kernel(self) -> Kernel:
+        return spec.get(self.loss).kernel_for(self.bindings)
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutput:
+    """What is wanted of every row: the sum of the terms times these factors, and perhaps its gradient."""
+
+    factors: tuple[float, ...]
+    gradient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a worker needs to evaluate a piece."""
+
+    sources: tuple[Source, ...]
+    pieces: tuple[Piece, ...]
+    columns: Mapping[str, As]
+    terms: tuple[Term, ...]
+    weight: Binding | None = None
+    unit_weight: Binding | None = None
+    group: str | None = None
+    by: tuple[str, ...] = ()
+    id: str | None = None
+    missing: Literal["error", "skip"] = "error"
+    rows: RowOutput | None = None
+    block_rows: int = MOST_ROWS
+    batch_rows: int = 0
+
+    @property
+    def views(self) -> list[View]:
+        """The whole, then the slices by each column, then by their crosses."""
+        count = len(self.by)
+        return [view for size in range(count + 1) for view in combinations(range(count), size)]
+
+    def numeric(self) -> Iterator[Binding]:
+        """Every distinct binding that the terms and weights read."""
+        seen: dict[Binding, None] = {}
+        for term in self.terms:
+            seen.update(dict.fromkeys(term.bindings.values()))
+        for extra in (self.weight, self.unit_weight):
+            if extra is not None:
+                seen[extra] = None
+        yield from seen
+
+
+def block_rows(bindings: Mapping[Binding, None]) -> int:
+    """Rows of a block: a power of two whose float64 columns fill BLOCK_BYTES."""
+    width = sum(binding.width for binding in bindings)
+    fitting = BLOCK_BYTES // (8 * max(width, 1))
+    return min(MOST_ROWS, max(LEAST_ROWS, 1 << (fitting.bit_length() - 1 if fitting else 0)))

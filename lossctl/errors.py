@@ -1,0 +1,45 @@
+"""What can go wrong, and the exit code each kind of trouble ends with."""
+
+from collections.abc import Iterable
+
+EXIT_OK, EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_DEFECT, EXIT_INTERRUPT, EXIT_PIPE = 0, 1, 2, 3, 130, 141
+
+
+class LossctlError(Exception):
+    """Anything the user can put right; the message says what, where, what was found and what to do."""
+
+    exit_code = EXIT_MISUSE
+
+
+class UsageError(LossctlError):
+    """A command, option, loss or parameter that does not exist or does not fit."""
+
+
+class DataError(LossctlError):
+    """A file, column or row that cannot be used as it is."""
+
+
+class OutputError(LossctlError):
+    """An output that cannot be written."""
+
+
+class DeclarationError(LossctlError):
+    """A loss whose declaration is wrong; raised when its module is imported."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """' Did you mean ...?' for a mistyped name, or nothing."""
+    from difflib import get_close_matches
+
+    folded = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    if not close:
+        return ""
+    return f" Did you mean {' or '.join(repr(folded[match]) for match in close)}?"
+
+
+def listing(names: Iterable[str], limit: int = 12) -> str:
+    """Names for a message, cut where a reader stops reading."""
+    names = list(names)
+    shown = ", ".join(names[:limit])
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > limit else shown

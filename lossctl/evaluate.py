@@ -1,0 +1,124 @@
+"""From merged totals to evaluations: reductions with named denominators, the whole and its slices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isinf, isnan
+from typing import Any
+
+from lossctl import spec
+from lossctl.engine.gathered import unit_values
+from lossctl.engine.outcome import Outcome
+from lossctl.engine.plan import Plan, Term, View
+from lossctl.engine.units import Units, from_tally
+from lossctl.keys import MISSING
+from lossctl.mapping import natural
+from lossctl.results import Denominator
+from lossctl.roles import Array
+from lossctl.totals import Key
+
+REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """One term over one slice."""
+
+    value: float | None
+    reason: str | None
+    denominator: Denominator | None
+    rows: int
+    ignored: int = 0
+    units: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, int] = field(default_factory=dict)
+    values: Units | None = None
+
+
+def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction: str) -> dict[Key, Reduced]:
+    """A term's value in every slice of a view."""
+    term = plan.terms[index]
+    kernel = term.kernel
+    tally = outcome.tallies.get((index, view))
+    if kernel.scope == "row":
+        if tally is None:
+            return {}
+        sums = tally.sums()
+        cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
+        return {key: _row_value(plan, term, cell, reduction) for key, cell in cells.items()}
+    if kernel.scope == "group":
+        units = unit_values(plan, term, view, outcome)
+    elif tally is None:
+        return {}
+    else:
+        finished = kernel.finish(tally.sums(), term.params, term.pivot)
+        units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
+    return {key: _unit_value(cell, reduction, plan) for key, cell in units.items()}
+
+
+def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str) -> Reduced:
+    rows = int(sums["rows"])
+    counted = int(sums.get("counted", sums["rows"]))
+    findings = {name.removeprefix("finding "): int(n) for name, n in sums.items() if name.startswith("finding ") and n}
+    loss, weight = float(sums["loss"]), float(sums["weight"])
+    elements = max((binding.width for binding in term.bindings.values()), default=1)
+    kind = "rows" if plan.weight is None else "weights"
+    if "counted" in sums:
+        kind = "class weights" if plan.weight is None else "weights x class weights"
+    match reduction:
+        case "mean":
+            top, denominator = loss, Denominator(kind, weight)
+        case "mean-rows":
+            top, denominator = loss, Denominator("rows", float(counted))
+        case "mean-elements":
+            factor = elements if term.kernel.elements == "mean" else 1
+            top, denominator = loss * factor, Denominator("elements", weight * elements)
+            if term.kernel.elements is None:
+                top, denominator = loss, Denominator(kind, weight)
+        case "sum-elements":
+            top, denominator = loss * (elements if term.kernel.elements == "mean" else 1), Denominator("none", 1.0)
+        case _:
+            top, denominator = loss, Denominator("none", 1.0)
+    if not counted:
+        return Reduced(None, "every row is ignored", denominator, rows, rows, findings=findings)
+    if not denominator.value:
+        return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
+    value, reason = defined(top / denominator.value)
+    return Reduced(value, reason, denominator, rows, rows - counted, findings=findings)
+
+
+def _unit_value(units: Units, reduction: str, plan: Plan) -> Reduced:
+    counted = sum(units.counted)
+    kind = "units" if plan.unit_weight is None else "unit weights"
+    denominator = Denominator(kind, units.weight()) if reduction == "mean" else Denominator("none", 1.0)
+    left = len(units.values) - counted
+    details = {"units_not_counted": left} if left else {}
+    findings = {"LC102": left} if left and counted else {}
+    rows = sum(units.rows)
+    if not counted:
+        return Reduced(None, "undefined", denominator, rows, 0, len(units.values), details, findings, units)
+    value, reason = defined(units.mean() if reduction == "mean" else units.total())
+    return Reduced(value, reason, denominator, rows, 0, counted, details, findings, units)
+
+
+def defined(value: float) -> tuple[float | None, str | None]:
+    """A value and why it cannot be written as a finite number."""
+    if isnan(value):
+        return None, "undefined"
+    return value, "infinite" if isinf(value) else None
+
+
+def slice_of(plan: Plan, view: View, key: Key) -> dict[str, str] | None:
+    """The slice a cell is, by column; the whole is None."""
+    if not view:
+        return None
+    return {plan.by[at]: MISSING if label is None else str(label) for at, label in zip(view, key, strict=True)}
+
+
+def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:
+    """Slices in natural order of their labels, the missing ones last."""
+    return sorted(cells, key=lambda key: [(label is None, natural(str(label))) for label in key])
+
+
+def undefined_reason(loss: str) -> str:
+    """Why a loss can be undefined, as its declaration says."""
+    return spec.get(loss).undefined or "undefined"

@@ -1,0 +1,36 @@
+"""The losses by family; every module of this folder is a family, and every name declared in one is an attribute here."""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lossctl.spec import Loss
+
+
+@cache
+def load() -> None:
+    """Import every family, which declares its losses."""
+    for family in families():
+        import_module(f"{__name__}.{family}")
+
+
+def families() -> list[str]:
+    """The modules of this folder, in order of name."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def __getattr__(name: str) -> "Loss":
+    from lossctl import spec
+
+    found = None if name.startswith("_") else spec.find(name)
+    if found is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found
+
+
+def __dir__() -> list[str]:
+    from lossctl import spec
+
+    return sorted([*spec.names(), "families", "load"])

@@ -1,0 +1,106 @@
+"""Reports as tables for people: coloured in a terminal, plain in a pipe."""
+
+import sys
+from collections.abc import Iterator
+from io import StringIO
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from lossctl.results import Check, Evaluation, Report
+
+STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
+WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
+
+
+def show(report: Report) -> None:
+    """Print to stdout."""
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE, color_system=None)
+    _print(report, console)
+
+
+def text(report: Report) -> str:
+    """The plain text, as a file gets it."""
+    buffer = StringIO()
+    _print(report, Console(file=buffer, width=WIDE, color_system=None))
+    return buffer.getvalue()
+
+
+def _print(report: Report, console: Console) -> None:
+    for part in _parts(report, console.is_terminal):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _parts(report: Report, terminal: bool) -> Iterator[RenderableType]:
+    if not report.results:
+        return
+    whole = report.results[0]
+    yield Text.assemble((whole.spec, "bold"), f" on {whole.data}")
+    yield Text("  ".join(f"{role}: {_brief(columns)}" for role, columns in whole.columns.items()), style="dim")
+    yield _values(report.results, terminal)
+    if whole.terms:
+        yield _terms(whole, terminal)
+    for finding in report.findings:
+        yield Text(f"{finding.severity} {finding.code}: {finding.message}", style=STYLES[finding.severity])
+    for check in report.checks:
+        yield _check(check)
+
+
+def _values(results: list[Evaluation], terminal: bool) -> Table:
+    table = _table(terminal)
+    whole = results[0]
+    names = list(dict.fromkeys(name for result in results for name in result.slice or {}))
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    table.add_column("value", justify="right", style="bold", no_wrap=True)
+    table.add_column("unit", overflow="fold")
+    table.add_column(f"{whole.reduction} over", justify="right", overflow="fold")
+    table.add_column("rows", justify="right", no_wrap=True)
+    extra = [name for name in ("units", "skipped", "ignored") if any(getattr(result, name) for result in results)]
+    for name in extra:
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
+        counts = [f"{getattr(result, name) or 0:,}" for name in extra]
+        value = number(result.value) if result.value is not None else f"({result.reason})"
+        table.add_row(*keys, value, result.dimension, _denominator(result), f"{result.rows:,}", *counts)
+    return table
+
+
+def _terms(result: Evaluation, terminal: bool) -> Table:
+    table = _table(terminal)
+    for heading in ("factor", "value"):
+        table.add_column(heading, justify="right")
+    table.add_column("term", overflow="fold")
+    for term in result.terms or []:
+        value = number(term.value) if term.value is not None else f"({term.reason})"
+        table.add_row(f"{term.factor:g}", value, escape(term.spec))
+    return table
+
+
+def _table(terminal: bool) -> Table:
+    from rich import box
+
+    return Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="dim")
+
+
+def _denominator(result: Evaluation) -> str:
+    if result.denominator is None or result.denominator.kind == "none":
+        return "-"
+    value = result.denominator.value
+    return f"{value:,.0f} {result.denominator.kind}" if value.is_integer() else f"{value:,.6g} {result.denominator.kind}"
+
+
+def _check(check: Check) -> Text:
+    return Text(f"{check.status}: {check.message}", style=STYLES.get(check.status, "red"))
+
+
+def number(value: float) -> str:
+    """Six significant digits: the full number is in the JSON report and in -q."""
+    return f"{value:.6g}"
+
+
+def _brief(columns: list[str]) -> str:
+    return ", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})"

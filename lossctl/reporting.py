@@ -1,0 +1,155 @@
+"""From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
+
+from collections.abc import Mapping, Sequence
+
+from lossctl import __version__, expressions
+from lossctl.engine.outcome import Outcome
+from lossctl.engine.plan import View
+from lossctl.errors import DataError
+from lossctl.evaluate import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
+from lossctl.findings import PITFALLS
+from lossctl.params import show
+from lossctl.request import Job
+from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
+from lossctl.rows import RowFile, unit_columns
+from lossctl.totals import Key
+
+DRY_RUN = "dry run"
+NO_ROWS = "no rows"
+
+
+def conclude(job: Job, outcome: Outcome, rows: RowFile | None) -> Report:
+    """The report of a job whose pieces are merged; unit values go to the row file here."""
+    evaluations: list[Evaluation] = []
+    counts: dict[str, int] = {}
+    for view in job.plan.views:
+        terms = [reduce_term(job.plan, index, view, outcome, job.reduction) for index in range(len(job.plan.terms))]
+        for key in in_order(terms[0]) if view else [()]:
+            cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
+            evaluations.append(_evaluation(job, view, key, cells, outcome))
+            if not view:
+                counts = {code: count for cell in cells for code, count in cell.findings.items()}
+                if rows is not None and cells[0].values is not None:
+                    rows.write(unit_columns(cells[0].values))
+    whole = evaluations[0]
+    if whole.reason is not None and whole.reason.endswith("weights sum to 0"):
+        raise DataError(f"{job.table.path}, column {job.request.weight!r}: {whole.reason}; some row must weigh more.")
+    if whole.skipped:
+        counts["LC101"] = whole.skipped
+    details = {"missing": outcome.missing} if outcome.missing else {}
+    evaluations[0] = _with_details(whole, details)
+    inputs = [
+        Input(source.path, source.format, count, source.bytes)
+        for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
+    ]
+    return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))
+
+
+def dry_run(job: Job) -> Report:
+    """What would be evaluated, and on which columns."""
+    inputs = [Input(source.path, source.format, source.rows or 0, source.bytes) for source in job.plan.sources]
+    rows = sum(item.rows for item in inputs)
+    cells = [Reduced(None, DRY_RUN, None, rows)] * len(job.plan.terms)
+    return Report("compute", inputs, [_evaluation(job, (), (), cells, None)])
+
+
+def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcome: Outcome | None) -> Evaluation:
+    plan, losses, first = job.plan, job.losses, cells[0]
+    specs = [expressions.canonical(term.loss, term.params) for term in plan.terms]
+    text = expressions.combined(zip(job.factors, specs, strict=True))
+    single = len(plan.terms) == 1 and job.factors == (1.0,)
+    value, reason = (first.value, first.reason) if single else _sum(job.factors, cells)
+    if reason == "undefined":
+        reason = undefined_reason(losses[0].name)
+    values = None
+    if job.reduction == "none" and reason != DRY_RUN:
+        value, reason, values = None, "not reduced", _values(cells)
+    dropped = outcome.dropped.get(view) if outcome else None
+    dimensions = {loss.dimension for loss in losses}
+    return Evaluation(
+        loss=losses[0].name if single else expressions.combined(_named(job)),
+        spec=text,
+        params=dict(plan.terms[0].params) if single else {},
+        data=job.table.path,
+        columns={name: list(bound.columns) for term in plan.terms for name, bound in term.bindings.items()},
+        slice=slice_of(plan, view, key),
+        value=value,
+        reason=reason,
+        reduction=job.reduction,
+        denominator=first.denominator if single else None,
+        rows=first.rows,
+        skipped=int(dropped.sums()["rows"][dropped.cells[key]]) if dropped and key in dropped.cells else 0,
+        ignored=first.ignored,
+        units=first.units,
+        dimension=dimensions.pop() if len(dimensions) == 1 else "mixed",
+        values=values,
+        details=first.details,
+        terms=None if single else [
+            TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
+            for spec, factor, cell in zip(specs, job.factors, cells, strict=True)
+        ],
+        signature=_signature(job, text),
+    )
+
+
+def _with_details(evaluation: Evaluation, details: Mapping[str, object]) -> Evaluation:
+    from dataclasses import replace
+
+    return replace(evaluation, details={**evaluation.details, **details}) if details else evaluation
+
+
+def _named(job: Job) -> list[tuple[float, str]]:
+    return [(factor, term.loss) for factor, term in zip(job.factors, job.plan.terms, strict=True)]
+
+
+def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
+    return list(cells[0].values.values) if cells[0].values is not None else None
+
+
+def _sum(factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
+    """The sum of the terms; one that could not be evaluated leaves nothing to add."""
+    total = 0.0
+    for factor, cell in zip(factors, cells, strict=True):
+        if cell.value is None:
+            return None, cell.reason
+        total += factor * cell.value
+    return defined(total)
+
+
+def _signature(job: Job, text: str) -> str:
+    """The expression and everything else that decides the number."""
+    request = job.request
+    roles = {role.name for loss in job.losses for role in loss.roles}
+    said = [f"{name}:{show(str(value))}" for name, value in request.options.items() if name in roles and value is not None]
+    if request.group:
+        said.append(f"group:{request.group}")
+    if request.unit_weight:
+        said.append(f"unit-weight:{request.unit_weight}")
+    weight, missing = f"weight:{request.weight or 'none'}", f"missing:{request.missing}"
+    return "|".join([text, job.reduction, weight, missing, "where:-", *said, f"lossctl:{__version__}"])
+
+
+def _findings(counts: Mapping[str, int]) -> list[Finding]:
+    found = []
+    for code in sorted(counts):
+        kind, count = PITFALLS[code], counts[code]
+        found.append(Finding(code, kind.severity, f"{count:,} {kind.title}. {kind.remedy}", count, [0]))
+    return found
+
+
+def _checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
+    bounds = (("<=", job.request.max), (">=", job.request.min))
+    return [
+        _check(evaluation, op, threshold) for op, threshold in bounds if threshold is not None for evaluation in evaluations
+    ]
+
+
+def _check(evaluation: Evaluation, op: str, threshold: float) -> Check:
+    where = ", ".join(f"{name}={value}" for name, value in (evaluation.slice or {}).items()) or "whole"
+    value = evaluation.value
+    if value is None:
+        status, said = "error", f"not evaluated ({evaluation.reason})"
+    else:
+        kept = value <= threshold if op == "<=" else value >= threshold
+        status, said = ("pass", f"{value!r} {op} {threshold!r}") if kept else ("fail", f"{value!r} is not {op} {threshold!r}")
+    return Check(f"{evaluation.loss}{op}{threshold:g}:{where}", status, value, op, threshold, f"{where}: {said}")

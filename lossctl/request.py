@@ -1,0 +1,176 @@
+"""A request, and the job it becomes once every name in it is resolved against the registry and the files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from lossctl import expressions, spec
+from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
+from lossctl.errors import DataError, UsageError, did_you_mean, listing
+from lossctl.evaluate import REDUCTIONS
+from lossctl.mapping import Binding, Table, bind
+from lossctl.roles import Interval, Role
+from lossctl.sources import As, Source, open_sources
+from lossctl.spec import Loss
+
+WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, as the command line and Python say it."""
+
+    loss: str
+    files: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reduction: str | None = None
+    weight: str | None = None
+    group: str | None = None
+    unit_weight: str | None = None
+    by: tuple[str, ...] = ()
+    id: str | None = None
+    missing: Literal["error", "skip"] = "error"
+    per_row: str | None = None
+    gradient: bool = False
+    max: float | None = None
+    min: float | None = None
+    threads: int = 0
+    dry_run: bool = False
+    batch_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request whose names are resolved against the registry and the files."""
+
+    request: Request
+    table: Table
+    plan: Plan
+    factors: tuple[float, ...]
+    reduction: str
+
+    @property
+    def losses(self) -> list[Loss]:
+        return [spec.get(term.loss) for term in self.plan.terms]
+
+
+def prepare(request: Request) -> Job:
+    """Resolve every name of a request; nothing of the data but the files' heads is read."""
+    parts = expressions.parse(request.loss)
+    losses = [spec.get(part.name) for part in parts]
+    _check_options(request, losses)
+    reduction = _reduction(request, losses)
+    if not request.files:
+        raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
+    sources = tuple(open_sources(request.files))
+    table = Table(", ".join(request.files), sources[0].columns())
+    keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
+    for option, name in [*keys.items(), *(("by", name) for name in request.by)]:
+        if name is not None:
+            table.require(name, f"--{option}")
+    taken = {name for name in keys.values() if name}
+    terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
+    plan = Plan(
+        sources=sources,
+        pieces=(),
+        columns={},
+        terms=terms,
+        weight=_weight(request.weight),
+        unit_weight=_weight(request.unit_weight),
+        group=request.group,
+        by=request.by,
+        id=request.id,
+        missing=request.missing,
+        batch_rows=request.batch_rows,
+    )
+    plan = _with_columns(plan, table)
+    factors = tuple(part.factor for part in parts)
+    _check_request(request, plan, losses)
+    if request.per_row and all(term.kernel.scope == "row" for term in terms):
+        plan = replace(plan, rows=RowOutput(factors, request.gradient))
+    return Job(request, table, plan, factors, reduction)
+
+
+def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, taken: set[str]) -> Term:
+    given = {**{k: v for k, v in request.options.items() if v is not None}, **part.given}
+    roles = {role.name for kernel in (loss.kernel, *loss.without.values()) for role in kernel.roles}
+    known = {name: value for name, value in given.items() if name in roles or name in loss.params or name in part.given}
+    params = loss.resolve_params({name: value for name, value in known.items() if name not in roles})
+    named = {name: str(value) for name, value in known.items() if name in roles}
+    bindings = bind(loss.name, loss.kernel, loss.one_of, table, named, taken)
+    return Term(loss.name, params, bindings)
+
+
+def _weight(name: str | None) -> Binding | None:
+    return None if name is None else Binding("weight", WEIGHT, (name,), "number")
+
+
+def _with_columns(plan: Plan, table: Table) -> Plan:
+    """The plan with the columns it reads, its pieces and the size of its blocks."""
+    columns: dict[str, As] = {column: "number" for binding in plan.numeric() for column in binding.columns}
+    for name in (plan.group, plan.id, *plan.by):
+        if name is not None:
+            columns[name] = "raw" if name in columns or name == plan.id else "text"
+    _check_files(plan.sources, table, columns)
+    pieces = tuple(piece for at, source in enumerate(plan.sources) for piece in source.pieces(at, list(columns)))
+    return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+
+
+def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, As]) -> None:
+    """Every file of a dataset has the wanted columns, of the same kind."""
+    for source in sources[1:]:
+        found = source.columns()
+        for name in columns:
+            if name not in found:
+                raise DataError(
+                    f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
+                    "Files of one dataset need the same columns."
+                )
+            here, there = found[name], table.columns[name]
+            if here.kind != there.kind and "unknown" not in (here.kind, there.kind):
+                raise DataError(
+                    f"column {name!r} holds {here.type} in {source.path} and {there.type} in {sources[0].path}. "
+                    "Files of one dataset need the same types."
+                )
+
+
+def _check_options(request: Request, losses: Sequence[Loss]) -> None:
+    known = {name for loss in losses for name in [*loss.params, *(role.name for role in loss.roles)]}
+    for name, value in request.options.items():
+        if name not in known and value is not None:
+            raise UsageError(
+                f"{request.loss} has no option --{name.replace('_', '-')} (it has: "
+                f"{listing(sorted('--' + k.replace('_', '-') for k in known))}).{did_you_mean(name, known)}"
+            )
+
+
+def _reduction(request: Request, losses: Sequence[Loss]) -> str:
+    name = {"batchmean": "mean-rows"}.get(request.reduction or losses[0].reduction, request.reduction or losses[0].reduction)
+    if name not in REDUCTIONS:
+        raise UsageError(
+            f"--reduction must be one of {', '.join(REDUCTIONS)}, not {name!r}.{did_you_mean(name, REDUCTIONS)}"
+        )
+    return name
+
+
+def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
+    """What the options ask of the losses they are used with."""
+    for term, loss in zip(plan.terms, losses, strict=True):
+        kernel = term.kernel
+        if plan.weight is not None and not kernel.takes_weights:
+            raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
+        if plan.unit_weight is not None and not kernel.unit_valued:
+            raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
+        if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
+            raise UsageError(f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply.")
+        if request.missing == "skip" and kernel.gapless:
+            raise UsageError(
+                f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
+                "fill the missing values in, or give a scale column."
+            )
+        if request.gradient and loss.slope is None:
+            raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    if request.gradient and not request.per_row:
+        raise UsageError("--gradient needs --per-row FILE to write to.")
+    if request.id and not request.per_row:
+        raise UsageError("--id needs --per-row FILE: it names the rows there.")

@@ -1,0 +1,174 @@
+"""What an evaluation says, as plain frozen data; rounding and wording are the renderers' business."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+SCHEMA = "lossctl.report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that was read."""
+
+    path: str
+    format: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denominator:
+    """What a value was divided by: rows, weights, class weights, elements, units."""
+
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TermValue:
+    """One term of an expression with its own reduced value."""
+
+    spec: str
+    factor: float
+    value: float | None
+    reason: str | None
+    denominator: Denominator | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason."""
+
+    loss: str
+    spec: str
+    params: Mapping[str, Any]
+    data: str
+    columns: Mapping[str, list[str]]
+    slice: Mapping[str, str] | None
+    value: float | None
+    reason: str | None
+    reduction: str
+    denominator: Denominator | None
+    rows: int
+    skipped: int = 0
+    ignored: int = 0
+    units: int | None = None
+    dimension: str = ""
+    values: list[float | None] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    terms: list[TermValue] | None = None
+    signature: str = ""
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether there is a number, be it infinite."""
+        return self.value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A threshold and whether the value keeps it."""
+
+    id: str
+    status: str
+    value: float | None
+    op: str
+    threshold: float
+    message: str
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A pitfall seen in the data or the request; `results` are indexes of the evaluations it concerns."""
+
+    code: str
+    severity: str
+    message: str
+    count: int
+    results: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a command."""
+
+    command: str
+    inputs: list[Input]
+    results: list[Evaluation]
+    checks: list[Check] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def value(self) -> float | None:
+        """The value over the whole dataset: None where there is none, infinity where it is infinite."""
+        return self.results[0].value if self.results else None
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        return iter(self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as its JSON Schema (`lossctl schema`) describes it."""
+        from lossctl import __version__
+
+        return {
+            "schema": SCHEMA,
+            "tool": {"name": "lossctl", "version": __version__},
+            "command": self.command,
+            "inputs": [_fields(item) for item in self.inputs],
+            "results": [_evaluation(item) for item in self.results],
+            "comparisons": [],
+            "checks": [_fields(item) for item in self.checks],
+            "findings": [_fields(item) for item in self.findings],
+        }
+
+    def to_json(self) -> str:
+        """The report as JSON text: full-precision numbers or null, never NaN or Infinity."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+
+
+def _fields(item: Any) -> dict[str, Any]:
+    return {name: _plain(getattr(item, name)) for name in item.__dataclass_fields__}
+
+
+def _evaluation(item: Evaluation) -> dict[str, Any]:
+    return {
+        "loss": item.loss,
+        "spec": item.spec,
+        "params": _plain(item.params),
+        "data": item.data,
+        "columns": _plain(item.columns),
+        "slice": _plain(item.slice),
+        "value": _plain(item.value),
+        "reason": item.reason,
+        "reduction": item.reduction,
+        "denominator": _plain(item.denominator),
+        "rows": item.rows,
+        "skipped": item.skipped,
+        "ignored": item.ignored,
+        "units": item.units,
+        "dimension": item.dimension,
+        "interval": None,
+        "distribution": None,
+        "values": _plain(item.values),
+        "details": _plain(item.details),
+        "terms": _plain(item.terms),
+        "signature": item.signature,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Data that JSON can hold: an infinite number becomes null (its reason stands beside it)."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return _fields(value)
+    return value

@@ -1,0 +1,119 @@
+"""Row values (or unit values) as a file: Parquet, CSV or JSON Lines by its suffix, streamed in the order of the data."""
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lossctl.engine.piece import RowValues
+from lossctl.engine.units import Units
+from lossctl.errors import UsageError
+from lossctl.outputs import OutputFile
+from lossctl.roles import Array
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+
+class RowFile:
+    """A table written batch by batch."""
+
+    def __init__(self, path: str) -> None:
+        self.suffix = os.path.splitext(path)[1].lower()
+        if self.suffix not in SUFFIXES:
+            raise UsageError(f"--per-row {path}: the suffix must be one of {', '.join(SUFFIXES)}.")
+        self._output = OutputFile(path)
+        self._writer: Any = None
+
+    def __enter__(self) -> "RowFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._writer is not None and kind is None:
+                with self._output.trouble():
+                    self._writer.close()
+        except BaseException as failure:
+            self._output.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._output.__exit__(kind, error, trace)
+
+    def write(self, columns: dict[str, pa.Array]) -> None:
+        """Append rows."""
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+        with self._output.trouble():
+            if self._writer is None:
+                self._writer = self._open(batch.schema)
+            self._writer.write_batch(batch)
+
+    def _open(self, schema: pa.Schema) -> Any:
+        if self.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            return pq.ParquetWriter(self._output.file, schema)
+        if self.suffix == ".csv":
+            from pyarrow import csv
+
+            return csv.CSVWriter(self._output.file, schema)
+        return _JsonLines(self._output)
+
+
+class _JsonLines:
+    def __init__(self, output: OutputFile) -> None:
+        self._file = output.file
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        import json
+
+        for row in batch.to_pylist():
+            plain = {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
+            self._file.write((json.dumps(plain, ensure_ascii=False, default=str) + "\n").encode())
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+def row_columns(before: int, values: RowValues, id: str | None, predicted: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns of row values: the id, or the row's number from 1; `loss`; a gradient per predicted column."""
+    first = {"row": doubles(values.rows + before + 1)} if values.ids is None else {str(id): values.ids}
+    columns = {**first, "loss": doubles(values.loss)}
+    gradient = values.gradient
+    if gradient is None:
+        return columns
+    if gradient.ndim == 1:
+        return {**columns, "gradient": doubles(gradient)}
+    names = predicted if len(predicted) == len(gradient) else [f"{predicted[0]}.{at}" for at in range(len(gradient))]
+    return {**columns, **{f"gradient.{name}": doubles(part) for name, part in zip(names, gradient, strict=True)}}
+
+
+def unit_columns(units: Units) -> dict[str, pa.Array]:
+    """The columns of unit values."""
+    labels = ["(all)" if label is None else label for label in units.labels]
+    return {
+        "unit": texts(labels),
+        "rows": doubles(np.array(units.rows, dtype=np.int64)),
+        "loss": doubles(np.array(units.values, dtype=np.float64)),
+    }
+
+
+def doubles(values: "Array | np.ndarray[Any, Any]") -> pa.Array:
+    """A NumPy array as an Arrow one, without the detour over pandas that pa.array() takes."""
+    values = np.ascontiguousarray(values)
+    kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def texts(values: Sequence[str]) -> pa.Array:
+    """Strings as an Arrow array, likewise."""
+    encoded = [value.encode() for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), len(encoded), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    )
+
+
+__all__ = ["RowFile", "row_columns", "unit_columns"]

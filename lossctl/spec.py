@@ -1,0 +1,323 @@
+"""A loss is declared once: the `@loss` decorator reads a kernel's signature and everything else follows from it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import numpy as np
+
+from lossctl.errors import DeclarationError, UsageError, did_you_mean
+from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
+from lossctl.params import Parameter, Value, resolve
+from lossctl.roles import Array, Role
+from lossctl.totals import Rows, Sums
+
+# Options every command shares; no role and no parameter may take their names.
+COMMON_OPTIONS = frozenset(
+    "weight group unit_weight by id where limit dry_run truth on join many_to_one model_column missing delimiter quote"
+    " decimal header no_header na_values classes positive_label reduction format output per_row gradient export precision quiet"
+    " ci ci_method seed stats max min strict threads memory engine scheduler plugin coef_file combine log_var reference"
+    " debug help version loss file".split()
+)
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+
+    code: str
+    mask: Callable[..., Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A case worked by hand: arrays by role, parameters, and the reduced value (or row values)."""
+
+    arrays: Mapping[str, Any]
+    value: float
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:
+    """An `Example` with its arrays as keywords."""
+    return Example(arrays, value, params or {})
+
+
+@dataclass(slots=True)
+class Loss:
+    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests."""
+
+    name: str
+    aliases: tuple[str, ...]
+    task: str
+    kernel: Kernel
+    params: dict[str, Parameter]
+    doc: str
+    family: str
+    facts: Mapping[str, str | bool | None]
+    dimension: str
+    reference: str
+    use_when: str
+    avoid_when: str
+    pitfalls: str
+    examples: tuple[Example, ...]
+    reduction: str
+    one_of: tuple[str, ...]
+    undefined: str
+    without: dict[str, Kernel] = field(default_factory=dict)
+    slope: Callable[..., Array] | None = None
+    slope_role: str = "pred"
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def roles(self) -> tuple[LossRole, ...]:
+        return self.kernel.roles
+
+    @property
+    def scope(self) -> Scope:
+        return self.kernel.scope
+
+    @property
+    def scopes(self) -> str:
+        """The scopes it can take, as catalogues write them: 'row', or 'row/group' where a role decides."""
+        return "/".join(dict.fromkeys([self.kernel.scope, *(kernel.scope for kernel in self.without.values())]))
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return self.doc.strip().partition("\n")[0]
+
+    @property
+    def formula(self) -> str:
+        """The rest of it: the formula and its conventions."""
+        return "\n".join(line.strip() for line in self.doc.strip().splitlines()[1:]).strip()
+
+    def kernel_for(self, bound: Mapping[str, Any]) -> Kernel:
+        """The kernel for the roles that are bound: some losses have another one where a role is absent."""
+        for role, kernel in self.without.items():
+            if role not in bound:
+                return kernel
+        return self.kernel
+
+    def finish(self, function: Callable[..., Array]) -> Callable[..., Array]:
+        """Decorate the function from a unit's merged statistics to its value."""
+        self.kernel.finisher = function
+        return function
+
+    def gradient(self, function: Callable[..., Array]) -> Callable[..., Array]:
+        """Decorate the derivative of the row value (or of each element) by the prediction."""
+        self.slope = function
+        return function
+
+    def finding(self, code: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+        """Decorate a function that marks the rows showing a pitfall."""
+
+        def register(function: Callable[..., Array]) -> Callable[..., Array]:
+            self.findings.append(Finding(code, function))
+            return function
+
+        return register
+
+    def when_absent(self, role: str, *, scope: Scope, gapless: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+        """Decorate the kernel that serves when an optional role has no column."""
+
+        def register(function: Callable[..., Any]) -> Kernel:
+            kernel, params = _read_signature(function, self.name, scope)
+            if not set(params) <= set(self.params):
+                raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
+            kernel.gapless = gapless
+            self.without[role] = kernel
+            return kernel
+
+        return register
+
+    def resolve_params(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """Every parameter with its value, given or default, checked."""
+        for name in given:
+            if name not in self.params:
+                known = [*self.params, *(role.name for role in self.roles)]
+                raise UsageError(
+                    f"{self.name} has no parameter {name!r} (it has: {', '.join(self.params) or 'none'})."
+                    + did_you_mean(name, known)
+                )
+        resolved: dict[str, Value] = {}
+        for name, parameter in self.params.items():
+            if name in given:
+                resolved[name] = parameter.check(given[name], self.name)
+            elif parameter.required:
+                raise UsageError(f"{self.name} needs {parameter.option}: {parameter.help}.")
+            else:
+                resolved[name] = parameter.default
+        return resolved
+
+    def __call__(self, *arrays: object, **keywords: object) -> Any:
+        """Row values `(n,)` of a row loss, the value of one unit of the others; vectors come as `(n, d)`."""
+        named = self._named_arrays(arrays, keywords)
+        params = self.resolve_params({key: value for key, value in keywords.items() if key not in named})
+        return self.kernel_for(named).alone(named, params)
+
+    def _named_arrays(self, arrays: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, Array]:
+        names = [role.name for role in self.roles]
+        if len(arrays) > len(names):
+            raise UsageError(f"{self.name} takes {len(names)} arrays ({', '.join(names)}), not {len(arrays)}.")
+        given = dict(zip(names, arrays, strict=False)) | {k: v for k, v in keywords.items() if k in names}
+        for role in self.roles:
+            if role.required and role.name not in given:
+                raise UsageError(f"{self.name} needs {role.name}.")
+        named = {name: np.asarray(value, dtype=np.float64) for name, value in given.items() if value is not None}
+        sizes = {name: len(array) if array.ndim else -1 for name, array in named.items()}
+        if len(set(sizes.values())) != 1 or -1 in sizes.values():
+            raise UsageError(f"{self.name}: arrays of one length are needed, not {sizes}.")
+        return {name: array.T if array.ndim == 2 else array for name, array in named.items()}
+
+
+_REGISTRY: dict[str, Loss] = {}
+_ALIASES: dict[str, str] = {}
+
+
+def loss(
+    *,
+    task: str,
+    dimension: str,
+    convex: bool | str,
+    differentiable: bool | str,
+    robust: bool | str,
+    smoothness: str,
+    scale: str,
+    reference: str,
+    use_when: str,
+    avoid_when: str = "",
+    pitfalls: str = "",
+    examples: tuple[Example, ...] = (),
+    aliases: tuple[str, ...] = (),
+    scope: Scope = "row",
+    elements: Elements = None,
+    unit_valued: bool | None = None,
+    pooled: bool = False,
+    reduction: str = "mean",
+    one_of: tuple[str, ...] = (),
+    undefined: str = "",
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Loss]:
+    """Declare the decorated kernel as a loss.
+
+    `elements`: the kernel returns a value per component, and a row is worth their mean or sum. `unit_valued`: it
+    returns one value per unit (set and group losses do, unless told otherwise). `pooled`: a set loss whose
+    components share one formula instead of having one each. `one_of`: roles of which exactly one must be bound.
+    """
+
+    def declare(function: Callable[..., Any]) -> Loss:
+        title = name or function.__name__
+        kernel, params = _read_signature(function, title, scope)
+        kernel.elements, kernel.pooled = elements, pooled
+        kernel.unit_valued = scope != "row" if unit_valued is None else unit_valued
+        if not function.__doc__:
+            raise DeclarationError(f"loss {title!r} has no docstring.")
+        facts = {
+            "convex": convex,
+            "differentiable": differentiable,
+            "robust": robust,
+            "smoothness": smoothness,
+            "scale": scale,
+        }
+        declared = Loss(
+            name=title,
+            aliases=aliases,
+            task=task,
+            kernel=kernel,
+            params=params,
+            doc=function.__doc__,
+            family=function.__module__.rpartition(".")[2],
+            facts=facts,
+            dimension=dimension,
+            reference=reference,
+            use_when=use_when,
+            avoid_when=avoid_when,
+            pitfalls=pitfalls,
+            examples=examples,
+            reduction=reduction,
+            one_of=one_of,
+            undefined=undefined,
+        )
+        _register(declared)
+        return declared
+
+    return declare
+
+
+def _register(declared: Loss) -> None:
+    for title in (declared.name, *declared.aliases):
+        if title in _ALIASES:
+            raise DeclarationError(f"loss {declared.name!r}: the name {title!r} is taken by {_ALIASES[title]!r}.")
+        _ALIASES[title] = declared.name
+    _REGISTRY[declared.name] = declared
+
+
+def _read_signature(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
+    """Roles are the positional arguments, parameters the keyword-only ones."""
+    code, hints = function.__code__, function.__annotations__
+    positional = code.co_varnames[: code.co_argcount]
+    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    optional = set(positional[code.co_argcount - len(function.__defaults__ or ()) :])
+    roles = []
+    for name in positional:
+        _check_name(name, title)
+        role = _role_of(hints.get(name))
+        if role is None:
+            raise DeclarationError(f"loss {title!r}: argument {name!r} needs a role as its annotation.")
+        roles.append(LossRole(name, role, name not in optional))
+    supplied = frozenset(keywords) & SUPPLIED
+    defaults = function.__kwdefaults__ or {}
+    params = {}
+    for name in keywords:
+        if name not in supplied:
+            _check_name(name, title)
+            params[name] = resolve(name, hints.get(name), defaults.get(name), name not in defaults, title)
+    return Kernel(function, tuple(roles), scope, supplied=supplied), params
+
+
+def _check_name(name: str, title: str) -> None:
+    if name in COMMON_OPTIONS:
+        raise DeclarationError(f"loss {title!r}: {name!r} is the name of a common option.")
+
+
+def _role_of(annotation: Any) -> Role | None:
+    """The role in `Real`, or in `Real | None` for an optional one."""
+    for candidate in (annotation, *get_args(annotation)):
+        for item in getattr(candidate, "__metadata__", ()):
+            if isinstance(item, Role):
+                return item
+    return None
+
+
+def get(name: str) -> Loss:
+    """The loss of a name or alias."""
+    _load()
+    if name not in _ALIASES:
+        raise UsageError(f"there is no loss {name!r}.{did_you_mean(name, _ALIASES)} `lossctl list` shows them all.")
+    return _REGISTRY[_ALIASES[name]]
+
+
+def find(name: str) -> Loss | None:
+    """The loss of a name or alias, if there is one."""
+    _load()
+    return _REGISTRY.get(_ALIASES.get(name, ""))
+
+
+def every() -> Iterator[Loss]:
+    """All losses in the order of their declaration."""
+    _load()
+    yield from _REGISTRY.values()
+
+
+def names() -> list[str]:
+    """All names and aliases."""
+    _load()
+    return list(_ALIASES)
+
+
+def _load() -> None:
+    from lossctl import losses
+
+    losses.load()
+
+
+__all__ = ["Example", "Kernel", "Loss", "LossRole", "Rows", "Sums", "every", "example", "find", "get", "loss", "names"]

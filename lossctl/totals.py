@@ -1,0 +1,195 @@
+"""What kernels return, and the one place where it is merged: block to piece to total, compensated, in the order of the data."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.roles import Array
+
+Key: TypeAlias = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Row values, each with its own share of the mean: mean = sum(w * share * value) / sum(w * denominator).
+
+    `share` is 1 and `denominator` equals it unless given: cross_entropy's values already hold the class weight, so
+    it gives `denominator` alone; a loss whose rows count for several pairs gives `share`. A row whose denominator
+    is 0 is ignored.
+    """
+
+    value: Array
+    denominator: Array | None = None
+    share: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """A statistic that merges by maximum; weights other than 0 leave it alone."""
+
+    value: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Smallest:
+    """A statistic that merges by minimum."""
+
+    value: Array
+
+
+Statistics: TypeAlias = Mapping[str, Array | Largest | Smallest]
+Pivot: TypeAlias = Mapping[str, Array]
+Sums: TypeAlias = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The rows of a block in runs of one cell each: `order` sorts them (None: they stand so already).
+
+    `keys` come in order of first appearance; `rank` gives their runs' places in that order.
+    """
+
+    keys: Sequence[Key]
+    order: npt.NDArray[np.intp] | None
+    starts: npt.NDArray[np.intp]
+    rank: npt.NDArray[np.intp]
+    rows: int
+
+    def arrange(self, x: Array) -> Array:
+        """The rows of `x`, cell after cell."""
+        return x if self.order is None else x[..., self.order]
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Rows of each cell."""
+        return np.diff(self.starts, append=self.rows)[self.rank]
+
+
+WHOLE: Key = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a statistic stands among the merged ones."""
+
+    start: int
+    stop: int
+    vector: bool
+    merge: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Merged statistics of cells (a slice, a unit): compensated sums and maxima, a column per cell.
+
+    Every cell counts its rows; a sum `weight` stands for them unless a kernel or a weight column says otherwise.
+    """
+
+    layout: dict[str, Column] = field(default_factory=dict)
+    cells: dict[Key, int] = field(default_factory=dict)
+    high: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    low: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    top: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def add_block(self, statistics: Statistics, segments: Segments | None, rows: int) -> None:
+        """Merge one block's row statistics; without segments all rows are one cell."""
+        if not self.layout:
+            self.layout = _layout(statistics)
+        keys = [WHOLE] if segments is None else segments.keys
+        sizes = np.array([rows]) if segments is None else segments.sizes()
+        sums, tops = [sizes[np.newaxis].astype(np.float64)], []
+        for statistic in statistics.values():
+            match statistic:
+                case Largest(value):
+                    tops.append(_reduce(np.maximum, value, segments))
+                case Smallest(value):
+                    tops.append(-_reduce(np.minimum, value, segments))
+                case _:
+                    sums.append(_reduce(np.add, statistic, segments))
+        high = np.concatenate(sums)
+        top = np.concatenate(tops) if tops else np.zeros((0, len(keys)))
+        self._merge(keys, high, None, top)
+
+    def add(self, other: "Tally") -> None:
+        """Merge what comes next in the data."""
+        if not other.layout:
+            return
+        if not self.layout:
+            self.layout = other.layout
+        self._merge(list(other.cells), other.high, other.low, other.top)
+
+    def _merge(self, keys: Sequence[Key], high: Array, low: Array | None, top: Array) -> None:
+        first = len(self.cells) == 0
+        if first:
+            self.cells = {key: index for index, key in enumerate(keys)}
+            self.high, self.top = high, top
+            self.low = np.zeros_like(high) if low is None else low
+            return
+        if len(keys) == len(self.cells) == 1 and keys[0] in self.cells:
+            self.high, error = _two_sum(self.high, high)
+            self.low = self.low + error if low is None else self.low + (error + low)
+            self.top = np.maximum(self.top, top)
+            return
+        at = np.array([self.cells.setdefault(key, len(self.cells)) for key in keys], dtype=np.intp)
+        self._grow()
+        self.high[:, at], error = _two_sum(self.high[:, at], high)
+        self.low[:, at] += error if low is None else error + low
+        self.top[:, at] = np.maximum(self.top[:, at], top)
+
+    def _grow(self) -> None:
+        missing = len(self.cells) - self.high.shape[1]
+        if missing > 0:
+            pad = ((0, 0), (0, missing))
+            self.high, self.low = np.pad(self.high, pad), np.pad(self.low, pad)
+            self.top = np.pad(self.top, pad, constant_values=-np.inf)
+
+    def sums(self, at: npt.NDArray[np.intp] | None = None) -> dict[str, Array]:
+        """Statistics by name for the cells `at` (default all): `(u,)`, or `(d, u)` for those of several components."""
+        total = self.high + self.low
+        named = {}
+        for name, column in self.layout.items():
+            source = total if column.merge == "sum" else self.top
+            values = source[column.start : column.stop]
+            values = -values if column.merge == "min" else values
+            values = values if at is None else values[:, at]
+            named[name] = values if column.vector else values[0]
+        named.setdefault("weight", named["rows"])
+        return named
+
+
+def _layout(statistics: Statistics) -> dict[str, Column]:
+    layout, sums, tops = {"rows": Column(0, 1, False, "sum")}, 1, 0
+    for name, statistic in statistics.items():
+        match statistic:
+            case Largest(value):
+                merge = "max"
+            case Smallest(value):
+                merge = "min"
+            case _:
+                merge, value = "sum", statistic
+        size = 1 if value.ndim == 1 else len(value)
+        start = sums if merge == "sum" else tops
+        layout[name] = Column(start, start + size, value.ndim > 1, merge)
+        sums, tops = (sums + size, tops) if merge == "sum" else (sums, tops + size)
+    return layout
+
+
+def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
+    """One number per component and cell, `(components, cells)`."""
+    x = x if x.ndim > 1 else x[np.newaxis]
+    if segments is None:
+        reduced = operation.reduce(x, axis=-1, keepdims=True)
+    else:
+        reduced = operation.reduceat(segments.arrange(x), segments.starts, axis=-1)[:, segments.rank]
+    return np.ascontiguousarray(reduced, dtype=np.float64)
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """The rounded sum and its exact error (Knuth); a sum that is infinite has no error."""
+    total = a + b
+    with np.errstate(invalid="ignore"):
+        part = total - a
+        error = (a - (total - part)) + (b - part)
+    return total, np.where(np.isfinite(total), error, 0.0)
