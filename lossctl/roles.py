@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     Array: TypeAlias = npt.NDArray[np.float64]
 else:
     Array = object  # so that naming roles does not cost NumPy's import
-Shape = Literal["number", "vector", "either"]
+Shape = Literal["number", "vector", "either", "matrix", "ragged"]
+Kind = Literal["real", "binary", "class", "class or vector", "label", "simplex", "weight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +50,67 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a column may hold: its kind, shape, domain, and the column names of that kind that are tried first."""
+    """What a column may hold: its kind, shape, domain, and the column names of that kind that are tried first.
 
-    kind: str
+    Kernels see: a number as `(n,)`; a vector as a logical `(k, n)` array; "either" as one or the other; a matrix as a
+    logical `(m, d, n)` array; "ragged" as a `Ragged`. Kind "binary" is 0.0 or 1.0 whatever the file's labels are;
+    "class" is an index of type intp; "class or vector" an index `(n,)` or weights `(k, n)`; "label" a code of type
+    intp that is equal for equal labels of all roles of that kind.
+    """
+
+    kind: Kind
     says: str
     shape: Shape = "number"
     domain: Interval = Interval()
     names: tuple[str, ...] = ()
 
 
-_POSITIVE = Interval(low=0)
-_NOT_NEGATIVE = Interval(low=0, low_open=False)
+POSITIVE = Interval(low=0)
+NOT_NEGATIVE = Interval(low=0, low_open=False)
+UNIT = Interval(0, 1, low_open=False, high_open=False)
+LOG_PROBABILITY = Interval(low=float("-inf"), high=0, low_open=False, high_open=False)
+
+_LOGITS = ("logit", "logits", "score", "scores")
+_PROBS = ("prob", "p", "proba", "probs", "probability")
+_LOG_PROBS = ("logprob", "log_prob", "logprobs", "log_probs", "logp")
 
 Real: TypeAlias = Annotated[Array, Role("real", "a finite number")]
-RealD: TypeAlias = Annotated[Array, Role("real", "finite numbers, one or D per row", shape="either")]
-Positive: TypeAlias = Annotated[Array, Role("real", "a number > 0", domain=_POSITIVE)]
-PositiveD: TypeAlias = Annotated[Array, Role("real", "numbers > 0, one or D per row", "either", _POSITIVE)]
+RealD: TypeAlias = Annotated[Array, Role("real", "finite numbers, one or D per row", "either")]
+Positive: TypeAlias = Annotated[Array, Role("real", "a number > 0", domain=POSITIVE)]
+PositiveD: TypeAlias = Annotated[Array, Role("real", "numbers > 0, one or D per row", "either", POSITIVE)]
+NotNegative: TypeAlias = Annotated[Array, Role("real", "a number >= 0", domain=NOT_NEGATIVE)]
+NotNegativeD: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, one or D per row", "either", NOT_NEGATIVE)]
 AboveMinusOneD: TypeAlias = Annotated[
-    Array, Role("real", "numbers > -1, one or D per row", shape="either", domain=Interval(low=-1))
+    Array, Role("real", "numbers > -1, one or D per row", "either", Interval(low=-1))
 ]
+Vector: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row", "vector")]
+PositiveVector: TypeAlias = Annotated[Array, Role("real", "numbers > 0, several per row", "vector", POSITIVE)]
+NotNegativeVector: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, several per row", "vector", NOT_NEGATIVE)]
+Matrix: TypeAlias = Annotated[Array, Role("real", "M lists of D finite numbers per row", "matrix")]
+
+Probability: TypeAlias = Annotated[Array, Role("real", "a probability", "number", UNIT, _PROBS)]
+ProbabilityD: TypeAlias = Annotated[Array, Role("real", "probabilities, one or D per row", "either", UNIT, _PROBS)]
+ProbabilityVector: TypeAlias = Annotated[Array, Role("real", "probabilities, several per row", "vector", UNIT, _PROBS)]
+Logit: TypeAlias = Annotated[Array, Role("real", "a logit", names=_LOGITS)]
+LogitD: TypeAlias = Annotated[Array, Role("real", "logits, one or D per row", "either", names=_LOGITS)]
+Score: TypeAlias = Annotated[Array, Role("real", "a score", names=("score", "scores", "logit", "logits"))]
+ScoreVector: TypeAlias = Annotated[Array, Role("real", "K scores per row", "vector", names=("score", "scores", "logit"))]
+Logits: TypeAlias = Annotated[Array, Role("real", "K logits per row", "vector", names=_LOGITS)]
+Simplex: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT, _PROBS)]
+LogProbs: TypeAlias = Annotated[
+    Array, Role("real", "K log-probabilities per row", "vector", LOG_PROBABILITY, _LOG_PROBS)
+]
+
+Binary: TypeAlias = Annotated[Array, Role("binary", "a label: 0/1, -1/+1, true/false, or two values")]
+BinaryD: TypeAlias = Annotated[Array, Role("binary", "labels 0/1, one or D per row", "either")]
+BinaryVector: TypeAlias = Annotated[Array, Role("binary", "K labels 0/1 per row", "vector")]
+SoftBinary: TypeAlias = Annotated[Array, Role("binary", "a label, 0/1 or between", "number", UNIT)]
+SoftBinaryD: TypeAlias = Annotated[Array, Role("binary", "labels, 0/1 or between, one or D per row", "either", UNIT)]
+ClassIndex: TypeAlias = Annotated[Array, Role("class", "a class: its index or name")]
+ClassTarget: TypeAlias = Annotated[
+    Array, Role("class or vector", "a class (index or name), or K weights per row", "either", NOT_NEGATIVE)
+]
+Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
 
 # Column names by role name, best rank first; two hits within one rank are an error, never a guess.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -76,6 +119,8 @@ USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "std": (("std", "sigma", "stddev", "y_std"),),
     "var": (("var", "variance"),),
     "scale": (("scale",),),
+    "lower": (("lower", "low"),),
+    "upper": (("upper", "high"),),
 }
 
 

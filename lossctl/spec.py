@@ -1,11 +1,10 @@
 """A loss is declared once: the `@loss` decorator reads a kernel's signature and everything else follows from it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-import numpy as np
-
+from lossctl.arrays import Classes, classes_of, from_python
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
 from lossctl.params import Parameter, Value, resolve
@@ -66,6 +65,8 @@ class Loss:
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
     findings: list[Finding] = field(default_factory=list)
+    preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
+    role_chooser: Callable[..., Mapping[str, Any]] | None = None
 
     @property
     def roles(self) -> tuple[LossRole, ...]:
@@ -116,6 +117,24 @@ class Loss:
 
         return register
 
+    def prepare(self, function: Callable[[dict[str, Any], Classes], dict[str, Any]]) -> None:
+        """Decorate the function from parameters as given to those the kernel takes (class weights as an array)."""
+        self.preparer = function
+
+    def domains(self, function: Callable[..., Mapping[str, Any]]) -> None:
+        """Decorate a function from the parameters to the roles that they change: `{"pred": Simplex}`."""
+        self.role_chooser = function
+
+    def roles_for(self, params: Mapping[str, Any], kernel: Kernel) -> tuple[LossRole, ...]:
+        """The kernel's roles, as the parameters make them."""
+        changed = self.role_chooser(**params) if self.role_chooser else {}
+        chosen = {name: _role_of(annotation) for name, annotation in changed.items()}
+        return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)
+
+    def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
+        """The parameters as the kernel takes them."""
+        return self.preparer(dict(params), classes) if self.preparer else dict(params)
+
     def when_absent(self, role: str, *, scope: Scope, gapless: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
         """Decorate the kernel that serves when an optional role has no column."""
 
@@ -150,23 +169,18 @@ class Loss:
 
     def __call__(self, *arrays: object, **keywords: object) -> Any:
         """Row values `(n,)` of a row loss, the value of one unit of the others; vectors come as `(n, d)`."""
-        named = self._named_arrays(arrays, keywords)
-        params = self.resolve_params({key: value for key, value in keywords.items() if key not in named})
-        return self.kernel_for(named).alone(named, params)
-
-    def _named_arrays(self, arrays: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, Array]:
         names = [role.name for role in self.roles]
         if len(arrays) > len(names):
             raise UsageError(f"{self.name} takes {len(names)} arrays ({', '.join(names)}), not {len(arrays)}.")
         given = dict(zip(names, arrays, strict=False)) | {k: v for k, v in keywords.items() if k in names}
-        for role in self.roles:
+        given = {name: value for name, value in given.items() if value is not None}
+        params = self.resolve_params({key: value for key, value in keywords.items() if key not in names})
+        kernel = self.kernel_for(given)
+        for role in kernel.roles:
             if role.required and role.name not in given:
                 raise UsageError(f"{self.name} needs {role.name}.")
-        named = {name: np.asarray(value, dtype=np.float64) for name, value in given.items() if value is not None}
-        sizes = {name: len(array) if array.ndim else -1 for name, array in named.items()}
-        if len(set(sizes.values())) != 1 or -1 in sizes.values():
-            raise UsageError(f"{self.name}: arrays of one length are needed, not {sizes}.")
-        return {name: array.T if array.ndim == 2 else array for name, array in named.items()}
+        named = from_python(self.roles_for(params, kernel), given, self.name)
+        return kernel.alone(named, self.prepared(params, classes_of(kernel.roles, named)))
 
 
 _REGISTRY: dict[str, Loss] = {}

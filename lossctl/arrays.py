@@ -1,0 +1,107 @@
+"""Arrays as kernels take them: made from Python values by role, and the few types beside plain NumPy arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.errors import UsageError
+from lossctl.kernel import LossRole
+from lossctl.roles import Array, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Lists of different lengths: row i holds `values[..., offsets[i]:offsets[i + 1]]`."""
+
+    values: Array
+    offsets: npt.NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.values.shape[:-1], len(self.offsets) - 1)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def row(self, index: int) -> Array:
+        """The values of one row."""
+        return self.values[..., self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.intp]:
+        """How many values each row holds."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What parameters may depend on: how many classes there are, their names, and how often each one is the target.
+
+    For binary targets there are as many as labels per row, and `counts` gives the positives and the rows instead.
+    """
+
+    size: int
+    names: tuple[str, ...]
+    counts: Callable[[], Array]
+
+
+def from_python(roles: Sequence[LossRole], given: Mapping[str, Any], loss: str) -> dict[str, Any]:
+    """Arrays by role name; all of one length."""
+    codes: dict[object, int] = {}
+    named = {role.name: _array(role, given[role.name], codes, loss) for role in roles if role.name in given}
+    sizes = {name: array.shape[-1] for name, array in named.items()}
+    if len(set(sizes.values())) > 1:
+        raise UsageError(f"{loss}: arrays of one length are needed, not {sizes}.")
+    return named
+
+
+def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> Any:
+    about = role.role
+    if about.shape == "ragged":
+        rows = [np.asarray(row, dtype=np.float64) for row in value]
+        offsets = np.cumsum([0, *(len(row) for row in rows)]).astype(np.intp)
+        flat = np.concatenate([row.T for row in rows], axis=-1) if rows else np.zeros(0)
+        return Ragged(flat, offsets)
+    array = np.asarray(value)
+    if about.kind == "label" and array.ndim == 1:
+        return np.array([codes.setdefault(item, len(codes)) for item in array.tolist()], dtype=np.intp)
+    _check_shape(role, array.ndim, loss)
+    if about.kind == "class" or (about.kind == "class or vector" and array.ndim == 1):
+        return array.astype(np.intp)
+    array = array.astype(np.float64)
+    if about.kind == "binary":
+        array = np.maximum(array, 0.0)  # -1/+1 as 0/1
+    return np.moveaxis(array, 0, -1) if array.ndim > 1 else array
+
+
+def _check_shape(role: LossRole, dimensions: int, loss: str) -> None:
+    allowed = {"number": (1,), "vector": (2,), "either": (1, 2), "matrix": (3,)}[role.role.shape]
+    if dimensions not in allowed:
+        wanted = " or ".join({1: "(n,)", 2: "(n, d)", 3: "(n, m, d)"}[size] for size in allowed)
+        raise UsageError(f"{loss}: {role.name} must have the shape {wanted}, not {dimensions} dimensions.")
+
+
+def classes_of(roles: Sequence[LossRole], arrays: Mapping[str, Any]) -> Classes:
+    """The classes of arrays in memory."""
+    target = next((role for role in roles if role.role.kind in ("class", "class or vector", "binary")), None)
+    sizes = [array.shape[0] for array in arrays.values() if not isinstance(array, Ragged) and array.ndim == 2]
+    size = max(sizes, default=1)
+
+    def counts() -> Array:
+        return np.zeros(size) if target is None else count(target.role, arrays[target.name], size)
+
+    return Classes(size, tuple(map(str, range(size))), counts)
+
+
+def count(role: Role, target: Any, size: int) -> Array:
+    """Rows of each class; for binary labels `(2, d)`: positives and rows."""
+    if role.kind == "binary":
+        labels = np.atleast_2d(target)
+        return np.stack([labels.sum(axis=1), np.full(len(labels), float(labels.shape[1]))])
+    if target.ndim == 2:
+        return target.sum(axis=1)
+    inside = (target >= 0) & (target < size)
+    return np.bincount(target[inside], minlength=size).astype(np.float64)
