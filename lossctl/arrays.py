@@ -30,6 +30,17 @@ class Ragged:
         """The values of one row."""
         return self.values[..., self.offsets[index] : self.offsets[index + 1]]
 
+    def take(self, rows: npt.NDArray[np.intp]) -> "Ragged":
+        """Some of the rows."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
+        places = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Ragged(self.values[..., places], offsets)
+
+    def row_of(self, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """The rows that values at these places belong to."""
+        return np.searchsorted(self.offsets, places, side="right") - 1
+
     @property
     def lengths(self) -> npt.NDArray[np.intp]:
         """How many values each row holds."""

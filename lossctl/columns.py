@@ -3,7 +3,7 @@
 A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -211,40 +211,40 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
     return values
 
 
-def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
-    """A list column of one length as a transposed view of its values."""
-    name = binding.columns[0]
+def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | None]:
+    """A list column as its values one after another, the offsets of the rows in them, and the mask of null rows."""
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
-    gaps = _nulls(array)
-    size, width = len(array), binding.width
+    gaps, size = _nulls(array), len(array)
     if pt.is_fixed_size_list(array.type):
         width = array.type.list_size
-        flat = array.values.slice(array.offset * width, size * width)
-    else:
-        offsets = np.frombuffer(
-            array.buffers()[1],
-            np.int64 if pt.is_large_list(array.type) else np.int32,
-            count=size + 1,
-            offset=array.offset * (8 if pt.is_large_list(array.type) else 4),
-        )
-        lengths = np.diff(offsets)
-        present = lengths if gaps is None else lengths[~gaps]
-        width = int(present[0]) if len(present) else width
-        if len(present) and (present != width).any():
-            uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
-            at = np.flatnonzero(uneven)
-            note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
-            return Numbers(np.zeros((width, size)), {})
-        flat = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
-        if gaps is not None:
-            flat, width = _spread(flat, gaps, width), width
+        return array.values.slice(array.offset * width, size * width), np.arange(size + 1) * width, gaps
+    wide = pt.is_large_list(array.type)
+    offsets = np.frombuffer(
+        array.buffers()[1], np.int64 if wide else np.int32, count=size + 1, offset=array.offset * (8 if wide else 4)
+    ).astype(np.int64)
+    return array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0], gaps
+
+
+def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
+    """A list column of one length as a transposed view of its values."""
+    name, size = binding.columns[0], len(array)
+    flat, offsets, gaps = flat_list(array)
+    lengths = np.diff(offsets)
+    present = lengths if gaps is None else lengths[~gaps]
+    width = int(present[0]) if len(present) else binding.width
+    if (present != width).any():
+        uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
+        at = np.flatnonzero(uneven)
+        note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
+        return Numbers(np.zeros((width, size)), {})
+    if gaps is not None and len(flat) != size * width:
+        flat = _spread(flat, gaps, width)
     inner: Faults = {}
     values, inner_gaps = floats(flat, name, binding.role.says, inner)
     for trouble, fault in inner.items():
-        faults.setdefault(trouble, Fault()).add(
-            Fault(fault.count, [(row // width, shown) for row, shown in fault.examples]), 0
-        )
+        rows = [(row // width, shown) for row, shown in fault.examples]
+        faults.setdefault(trouble, Fault()).add(Fault(fault.count, rows), 0)
     matrix = values.reshape(size, width)
     if inner_gaps is not None or not np.isfinite(matrix.sum()):
         holes = np.isnan(matrix).any(axis=1)
@@ -260,8 +260,3 @@ def _spread(flat: pa.Array, gaps: Mask, width: int) -> pa.Array:
     full = np.full((len(gaps), width), np.nan)
     full[~gaps] = values.reshape(-1, width)
     return pa.Array.from_buffers(pa.float64(), full.size, [None, pa.py_buffer(full)])
-
-
-def keep_rows(arrays: Mapping[str, Array], keep: Mask) -> dict[str, Array]:
-    """The arrays without the rows that are dropped."""
-    return {name: array[..., keep] for name, array in arrays.items()}

@@ -39,18 +39,18 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
     term = plan.terms[index]
     kernel = term.kernel
     tally = outcome.tallies.get((index, view))
-    if kernel.scope == "row":
+    if term.scope == "row":
         if tally is None:
             return {}
         sums = tally.sums()
         cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
         return {key: _row_value(plan, term, cell, reduction) for key, cell in cells.items()}
-    if kernel.scope == "group":
+    if term.scope == "group":
         units = unit_values(plan, term, view, outcome)
     elif tally is None:
         return {}
     else:
-        finished = kernel.finish(tally.sums(), term.params, term.pivot)
+        finished = kernel.finish(tally.sums(), term.resolved, term.pivot)
         units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
     return {key: _unit_value(cell, reduction, plan) for key, cell in units.items()}
 

@@ -2,27 +2,44 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 from typing import Literal
 
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.kernel import Kernel, LossRole
+from lossctl.kernel import LossRole
 from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
+from lossctl.spec import Loss
 
-Layout = Literal["number", "wide", "list"]
+Layout = Literal["number", "wide", "list", "nested"]
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The columns a role is read from: one of numbers, several of numbers, or one of lists."""
+    """The columns a role is read from: one of numbers, several of numbers, one of lists; "nested": a row is a unit.
+
+    Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `ignored`
+    is the index that is no class.
+    """
 
     name: str
     role: Role
     columns: tuple[str, ...]
     layout: Layout
     width: int = 1
+    positive: str | None = None
+    classes: tuple[str, ...] = ()
+    ignored: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the user says of labels: which is positive, and the classes in the order of the columns."""
+
+    positive: str | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +60,81 @@ class Table:
 
 
 def bind(
-    loss: str, kernel: Kernel, one_of: Sequence[str], table: Table, named: Mapping[str, str], taken: Collection[str]
+    loss: Loss,
+    params: Mapping[str, object],
+    table: Table,
+    named: Mapping[str, str],
+    taken: Collection[str],
+    labels: Labels,
 ) -> dict[str, Binding]:
-    """Every role of a kernel with its columns; roles without columns are left out where they are optional."""
+    """Every role of a loss with its columns; roles without columns are left out where they are optional."""
     bound: dict[str, Binding] = {}
-    explicit = {role.name: expand(named[role.name], table, role.option) for role in kernel.roles if role.name in named}
+    roles = loss.roles_for(params, loss.kernel)
+    explicit = {role.name: expand(named[role.name], table, role.option) for role in roles if role.name in named}
     used = {column for columns in explicit.values() for column in columns} | set(taken)
-    for role in kernel.roles:
-        if role.name in explicit:
-            bound[role.name] = _shape(role, explicit[role.name], table)
-            continue
-        others_given = role.name in one_of and any(name in named for name in one_of)
-        found = None if others_given else _search(role, table, used)
-        if found is not None:
-            bound[role.name] = _shape(role, found, table)
+    nests = loss.scope != "row" and not loss.without
+    for role in roles:
+        columns = explicit.get(role.name)
+        if columns is None:
+            others_given = role.name in loss.one_of and any(name in named for name in loss.one_of)
+            columns = None if others_given else _search(role, table, used)
+        if columns is not None:
+            bound[role.name] = _shape(role, columns, table, nests)
         elif role.required:
-            raise DataError(_not_found(loss, role, table))
-    _check_one_of(loss, one_of, bound, table)
-    _check_widths(loss, bound, table)
-    return bound
+            raise DataError(_not_found(loss.name, role, table))
+    bound = _nested(loss, bound, table)
+    _check_one_of(loss.name, loss.one_of, bound, table)
+    _check_widths(loss.name, bound, table)
+    return _labelled(bound, params, labels)
+
+
+def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Binding]:
+    """Where one role's rows are whole units, all roles' rows are."""
+    units = [b for b in bound.values() if b.layout == "nested" and b.role.shape != "ragged"]
+    if not units:
+        return bound
+    for binding in bound.values():
+        if binding.layout not in ("nested", "list"):
+            raise DataError(
+                f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {_brief(binding.columns)!r} of "
+                f"{table.path} does not; both must be lists, or neither."
+            )
+    return {name: replace(binding, layout="nested") for name, binding in bound.items()}
+
+
+def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
+    """The bindings with what their labels mean."""
+    scores = next((b for b in bound.values() if b.layout == "wide" and b.role.kind in ("real", "simplex")), None)
+    classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
+    ignored = params.get("ignore_index")
+    result = {}
+    for name, binding in bound.items():
+        if binding.role.kind == "binary":
+            binding = replace(binding, positive=labels.positive)
+        elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
+            binding = replace(binding, classes=classes, ignored=ignored if isinstance(ignored, int) else None)
+        result[name] = binding
+    return result
+
+
+def class_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """The classes that wide columns are named after: prob_cat, prob_dog -> cat, dog."""
+    if len(columns) < 2:
+        return ()
+    start = _cut(commonprefix(list(columns)))
+    names = [column[len(start) :] for column in columns]
+    if not start:
+        end = _cut(commonprefix([column[::-1] for column in columns]))
+        names = [column[: len(column) - len(end)] for column in columns]
+    if commonprefix(names) and all(re.fullmatch(r"\D+\d+", name) for name in names):
+        names = [re.sub(r"^\D+", "", name) for name in names]
+    return tuple(names)
+
+
+def _cut(shared: str) -> str:
+    """A shared beginning, up to its last separator."""
+    match = re.match(r".*[_.:\-/ ]", shared)
+    return match[0] if match else ""
 
 
 def expand(text: str, table: Table, option: str) -> tuple[str, ...]:
@@ -134,24 +207,35 @@ def _brief(columns: tuple[str, ...]) -> str:
     return f"{columns[0]},{columns[1]},...,{columns[-1]}"
 
 
-def _shape(role: LossRole, columns: tuple[str, ...], table: Table) -> Binding:
+def _shape(role: LossRole, columns: tuple[str, ...], table: Table, nests: bool) -> Binding:
     """The binding of a role to columns, where their number and type fit it."""
+    about = role.role
     kinds = {name: table.columns[name] for name in columns}
     for name, info in kinds.items():
-        if info.kind in ("text", "other"):
+        if info.kind == "other" or (info.kind == "text" and about.kind in ("real", "simplex", "weight")):
             raise DataError(
-                f"column {name!r} of {table.path} holds {info.type} values; {role.name} needs {role.role.says}. "
+                f"column {name!r} of {table.path} holds {info.type} values; {role.name} needs {about.says}. "
                 f"Name another column with {role.option}."
             )
     lists = [name for name, info in kinds.items() if info.kind == "list"]
     if lists and len(columns) > 1:
         raise DataError(f"{role.option}: list column {lists[0]!r} must stand alone, not among {len(columns)} columns.")
-    if role.role.shape == "number" and (len(columns) > 1 or lists):
+    width = kinds[columns[0]].width if lists else len(columns)
+    if about.shape in ("matrix", "ragged"):
+        if not lists:
+            raise DataError(f"{role.name} needs {about.says}: a list column, which {columns[0]!r} is not.")
+        return Binding(role.name, about, columns, "nested" if about.shape == "ragged" else "list", width)
+    if lists and nests and about.shape in ("number", "either") and (about.shape == "number" or about.kind != "real"):
+        return Binding(role.name, about, columns, "nested", width)
+    if about.shape == "number" and (len(columns) > 1 or lists):
         what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({_brief(columns)})"
-        raise DataError(f"{role.name} takes one number per row, not {what}. Name one column with {role.option}.")
-    if lists:
-        return Binding(role.name, role.role, columns, "list", kinds[columns[0]].width)
-    return Binding(role.name, role.role, columns, "wide" if len(columns) > 1 else "number", len(columns))
+        raise DataError(f"{role.name} takes one value per row, not {what}. Name one column with {role.option}.")
+    if about.shape == "vector" and not lists and len(columns) == 1 and kinds[columns[0]].kind == "number":
+        raise DataError(
+            f"{role.name} needs {about.says}, and {columns[0]!r} is one number per row. "
+            f"Name several columns with {role.option} A,B,... or a glob, or a list column."
+        )
+    return Binding(role.name, about, columns, "list" if lists else "wide" if len(columns) > 1 else "number", width)
 
 
 def _not_found(loss: str, role: LossRole, table: Table) -> str:

@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from lossctl import expressions, spec
+from lossctl.arrays import Classes
+from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS
-from lossctl.mapping import Binding, Table, bind
-from lossctl.roles import Interval, Role
+from lossctl.mapping import Binding, Labels, Table, bind
+from lossctl.params import ColumnRef
+from lossctl.roles import Array, Interval, Role
 from lossctl.sources import As, Source, open_sources
 from lossctl.spec import Loss
 
@@ -30,6 +35,8 @@ class Request:
     by: tuple[str, ...] = ()
     id: str | None = None
     missing: Literal["error", "skip"] = "error"
+    positive_label: str | None = None
+    classes: tuple[str, ...] = ()
     per_row: str | None = None
     gradient: bool = False
     max: float | None = None
@@ -83,7 +90,7 @@ def prepare(request: Request) -> Job:
         missing=request.missing,
         batch_rows=request.batch_rows,
     )
-    plan = _with_columns(plan, table)
+    plan = _prepared(_with_columns(plan, table), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
     if request.per_row and all(term.kernel.scope == "row" for term in terms):
@@ -92,13 +99,31 @@ def prepare(request: Request) -> Job:
 
 
 def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, taken: set[str]) -> Term:
-    given = {**{k: v for k, v in request.options.items() if v is not None}, **part.given}
-    roles = {role.name for kernel in (loss.kernel, *loss.without.values()) for role in kernel.roles}
-    known = {name: value for name, value in given.items() if name in roles or name in loss.params or name in part.given}
-    params = loss.resolve_params({name: value for name, value in known.items() if name not in roles})
-    named = {name: str(value) for name, value in known.items() if name in roles}
-    bindings = bind(loss.name, loss.kernel, loss.one_of, table, named, taken)
-    return Term(loss.name, params, bindings)
+    """One loss with the parameters and columns that are given in the expression, or as options, or by default."""
+    roles = {role.name for role in loss.roles}
+    given = {name: value for name, value in request.options.items() if name in roles or name in loss.params}
+    given.update(part.given)
+    given = {name: value for name, value in given.items() if value is not None}
+    columns = {}
+    for name, value in given.items():
+        if name in loss.params and isinstance(value, str) and value.startswith("@"):
+            columns[name] = _parameter_column(loss, name, value[1:], table)
+    params = loss.resolve_params({k: v for k, v in given.items() if k not in roles and k not in columns}, set(columns))
+    named = {name: str(value).removeprefix("@") for name, value in given.items() if name in roles}
+    bindings = bind(loss, params, table, named, taken, Labels(request.positive_label, request.classes))
+    shown = {**params, **{name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}}
+    return Term(loss.name, {name: shown[name] for name in loss.params if name in shown}, bindings, params, columns)
+
+
+def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Binding:
+    """A parameter that takes each row's value of a column, within the parameter's own range."""
+    parameter = loss.params[name]
+    if not parameter.is_numeric or loss.scope != "row":
+        raise UsageError(f"{loss.name}: {parameter.option} cannot be a column; only numbers of row losses can.")
+    info = table.require(column, f"{parameter.option} @COLUMN")
+    if info.kind not in ("number", "unknown"):
+        raise DataError(f"{parameter.option} @{column}: the column holds {info.type} values; a number per row is needed.")
+    return Binding(name, Role("real", parameter.domain, domain=parameter.interval), (column,), "number")
 
 
 def _weight(name: str | None) -> Binding | None:
@@ -107,13 +132,47 @@ def _weight(name: str | None) -> Binding | None:
 
 def _with_columns(plan: Plan, table: Table) -> Plan:
     """The plan with the columns it reads, its pieces and the size of its blocks."""
-    columns: dict[str, As] = {column: "number" for binding in plan.numeric() for column in binding.columns}
+    columns: dict[str, As] = {name: _read_as(binding) for binding in plan.numeric() for name in binding.columns}
     for name in (plan.group, plan.id, *plan.by):
         if name is not None:
             columns[name] = "raw" if name in columns or name == plan.id else "text"
     _check_files(plan.sources, table, columns)
     pieces = tuple(piece for at, source in enumerate(plan.sources) for piece in source.pieces(at, list(columns)))
     return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+
+
+def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
+    """The plan with its parameters as kernels take them; some need a first pass over the target to count classes."""
+    terms = tuple(_prepare_term(term, plan, table, threads) for term in plan.terms)
+    return replace(plan, terms=terms)
+
+
+def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
+    loss = spec.get(term.loss)
+    if loss.preparer is None:
+        return term
+    scores = [b for b in term.bindings.values() if b.layout in ("wide", "list", "nested") and b.role.kind != "class"]
+    target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)
+    size = max((binding.width for binding in scores), default=1)
+    names = next((b.classes for b in term.bindings.values() if b.classes), tuple(map(str, range(size))))
+
+    def counts() -> Array:
+        if target is None:
+            raise UsageError(f"{loss.name} has no class target to count.")
+        alone = replace(plan, terms=(), weight=None, unit_weight=None, group=None, by=(), id=None, counted=(target, size))
+        columns = {name: how for name, how in plan.columns.items() if name in target.columns}
+        outcome = local.run(replace(alone, columns=columns), threads)
+        outcome.check(plan.sources)
+        return np.zeros(size) if outcome.counts is None else outcome.counts
+
+    return replace(term, resolved=loss.prepared(term.resolved, Classes(size, names, counts)))
+
+
+def _read_as(binding: Binding) -> As:
+    """Labels are read as the file writes them; what must be numbers, as numbers."""
+    if binding.layout in ("list", "nested"):
+        return "raw"
+    return "number" if binding.role.kind in ("real", "simplex", "weight") else "text"
 
 
 def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, As]) -> None:

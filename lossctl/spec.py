@@ -1,6 +1,6 @@
 """A loss is declared once: the `@loss` decorator reads a kernel's signature and everything else follows from it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -148,8 +148,8 @@ class Loss:
 
         return register
 
-    def resolve_params(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """Every parameter with its value, given or default, checked."""
+    def resolve_params(self, given: Mapping[str, object], columns: Collection[str] = ()) -> dict[str, Value]:
+        """Every parameter with its value, given or default, checked; those read from columns are left out."""
         for name in given:
             if name not in self.params:
                 known = [*self.params, *(role.name for role in self.roles)]
@@ -161,6 +161,8 @@ class Loss:
         for name, parameter in self.params.items():
             if name in given:
                 resolved[name] = parameter.check(given[name], self.name)
+            elif name in columns:
+                continue
             elif parameter.required:
                 raise UsageError(f"{self.name} needs {parameter.option}: {parameter.help}.")
             else:

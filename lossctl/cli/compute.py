@@ -53,6 +53,12 @@ def common(
     missing: Annotated[
         Missing, typer.Option(help="Null and NaN: an error, or rows left out and counted.", rich_help_panel=COLUMNS)
     ] = Missing.error,
+    positive_label: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The label that counts as positive.", rich_help_panel=COLUMNS)
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Class names in the order of the scores.", rich_help_panel=COLUMNS)
+    ] = None,
     reduction: Annotated[
         str | None,
         typer.Option(
@@ -190,7 +196,8 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
 
     fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
     by = [column for text in values["by"] or [] for column in text.split(",")]  # type: ignore[attr-defined]
-    fields |= {"by": tuple(by), "missing": str(values["missing"])}
+    classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
+    fields |= {"by": tuple(by), "classes": tuple(classes), "missing": str(values["missing"])}
     if values["output"]:
         check_writable(str(values["output"]))
     given = {name: value for name, value in own.items() if value is not None}

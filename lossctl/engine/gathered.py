@@ -27,7 +27,7 @@ def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Ke
     found: dict[Key, Units] = {}
     for key, at in _units(plan, view, outcome.kept, rows):
         part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
-        value = term.kernel.unit(part, term.params, None if weights is None else weights[at]).value
+        value = term.kernel.unit(part, term.resolved, None if weights is None else weights[at]).value
         units = found.setdefault(key[: len(view)], Units.empty())
         units.append(
             key[-1] if plan.group else None,

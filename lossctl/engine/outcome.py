@@ -7,6 +7,8 @@ from lossctl.columns import Fault, Trouble
 from lossctl.engine.piece import Kept, PieceResult
 from lossctl.engine.plan import View
 from lossctl.errors import DataError
+from lossctl.labels import Seen
+from lossctl.roles import Array
 from lossctl.sources import Source
 from lossctl.totals import Tally
 
@@ -22,6 +24,8 @@ class Outcome:
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
+    seen: Seen = field(default_factory=dict)
+    counts: Array | None = None
 
     @property
     def rows(self) -> int:
@@ -40,10 +44,15 @@ class Outcome:
         for view, tally in piece.dropped.items():
             self.dropped.setdefault(view, Tally()).add(tally)
         self.kept.extend(piece.kept)
+        for name, labels in piece.seen.items():
+            self.seen.setdefault(name, set()).update(labels)
+        if piece.counts is not None:
+            self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
     def check(self, sources: Sequence[Source]) -> None:
         """Raise all faults of the most telling kind as one error."""
         if not self.faults:
+            self._check_labels(sources)
             return
         first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
         lines = [
@@ -53,13 +62,29 @@ class Outcome:
         ]
         raise DataError("\n".join([*lines, REMEDIES[KINDS[first]]]))
 
+    def _check_labels(self, sources: Sequence[Source]) -> None:
+        """Raise where labels are of more than two values, which only the whole dataset can tell."""
+        where = ", ".join(source.path for source in sources)
+        for name, labels in self.seen.items():
+            if {"-1", "0"} <= labels:
+                raise DataError(f"{where}, column {name!r}: both 0 and -1 stand for the negative label. Use one of them.")
+            if len(labels) > 2:
+                shown = ", ".join(sorted(map(repr, labels)))
+                raise DataError(
+                    f"{where}, column {name!r}: two labels are needed, and there are more ({shown}). "
+                    "Name a column of two values, or leave the other rows out."
+                )
 
-KINDS = ("text", "length", "missing key", "missing", "infinite", "inexact", "outside")
+
+KINDS = ("text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex")
 REMEDIES = {
     "text": "Correct the file, or name another column.",
     "length": "All rows of a list column must hold as many numbers as the first.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
     "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
+    "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
+    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes.",
+    "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
     "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
     "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
     "outside": "Correct the values, or name another column.",
@@ -74,6 +99,9 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
         "text": f"{trouble.expected} is needed",
+        "binary": "a label 0 or 1 is needed",
+        "class": f"one of the classes ({trouble.expected}) is needed",
+        "simplex": "probabilities that sum to 1 are needed",
         "length": f"{trouble.expected} numbers are needed",
         "infinite": "a finite number is needed",
         "inexact": "an integer that float64 holds exactly is needed",

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl import spec
-from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, note, numbers
+from lossctl.arrays import Ragged, count
+from lossctl.columns import Faults, Mask, Numbers, Trouble, note
 from lossctl.engine.plan import Plan, RowOutput, Term, View
+from lossctl.kernel import Kernel, pivots
 from lossctl.keys import Encoded, encode, segments
+from lossctl.labels import Seen
 from lossctl.mapping import Binding
+from lossctl.reading import Context, check, check_classes, keep, read
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
 from lossctl.totals import Largest, Rows, Segments, Smallest, Tally
@@ -51,6 +56,8 @@ class PieceResult:
     dropped: dict[View, Tally] = field(default_factory=dict)
     values: list[RowValues] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
+    seen: Seen = field(default_factory=dict)
+    counts: Array | None = None
 
 
 @dataclass(slots=True)
@@ -59,15 +66,19 @@ class Block:
 
     start: int
     rows: int
-    numbers: dict[Binding, Array]
+    numbers: dict[Binding, Any]
     by: list[Encoded]
     group: Encoded | None
     kept: npt.NDArray[np.intp] | None
     _segments: dict[tuple[View, bool], Segments | None] = field(default_factory=dict)
 
-    def arrays(self, term: Term) -> dict[str, Array]:
+    def arrays(self, term: Term) -> dict[str, Any]:
         """A term's arrays by role."""
         return {name: self.numbers[binding] for name, binding in term.bindings.items()}
+
+    def params(self, term: Term) -> dict[str, Any]:
+        """A term's parameters; those read from a column are arrays."""
+        return {**term.resolved, **{name: self.numbers[binding] for name, binding in term.columns.items()}}
 
     def segments(self, view: View, units: bool) -> Segments | None:
         """The block's rows by the cells of a view: its slices, or the units inside them."""
@@ -122,10 +133,14 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
         weights = block.numbers[plan.weight] if plan.weight else None
+        if plan.counted is not None:
+            binding, size = plan.counted
+            found = count(binding.role, block.numbers[binding], size)
+            result.counts = found if result.counts is None else result.counts + found
         rows = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
         if plan.rows is not None:
             result.values.append(_row_values(plan, plan.rows, block, rows, batch))
-        if any(term.kernel.scope == "group" for term in plan.terms):
+        if any(term.scope == "group" for term in plan.terms):
             result.kept.append(_keep(plan, block, weights))
     result.rows += batch.num_rows
     result.used += block.rows
@@ -133,24 +148,26 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
 
 def clean(plan: Plan, batch: pa.RecordBatch, result: PieceResult, faults: Faults) -> Block:
     """The block's arrays, without the rows that have a missing value where those are to be skipped."""
-    read = {binding: numbers(batch, binding, faults) for binding in plan.numeric()}
+    context = Context(faults, result.seen)
+    found = {binding: read(batch, binding, context) for binding in plan.numeric()}
     by = [encode(batch.column(name)) for name in plan.by]
     group = encode(batch.column(plan.group)) if plan.group else None
     _check_keys(plan, batch, group, faults)
-    gone = _missing(plan, read, result, faults)
-    arrays = {binding: found.values for binding, found in read.items()}
+    gone = _missing(plan, found, result, faults)
+    arrays: dict[Binding, Any] = {binding: part.values for binding, part in found.items()}
     kept, rows = None, batch.num_rows
-    if gone is not None and not faults:
+    if gone is not None:
         _count_dropped(plan, by, gone, result)
-        keep = ~gone
-        kept = np.flatnonzero(keep)
+        kept = np.flatnonzero(~gone)
         rows = len(kept)
-        arrays = {binding: values[..., keep] for binding, values in arrays.items()}
-        by = [column.take(keep) for column in by]
-        group = group.take(keep) if group else None
-    if gone is None or not faults:
+        arrays = {binding: keep(values, kept) for binding, values in arrays.items()}
+        by = [column.take(~gone) for column in by]
+        group = group.take(~gone) if group else None
+    if not any(trouble.kind == "missing" for trouble in faults):
         for binding, values in arrays.items():
-            check_domain(values, binding, faults, kept)
+            check(values, binding, faults, kept)
+        for term in plan.terms:
+            check_classes(term.bindings, {name: arrays[b] for name, b in term.bindings.items()}, faults, kept)
     return Block(result.rows, rows, arrays, by, group, kept)
 
 
@@ -193,26 +210,52 @@ def _evaluate_term(
     plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
 ) -> Rows | None:
     """Merge a term's statistics into every view; the row values of a row loss are returned."""
-    kernel = term.kernel
-    if kernel.scope == "group":
+    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
+    if term.scope == "group":
         return None
-    arrays = block.arrays(term)
     rows = None
     statistics: dict[str, Array | Largest | Smallest]
-    if kernel.scope == "row":
-        rows = kernel.rows(arrays, term.params)
+    if term.nested:
+        rows = nested_units(kernel, arrays, params, weights)
+        statistics = row_statistics(rows, weights)
+    elif kernel.scope == "row":
+        rows = kernel.rows(arrays, params)
         statistics = row_statistics(rows, weights)
     else:
-        statistics = {**kernel.statistics(arrays, term.params, term.pivot, weights)}
+        statistics = {**kernel.statistics(arrays, params, term.pivot, weights)}
         if plan.unit_weight is not None:
             unit_weights = block.numbers[plan.unit_weight]
             statistics |= {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
-    for finding in spec.get(term.loss).findings:
-        statistics["finding " + finding.code] = finding.mask(**arrays, **term.params).astype(np.float64)
+    if not term.nested:
+        for finding in spec.get(term.loss).findings:
+            statistics["finding " + finding.code] = finding.mask(**arrays, **params).astype(np.float64)
     for view in plan.views:
         tally = result.tallies.setdefault((index, view), Tally())
-        tally.add_block(statistics, block.segments(view, units=kernel.scope == "set"), block.rows)
+        tally.add_block(statistics, block.segments(view, units=term.scope == "set"), block.rows)
     return rows
+
+
+def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None) -> Rows:
+    """Units that stand whole in a row each: their values are row values; an undefined one does not count."""
+    first = next(iter(arrays.values()))
+    if kernel.scope == "set":
+        flat = {name: array.values for name, array in arrays.items()}
+        starts = np.asarray(first.offsets[:-1])
+        cells = Segments([(row,) for row in range(len(first))], None, starts, np.arange(len(first)), flat_size(first))
+        tally = Tally()
+        tally.add_block(kernel.statistics(flat, params, pivots(flat), None), cells, flat_size(first))
+        value = kernel.finish(tally.sums(), params, pivots(flat))
+    else:
+        rows = range(len(first))
+        parts = [kernel.unit({n: np.ascontiguousarray(a.row(row)) for n, a in arrays.items()}, params, None) for row in rows]
+        value = np.array([part.value.mean() for part in parts])
+    counts = ~np.isnan(value)
+    return Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), counts.astype(np.float64))
+
+
+def flat_size(ragged: Ragged) -> int:
+    """How many values all rows hold together."""
+    return int(ragged.offsets[-1])
 
 
 def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Array | Largest | Smallest]:
@@ -245,7 +288,7 @@ def _row_values(
     loss = sum((factor * found.value for factor, _, found in parts), start=np.zeros(block.rows))
     gradient = None
     if wanted.gradient:
-        slopes = [factor * row_gradient(term, block.arrays(term)) for factor, term, _ in parts]
+        slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
     return RowValues(at, ids, loss, gradient)
 
@@ -256,12 +299,12 @@ def _arrow_mask(kept: npt.NDArray[np.intp], rows: int) -> pa.BooleanArray:
     return pa.Array.from_buffers(pa.bool_(), rows, [None, pa.py_buffer(np.packbits(mask, bitorder="little"))])
 
 
-def row_gradient(term: Term, arrays: dict[str, Array]) -> Array:
+def row_gradient(term: Term, arrays: dict[str, Array], params: dict[str, Any]) -> Array:
     """Derivative of the row value by each predicted number."""
     declared = spec.get(term.loss)
     assert declared.slope is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
-        slope = declared.slope(**arrays, **term.params)
+        slope = declared.slope(**arrays, **params)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope
 
 
@@ -269,7 +312,7 @@ def _keep(plan: Plan, block: Block, weights: Array | None) -> Kept:
     wanted = {
         binding: np.array(block.numbers[binding])
         for term in plan.terms
-        if term.kernel.scope == "group"
+        if term.scope == "group"
         for binding in term.bindings.values()
     }
     unit_weights = block.numbers[plan.unit_weight] if plan.unit_weight else None

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Literal
 
 from lossctl import spec
-from lossctl.kernel import Kernel
+from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import Value
 from lossctl.sources import As, Piece, Source
@@ -21,16 +21,31 @@ View = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One loss with its parameters and columns; several of them make an expression or a comparison."""
+    """One loss with its parameters and columns; several of them make an expression or a comparison.
+
+    `resolved` are the parameters as the kernel takes them, `columns` those that are read from a column.
+    """
 
     loss: str
     params: Mapping[str, Value]
     bindings: Mapping[str, Binding]
+    resolved: Mapping[str, object] = field(default_factory=dict)
+    columns: Mapping[str, Binding] = field(default_factory=dict)
     pivot: Pivot = field(default_factory=dict)
 
     @property
     def kernel(self) -> Kernel:
         return spec.get(self.loss).kernel_for(self.bindings)
+
+    @property
+    def nested(self) -> bool:
+        """Whether every row is a whole unit."""
+        return self.kernel.scope != "row" and any(binding.layout == "nested" for binding in self.bindings.values())
+
+    @property
+    def scope(self) -> Scope:
+        """How it merges: a nested unit is complete in its row."""
+        return "row" if self.nested else self.kernel.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class RowOutput:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a worker needs to evaluate a piece."""
+    """Everything a worker needs to evaluate a piece; `counted` is a target whose classes (so many) are counted."""
 
     sources: tuple[Source, ...]
     pieces: tuple[Piece, ...]
@@ -56,6 +71,7 @@ class Plan:
     id: str | None = None
     missing: Literal["error", "skip"] = "error"
     rows: RowOutput | None = None
+    counted: tuple[Binding, int] | None = None
     block_rows: int = MOST_ROWS
     batch_rows: int = 0
 
@@ -69,8 +85,8 @@ class Plan:
         """Every distinct binding that the terms and weights read."""
         seen: dict[Binding, None] = {}
         for term in self.terms:
-            seen.update(dict.fromkeys(term.bindings.values()))
-        for extra in (self.weight, self.unit_weight):
+            seen.update(dict.fromkeys([*term.bindings.values(), *term.columns.values()]))
+        for extra in (self.weight, self.unit_weight, self.counted[0] if self.counted else None):
             if extra is not None:
                 seen[extra] = None
         yield from seen

@@ -1,0 +1,181 @@
+"""A role's columns in a block as the array its kernel takes, whatever the role's kind and the columns' layout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import types as pt
+
+from lossctl import labels
+from lossctl.arrays import Ragged
+from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
+from lossctl.mapping import Binding
+from lossctl.roles import Array
+
+SUM_TOLERANCE = 1e-6
+
+
+@dataclass(slots=True)
+class Context:
+    """What columns of a block share: the faults found, labels that must be consistent in the whole dataset, codes."""
+
+    faults: Faults
+    seen: labels.Seen = field(default_factory=dict)
+    vocabulary: dict[str | None, int] = field(default_factory=dict)
+
+
+def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
+    """The values of a role and the rows where one is missing."""
+    if binding.layout == "nested":
+        return _ragged(batch.column(binding.columns[0]), binding, context)
+    if binding.role.shape == "matrix":
+        return _matrix(batch.column(binding.columns[0]), binding, context)
+    first = binding.columns[0]
+    match binding.role.kind:
+        case "label" if binding.layout == "number":
+            return _named(labels.coded(batch.column(first), context.vocabulary), first)
+        case "class" | "class or vector" if binding.layout == "number":
+            index, gaps = labels.classes(batch.column(first), first, binding, context.faults)
+            return Numbers(index, {} if gaps is None else {first: gaps})
+        case "binary" if binding.layout != "list":
+            return _binary(batch, binding, context)
+        case _:
+            return numbers(batch, binding, context.faults)
+
+
+def _named(found: Numbers, name: str) -> Numbers:
+    return Numbers(found.values, {name: gaps for gaps in found.missing.values()})
+
+
+def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
+    missing: dict[str, Mask] = {}
+    parts = []
+    for name in binding.columns:
+        values, gaps = labels.binary(batch.column(name), name, binding, context.faults, context.seen)
+        parts.append(values)
+        if gaps is not None and gaps.any():
+            missing[name] = gaps
+    return Numbers(parts[0] if binding.layout == "number" else np.stack(parts), missing)
+
+
+def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
+    """Lists of lists of one shape as a logical `(m, d, n)` view."""
+    name = binding.columns[0]
+    outer, offsets, gaps = flat_list(array)
+    rows = len(array)
+    lengths = np.diff(offsets)
+    if gaps is not None or not pt.is_nested(outer.type) or (lengths != lengths[:1]).any():
+        return _uneven(lengths, gaps, name, rows, context)
+    inner, inner_offsets, _ = flat_list(outer)
+    widths = np.diff(inner_offsets)
+    if (widths != widths[:1]).any():
+        return _uneven(widths, None, name, rows, context)
+    values, holes = floats(inner, name, binding.role.says, context.faults)
+    m, d = (int(lengths[0]) if rows else 0), (int(widths[0]) if len(widths) else 0)
+    cube = values.reshape(rows, m, d)
+    missing = {}
+    if holes is not None or not np.isfinite(cube.sum()):
+        gone = np.isnan(cube).any(axis=(1, 2))
+        missing = {name: gone} if gone.any() else {}
+    return Numbers(np.moveaxis(cube, 0, -1), missing)
+
+
+def _uneven(lengths: npt.NDArray[np.int64], gaps: Mask | None, name: str, rows: int, context: Context) -> Numbers:
+    if gaps is not None:
+        note(context.faults, Trouble("missing", name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
+    else:
+        at = np.flatnonzero(lengths != lengths[0])
+        note(context.faults, Trouble("length", name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
+    return Numbers(np.zeros((1, 1, rows)), {})
+
+
+def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
+    """Lists of any lengths: `values` are all rows' values one after another, vectors as columns."""
+    name = binding.columns[0]
+    inner, offsets, gaps = flat_list(array)
+    if pt.is_list(inner.type) or pt.is_large_list(inner.type) or pt.is_fixed_size_list(inner.type):
+        vectors = numbers(
+            pa.RecordBatch.from_arrays([inner], [name]), _as_layout(binding, "list"), inner_faults := Faults()
+        )
+        values, holes = vectors.values, vectors.missing.get(name)
+    else:
+        inner_faults = Faults()
+        part = read(
+            pa.RecordBatch.from_arrays([inner], [name]),
+            _as_layout(binding, "number"),
+            Context(inner_faults, context.seen, context.vocabulary),
+        )
+        values, holes = part.values, part.missing.get(name)
+    ragged = Ragged(values, offsets.astype(np.intp))
+    for trouble, fault in inner_faults.items():
+        fault.examples = [(int(ragged.row_of(np.array([at]))[0]), shown) for at, shown in fault.examples]
+        context.faults[trouble] = fault
+    if holes is not None and holes.any():
+        gone = np.zeros(len(array), dtype=bool)
+        gone[ragged.row_of(np.flatnonzero(holes))] = True
+        gaps = gone if gaps is None else gaps | gone
+    return Numbers(ragged, {} if gaps is None else {name: gaps})  # type: ignore[arg-type]
+
+
+def _as_layout(binding: Binding, layout: str) -> Binding:
+    from dataclasses import replace
+
+    return replace(binding, layout=layout)  # type: ignore[arg-type]
+
+
+def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragged":
+    """Some of the rows."""
+    return values.take(rows) if isinstance(values, Ragged) else values[..., rows]
+
+
+def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:
+    """Note what the role does not allow: values outside its domain, distributions that do not sum to 1."""
+    if binding.role.kind in ("label", "class") or flat(values).dtype == np.intp:
+        return
+    if isinstance(values, Ragged):
+        owners = values.row_of(np.arange(values.values.shape[-1]))
+        check_domain(values.values, binding, faults, owners if rows is None else rows[owners])
+        return
+    check_domain(values, binding, faults, rows)
+    if binding.role.kind == "simplex" and values.size:
+        total = values.T.sum(axis=1) if not values.flags.c_contiguous else values.sum(axis=0)
+        if abs(float(total.max()) - 1) > SUM_TOLERANCE or abs(float(total.min()) - 1) > SUM_TOLERANCE:
+            at = np.flatnonzero(np.abs(total - 1) > SUM_TOLERANCE)
+            name = binding.columns[0] if len(binding.columns) == 1 else f"{binding.columns[0]}..{binding.columns[-1]}"
+            shown = (repr(float(total[place])) for place in at)
+            note(faults, Trouble("simplex", name), at if rows is None else rows[at], shown)
+
+
+def check_classes(
+    bindings: Mapping[str, Binding],
+    arrays: Mapping[str, "Array | Ragged"],
+    faults: Faults,
+    rows: npt.NDArray[np.intp] | None,
+) -> None:
+    """Note class indexes for which there is no score."""
+    sizes = [len(flat(array)) for array in arrays.values() if flat(array).ndim == 2]
+    if not sizes:
+        return
+    for name, binding in bindings.items():
+        array = arrays[name]
+        index = flat(array)
+        if binding.role.kind not in ("class", "class or vector") or index.dtype != np.intp or not index.size:
+            continue
+        if index.min() >= 0 and index.max() < sizes[0]:
+            continue
+        wrong = (index < 0) | (index >= sizes[0])
+        if binding.ignored is not None:
+            wrong &= index != binding.ignored
+        at = np.flatnonzero(wrong)
+        if len(at):
+            owners = array.row_of(at) if isinstance(array, Ragged) else at
+            expected = ", ".join(binding.classes[:12]) or f"a whole number from 0 to {sizes[0] - 1}"
+            shown = (str(index[place]) for place in at)
+            note(faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown)
+
+
+def flat(values: "Array | Ragged") -> Array:
+    """The array itself, or all rows' values one after another."""
+    return values.values if isinstance(values, Ragged) else values
