@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 from lossctl.engine import local
-from lossctl.engine.piece import RowValues
+from lossctl.engine.block import RowValues
 from lossctl.reporting import conclude, dry_run
 from lossctl.request import Job, Request, prepare
 from lossctl.results import Report
@@ -24,6 +25,12 @@ def compute(
     unit_weight: str | None = None,
     by: str | Sequence[str] = (),
     id: str | None = None,
+    where: str | None = None,
+    limit: int | None = None,
+    truth: "str | os.PathLike[str] | None" = None,
+    on: str | Sequence[str] = (),
+    join: Literal["strict", "inner"] = "strict",
+    many_to_one: bool = False,
     missing: Literal["error", "skip"] = "error",
     positive_label: object = None,
     classes: Sequence[str] = (),
@@ -51,6 +58,12 @@ def compute(
         unit_weight=unit_weight,
         by=(by,) if isinstance(by, str) else tuple(by),
         id=id,
+        where=where,
+        limit=limit,
+        truth=None if truth is None else os.fspath(truth),
+        on=(on,) if isinstance(on, str) else tuple(on),
+        join=join,
+        many_to_one=many_to_one,
         missing=missing,
         positive_label=None if positive_label is None else str(positive_label),
         classes=tuple(map(str, classes)),
@@ -68,6 +81,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
     job = prepare(request)
     if request.dry_run:
         return dry_run(job)
+    job = replace(job, plan=local.centred(job.plan))
     with ExitStack() as stack:
         rows = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
         sink = partial(_write_rows, job, rows) if rows is not None and job.plan.rows is not None else None

@@ -33,6 +33,13 @@ PITFALLS = {
             "Look at the units with --per-row; drop or merge them.",
         ),
         Pitfall(
+            "LC103",
+            "warning",
+            "rows were paired with the truth by position",
+            "--truth without --on.",
+            "If the files' rows could be in another order, join them on keys with --on.",
+        ),
+        Pitfall(
             "LC301",
             "warning",
             "targets at or near 0 decide a relative error",

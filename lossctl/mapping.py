@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from os.path import commonprefix
 from typing import Literal
@@ -44,10 +44,20 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The columns of a dataset, as messages and searches need them."""
+    """The columns of a dataset, as messages and searches need them.
+
+    `truth` are those that come from the truth file; a name that both files have is told apart by a prefix, and
+    `renamed` gives the prediction file's names for those columns their prefixed ones.
+    """
 
     path: str
     columns: Mapping[str, ColumnInfo]
+    truth: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def original(self, name: str) -> str:
+        """The name that a column has in its file."""
+        return next((file for file, shown in self.renamed.items() if shown == name), name)
 
     def require(self, name: str, option: str) -> ColumnInfo:
         """What the file says of a column, or the error that it is not there."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from lossctl import __version__, expressions
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import View
@@ -36,13 +38,45 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None) -> Report:
         raise DataError(f"{job.table.path}, column {job.request.weight!r}: {whole.reason}; some row must weigh more.")
     if whole.skipped:
         counts["LC101"] = whole.skipped
-    details = {"missing": outcome.missing} if outcome.missing else {}
+    details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
+    if job.plan.truth is not None:
+        details["join"] = _coverage(job, outcome)
+        if not job.plan.truth.on:
+            counts["LC103"] = outcome.rows
     evaluations[0] = _with_details(whole, details)
     inputs = [
         Input(source.path, source.format, count, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))
+
+
+def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
+    """How predictions and truth met; what a strict join does not allow is an error."""
+    truth = job.plan.truth
+    assert truth is not None
+    found = np.zeros(truth.rows, dtype=np.uint8)
+    for counts in outcome.matched.values():
+        found = np.maximum(found, counts)
+    extra = np.flatnonzero(found == 0)
+    twice = np.flatnonzero(found > 1)
+    path = ", ".join(job.request.files)
+    if truth.on and len(twice) and not job.request.many_to_one:
+        raise DataError(
+            f"{path}: {len(twice):,} keys have more than one prediction (first: {truth.key(int(twice[0]))}). "
+            "Use --many-to-one if that is meant, or tell them apart with --by or another column in --on."
+        )
+    if len(extra) and job.request.join == "strict":
+        if not truth.on:
+            raise DataError(
+                f"{path} has {outcome.rows:,} rows and {truth.path} {truth.rows:,}: rows pair by position only where "
+                "both have as many. Join them on keys with --on."
+            )
+        raise DataError(
+            f"{truth.path}: {len(extra):,} rows have no prediction in {path} (first: {truth.key(int(extra[0]))}). "
+            "Use --join inner to evaluate the rows that have one, or complete the predictions."
+        )
+    return {"on": list(truth.on), "rows": outcome.used, "without_truth": outcome.unmatched, "without_prediction": len(extra)}
 
 
 def dry_run(job: Job) -> Report:
@@ -121,12 +155,16 @@ def _signature(job: Job, text: str) -> str:
     request = job.request
     roles = {role.name for loss in job.losses for role in loss.roles}
     said = [f"{name}:{show(str(value))}" for name, value in request.options.items() if name in roles and value is not None]
+    if request.truth:
+        said.append(f"truth:{','.join(request.on) or 'by position'}:{request.join}")
+    if request.limit is not None:
+        said.append(f"limit:{request.limit}")
     if request.group:
         said.append(f"group:{request.group}")
     if request.unit_weight:
         said.append(f"unit-weight:{request.unit_weight}")
     weight, missing = f"weight:{request.weight or 'none'}", f"missing:{request.missing}"
-    return "|".join([text, job.reduction, weight, missing, "where:-", *said, f"lossctl:{__version__}"])
+    return "|".join([text, job.reduction, weight, missing, f"where:{request.where or '-'}", *said, f"lossctl:{__version__}"])
 
 
 def _findings(counts: Mapping[str, int]) -> list[Finding]:

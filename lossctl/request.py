@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lossctl import expressions, spec
+from lossctl import expressions, filters, joins, spec
 from lossctl.arrays import Classes
 from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
@@ -34,6 +34,12 @@ class Request:
     unit_weight: str | None = None
     by: tuple[str, ...] = ()
     id: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    truth: str | None = None
+    on: tuple[str, ...] = ()
+    join: Literal["strict", "inner"] = "strict"
+    many_to_one: bool = False
     missing: Literal["error", "skip"] = "error"
     positive_label: str | None = None
     classes: tuple[str, ...] = ()
@@ -71,6 +77,9 @@ def prepare(request: Request) -> Job:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
     sources = tuple(open_sources(request.files))
     table = Table(", ".join(request.files), sources[0].columns())
+    truth = _truth_source(request)
+    if truth is not None:
+        table = joins.joined_table(table, truth, request.on)
     keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
     for option, name in [*keys.items(), *(("by", name) for name in request.by)]:
         if name is not None:
@@ -87,10 +96,14 @@ def prepare(request: Request) -> Job:
         group=request.group,
         by=request.by,
         id=request.id,
+        where=filters.parse(request.where) if request.where else None,
+        limit=request.limit,
+        join=request.join,
+        many_to_one=request.many_to_one,
         missing=request.missing,
         batch_rows=request.batch_rows,
     )
-    plan = _prepared(_with_columns(plan, table), table, request.threads)
+    plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
     if request.per_row and all(term.kernel.scope == "row" for term in terms):
@@ -130,15 +143,32 @@ def _weight(name: str | None) -> Binding | None:
     return None if name is None else Binding("weight", WEIGHT, (name,), "number")
 
 
-def _with_columns(plan: Plan, table: Table) -> Plan:
+def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Request) -> Plan:
     """The plan with the columns it reads, its pieces and the size of its blocks."""
     columns: dict[str, As] = {name: _read_as(binding) for binding in plan.numeric() for name in binding.columns}
     for name in (plan.group, plan.id, *plan.by):
         if name is not None:
             columns[name] = "raw" if name in columns or name == plan.id else "text"
+    for name, kinds in (filters.columns(plan.where) if plan.where else {}).items():
+        table.require(name, "--where")
+        columns.setdefault(name, "number" if kinds == {float} else "text")
+    if truth is not None:
+        theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
+        keys: dict[str, As] = dict.fromkeys(request.on, "text")
+        plan = replace(plan, truth=joins.load(truth, request.on, {**keys, **theirs}, table.renamed))
+        columns = {**keys, **columns}
+    columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
     pieces = tuple(piece for at, source in enumerate(plan.sources) for piece in source.pieces(at, list(columns)))
     return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+
+
+def _truth_source(request: Request) -> Source | None:
+    if request.truth is None:
+        if request.on or request.join == "inner" or request.many_to_one:
+            raise UsageError("--on, --join and --many-to-one need --truth FILE.")
+        return None
+    return open_sources([request.truth])[0]
 
 
 def _prepared(plan: Plan, table: Table, threads: int) -> Plan:

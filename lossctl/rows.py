@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lossctl.engine.piece import RowValues
+from lossctl.engine.block import RowValues
 from lossctl.engine.units import Units
 from lossctl.errors import UsageError
 from lossctl.outputs import OutputFile

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lossctl.results import Report
     from lossctl.spec import Loss
 
-COLUMNS, REDUCING, OUTPUT, GATE, ENGINE = "Columns", "Reduction", "Output", "Gate", "Engine"
+COLUMNS, JOIN, REDUCING, OUTPUT, GATE, ENGINE = "Columns", "Join", "Reduction", "Output", "Gate", "Engine"
 
 
 class Missing(StrEnum):
@@ -23,6 +23,13 @@ class Missing(StrEnum):
 
     error = "error"
     skip = "skip"
+
+
+class Join(StrEnum):
+    """What to do with keys on one side only."""
+
+    strict = "strict"
+    inner = "inner"
 
 
 class Format(StrEnum):
@@ -50,6 +57,22 @@ def common(
     id: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Names the rows in --per-row.", rich_help_panel=COLUMNS)
     ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Only rows that pass, e.g. \"model == 'a' and h < 3\".", rich_help_panel=COLUMNS)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the first N rows that pass.", rich_help_panel=COLUMNS)
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The targets are in this file.", rich_help_panel=JOIN)
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="COLUMN[,COLUMN]", help="Keys that join it (else: row by row).", rich_help_panel=JOIN)
+    ] = None,
+    join: Annotated[Join, typer.Option(help="Every key on both sides, or those on both.", rich_help_panel=JOIN)] = Join.strict,
+    many_to_one: Annotated[
+        bool, typer.Option("--many-to-one", help="Several predictions per key.", rich_help_panel=JOIN)
+    ] = False,
     missing: Annotated[
         Missing, typer.Option(help="Null and NaN: an error, or rows left out and counted.", rich_help_panel=COLUMNS)
     ] = Missing.error,
@@ -198,6 +221,8 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     by = [column for text in values["by"] or [] for column in text.split(",")]  # type: ignore[attr-defined]
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
     fields |= {"by": tuple(by), "classes": tuple(classes), "missing": str(values["missing"])}
+    on = [name.strip() for name in str(values["on"] or "").split(",") if name.strip()]
+    fields |= {"on": tuple(on), "join": str(values["join"])}
     if values["output"]:
         check_writable(str(values["output"]))
     given = {name: value for name, value in own.items() if value is not None}

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from lossctl.engine.block import Kept
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.piece import Kept
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units
 from lossctl.keys import Encoded, segments

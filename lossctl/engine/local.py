@@ -10,7 +10,8 @@ import numpy as np
 
 from lossctl.columns import Faults
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.piece import PieceResult, RowValues, clean, recut, run_piece
+from lossctl.engine.block import PieceResult, RowValues, clean, select
+from lossctl.engine.piece import recut, run_piece
 from lossctl.engine.plan import Plan, Term
 from lossctl.kernel import pivots
 from lossctl.mapping import Binding
@@ -26,11 +27,10 @@ Progress = Callable[[int], None]
 
 def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progress | None = None) -> Outcome:
     """Evaluate a plan; `sink` receives row values with the number of rows before their piece, in order."""
-    plan = _with_pivots(plan)
     outcome = Outcome([0] * len(plan.sources))
-    workers = min(threads or os.cpu_count() or 1, len(plan.pieces))
-    results = _ahead(plan, workers) if workers > 1 else (run_piece(plan, piece) for piece in plan.pieces)
-    for piece, result in zip(plan.pieces, results, strict=True):
+    workers = 1 if plan.sequential else min(threads or os.cpu_count() or 1, len(plan.pieces))
+    results = _ahead(plan, workers) if workers > 1 else _in_turn(plan)
+    for piece, result in zip(plan.pieces, results, strict=False):
         if sink is not None:
             for values in result.values:
                 sink(outcome.rows, values)
@@ -38,6 +38,18 @@ def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progre
         if progress is not None:
             progress(piece.size)
     return outcome
+
+
+def _in_turn(plan: Plan) -> Iterator[PieceResult]:
+    """The results of a plan's pieces one by one; with a limit, until it is reached."""
+    rows = used = 0
+    for piece in plan.pieces:
+        limit = None if plan.limit is None else plan.limit - used
+        if limit == 0:
+            return
+        result = run_piece(replace(plan, limit=limit), piece, before=rows)
+        rows, used = rows + result.rows, used + result.used
+        yield result
 
 
 def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
@@ -60,16 +72,19 @@ def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
                 future.cancel()
 
 
-def _with_pivots(plan: Plan) -> Plan:
+def centred(plan: Plan) -> Plan:
     """The plan with the first valid row's values for the terms that centre on them."""
     if not any("pivot" in term.kernel.supplied for term in plan.terms):
         return plan
     scout = replace(plan, group=None, by=(), id=None)
+    before = 0
     for piece in plan.pieces:
         source = plan.sources[piece.file]
         for batch in recut(source.read(piece, Reading(plan.columns, plan.block_rows)), plan.block_rows):
             faults: Faults = {}
-            block = clean(scout, batch, PieceResult(), faults)
+            scratch = PieceResult(before=before)
+            before += batch.num_rows
+            block = clean(scout, *select(scout, batch, scratch, faults), scratch, faults)
             if block.rows and not faults:
                 return replace(plan, terms=tuple(_centred(term, block.numbers) for term in plan.terms))
     nothing = {name: np.zeros(1) for term in plan.terms for name in term.bindings}

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from lossctl.columns import Fault, Trouble
-from lossctl.engine.piece import Kept, PieceResult
+from lossctl.engine.block import Kept, PieceResult
 from lossctl.engine.plan import View
 from lossctl.errors import DataError
 from lossctl.labels import Seen
 from lossctl.roles import Array
 from lossctl.sources import Source
-from lossctl.totals import Tally
+from lossctl.totals import Key, Tally
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Outcome:
     kept: list[Kept] = field(default_factory=list)
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
+    matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    unmatched: int = 0
 
     @property
     def rows(self) -> int:
@@ -46,6 +51,10 @@ class Outcome:
         self.kept.extend(piece.kept)
         for name, labels in piece.seen.items():
             self.seen.setdefault(name, set()).update(labels)
+        for key, found in piece.matched.items():
+            before = self.matched.get(key)
+            self.matched[key] = found if before is None else np.minimum(before + found, 2).astype(np.uint8)
+        self.unmatched += piece.unmatched
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
@@ -76,8 +85,9 @@ class Outcome:
                 )
 
 
-KINDS = ("text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex")
+KINDS = ("unmatched", "text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex")
 REMEDIES = {
+    "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
     "text": "Correct the file, or name another column.",
     "length": "All rows of a list column must hold as many numbers as the first.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
@@ -96,6 +106,9 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
     if trouble.kind in ("missing", "missing key"):
         places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)
         return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
+    if trouble.kind == "unmatched":
+        places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
+        return f"{source.path}: {rows} have no truth in {trouble.expected} for {trouble.column} (first: {places})."
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
         "text": f"{trouble.expected} is needed",

@@ -6,6 +6,8 @@ from itertools import combinations
 from typing import Literal
 
 from lossctl import spec
+from lossctl.filters import Filter
+from lossctl.joins import Truth
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import Value
@@ -70,10 +72,20 @@ class Plan:
     by: tuple[str, ...] = ()
     id: str | None = None
     missing: Literal["error", "skip"] = "error"
+    where: Filter | None = None
+    limit: int | None = None
+    truth: Truth | None = None
+    join: Literal["strict", "inner"] = "strict"
+    many_to_one: bool = False
     rows: RowOutput | None = None
     counted: tuple[Binding, int] | None = None
     block_rows: int = MOST_ROWS
     batch_rows: int = 0
+
+    @property
+    def sequential(self) -> bool:
+        """Whether pieces must be taken in turn: rows that pair by position or are counted need those before them."""
+        return self.limit is not None or (self.truth is not None and not self.truth.on)
 
     @property
     def views(self) -> list[View]:

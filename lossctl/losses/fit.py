@@ -121,12 +121,13 @@ def _weighted_median(values: Array, weights: Array) -> float:
     use_when="sets of different scales are compared",
     avoid_when="the normaliser may be near 0 (the mean of centred targets, the range of a constant)",
     pitfalls="Tools differ in the normaliser: say which one.",
+    undefined="the normaliser of the target is 0",
     reference="torchmetrics NormalizedRootMeanSquaredError",
     examples=(
         example(float(np.sqrt((0.25 + 9.0) / 2)) / 2.5, target=[3, 2], pred=[2.5, 5]),
         example(float(np.sqrt((0.25 + 9.0) / 2)) / 1.0, {"normalizer": "range"}, target=[3, 2], pred=[2.5, 5]),
         example(float(np.sqrt((0.25 + 9.0) / 2)) / 0.5, {"normalizer": "std"}, target=[3, 2], pred=[2.5, 5]),
-        example(float(np.sqrt(9.25 / 13)), {"normalizer": "l2"}, target=[3, 2], pred=[2.5, 5]),
+        example(float(np.sqrt(9.25 / 2) / np.sqrt(13)), {"normalizer": "l2"}, target=[3, 2], pred=[2.5, 5]),
     ),
 )
 def nrmse(
@@ -140,7 +141,7 @@ def nrmse(
 ) -> Statistics:
     """Root mean squared error relative to a statistic of the target.
 
-    `rmse / mean`, `/ (max - min)`, `/ std` of the target; `l2`: `||e|| / ||target||`. Per output, then the mean.
+    `rmse / mean`, `/ (max - min)`, `/ std` or `/ ||target||` (l2) of the target. Per output, then the mean.
     """
     residual = pred - target
     square = {"square": residual * residual}
@@ -165,7 +166,7 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
         case "std":
             return root / np.sqrt(_variance(sums, "centred", "spread") / sums["weight"] * _varies(sums))
         case _:
-            return np.sqrt(sums["square"] / sums["size"])
+            return root / np.sqrt(sums["size"])
 
 
 @loss(
@@ -180,6 +181,7 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="the error is to be read as the share of variance left unexplained: 1 - R^2",
     avoid_when="the target hardly varies",
+    undefined="the target is constant",
     reference="scikit-learn r2_score (one minus it)",
     examples=(example((0.25 + 9.0 + 1.0) / (38 - 100 / 3), target=[3, 2, 5], pred=[2.5, 5, 6]),),
 )
@@ -209,6 +211,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="a constant bias of the predictions is to be forgiven",
     avoid_when="bias matters (relative_squared_error)",
+    undefined="the target is constant",
     reference="scikit-learn explained_variance_score (one minus it)",
     examples=(example((10.25 - 3.5**2 / 3) / (38 - 100 / 3), target=[3, 2, 5], pred=[2.5, 5, 6]),),
 )
@@ -278,6 +281,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="only the linear relation matters, not scale or bias",
     avoid_when="predictions are used as they are (concordance_loss)",
+    undefined="the target or the prediction is constant",
     reference="Pearson 1895, doi:10.1098/rspl.1895.0041",
     examples=(
         example(1 - 2.5 / float(np.sqrt(14 / 3 * 6.5)), target=[3, 2, 5], pred=[2.5, 5, 6]),

@@ -128,6 +128,7 @@ def _(target: Array, pred: Array) -> Array:
     use_when="forecasts of many series of different scales are compared",
     avoid_when="the series are constant: the naive forecast is then perfect",
     pitfalls="Without a scale column the scale comes from the evaluated rows themselves, in file order.",
+    undefined="a unit has at most `season` rows, or its naive forecast is perfect",
     reference="Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001",
     examples=(
         example((0.5 / 2 + 3.0 / 4) / 2, target=[3, 2], pred=[2.5, 5], scale=[2, 4]),
@@ -176,6 +177,7 @@ def _(target: RealD, pred: RealD, *, season: Annotated[int, Param("steps back of
     dimension="unitless",
     use_when="relative errors matter and single targets may be 0",
     avoid_when="small targets deserve as much attention as large ones",
+    undefined="all targets and errors are 0",
     reference="Kolassa and Schuetz 2007, Foresight 6, 40-43",
     examples=(example((0.5 + 3.0 + 0.0) / (3 + 2 + 0.5), target=[3, 2, -0.5], pred=[2.5, 5, -0.5]),),
 )

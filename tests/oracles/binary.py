@@ -1,17 +1,17 @@
 """Oracles of family C, binary and multi-label: probabilities, logits, scores and labels against a two-valued target."""
 
 from collections.abc import Callable, Sequence
-
-import optax
-import torch
-import torch.nn.functional as nn
-from mpmath import mp
-from sklearn import metrics
+from dataclasses import replace
 
 import calibration
 import margins
+import optax
+import torch
+import torch.nn.functional as nn
 from cases import Column, Columns, Family, array, row_case, softplus
+from mpmath import mp
 from peers import NOTHING, Peer, add_rows, each, labels, logits, optax_rows, probabilities, tag, tensor, weights
+from sklearn import metrics
 
 Exact = mp.mpf
 ZERO, ONE, TWO, FOUR, CLIP = Exact(0), Exact(1), Exact(2), Exact(4), Exact(0.05)
@@ -198,8 +198,7 @@ def add_peer_means(family: Family) -> None:
     as_numbers = {"target": [1, 0, 1, 1, 0], "pred": booleans["pred"]}
     family.add(row_case("brier-booleans", "brier", booleans, brier))
     for loss, formula in (("bce", bce), ("brier", brier)):
-        said = row_case(f"{loss}-signs", loss, as_numbers, formula)
-        family.add(type(said)(**{**{n: getattr(said, n) for n in said.__slots__}, "columns": signs}))
+        family.add(replace(row_case(f"{loss}-signs", loss, as_numbers, formula), columns=signs))
 
 
 def add_logits(family: Family) -> None:
@@ -316,6 +315,36 @@ def add_articles(family: Family) -> None:
     family.add(row_case("article-binary_focal", "binary_focal", second, binary_focal, params=focal))
 
 
+# Loss, peer, where the peer differs from the catalogue; the formula is what the cases hold.
+DISAGREEMENTS = (
+    (
+        "bce",
+        "sklearn.metrics.log_loss",
+        "takes log(1 - p): at y=0, p=1e-9 seven digits are right",
+    ),
+    (
+        "bce",
+        "torch.nn.functional.binary_cross_entropy",
+        "logarithms end at -100; the catalogue clips p at eps",
+    ),
+    (
+        "bce_with_logits",
+        "torch.nn.functional.binary_cross_entropy_with_logits",
+        "(1-y)x + softplus(-x) cancels: 0 at y=0, x=-41.3 instead of 1.2e-18",
+    ),
+    (
+        "logistic",
+        "torch.nn.functional.soft_margin_loss",
+        "overflows: inf at y=1, score=-1e3 instead of 1000",
+    ),
+    (
+        "squared_hinge",
+        "keras.losses.squared_hinge",
+        "computes in single precision",
+    ),
+)
+
+
 def build() -> Family:
     family = Family("binary", ["torch", "numpy", "mpmath", "scikit-learn", "optax", "keras", "torchmetrics"])
     for add in (
@@ -323,4 +352,6 @@ def build() -> Family:
         calibration.add_all, add_articles,
     ):  # fmt: skip
         add(family)
+    for loss, peer, what in DISAGREEMENTS:
+        family.disagree(loss, peer, what)
     return family

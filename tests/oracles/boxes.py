@@ -1,14 +1,15 @@
 """Oracles of family G, row losses: boxes, and the total variation of an image."""
 
+from itertools import pairwise
+
 import kornia.losses
 import kornia.metrics
 import numpy as np
 import torch
 import torchmetrics.functional.image
+from cases import SINGLE, Columns, Family, agreeing, array, draw, evaluate, row_case, uneven
 from monai.data.box_utils import box_pair_giou
 from mpmath import mp
-
-from cases import SINGLE, Columns, Family, agreeing, array, draw, evaluate, row_case, uneven
 
 Numbers = list[mp.mpf]
 EPS = 1e-7
@@ -78,11 +79,11 @@ def total_variation(
 ) -> mp.mpf:
     """Absolute or squared differences of vertical and horizontal neighbours, summed, or each direction's mean."""
     if height is not None:
-        step = int(width)  # type: ignore[call-overload]
+        step = int(width)
         pred = [pred[start : start + step] for start in range(0, len(pred), step)]
-    image = [[pixel if isinstance(pixel, list) else [pixel] for pixel in row] for row in pred]  # type: ignore[attr-defined]
-    down = [(a, b) for row, below in zip(image, image[1:], strict=False) for a, b in zip(row, below, strict=True)]
-    right = [(a, b) for row in image for a, b in zip(row, row[1:], strict=False)]
+    image = [[pixel if isinstance(pixel, list) else [pixel] for pixel in row] for row in pred]
+    down = [(a, b) for row, below in pairwise(image) for a, b in zip(row, below, strict=True)]
+    right = [(a, b) for row in image for a, b in pairwise(row)]
     power = 1 if mode == "l1" else 2
     total = mp.mpf(0)
     for pairs in (down, right):
@@ -119,6 +120,7 @@ def in_format(boxes: list[list[float]], box_format: str) -> list[list[float]]:
 
 
 # --------------------------------------------------------------------------------------------------------------- cases
+TV = {"kornia": "kornia.losses.total_variation", "torchmetrics": "torchmetrics.functional.image.total_variation"}
 LOSSES = {"box_iou": box_iou, "giou": giou, "diou": diou, "ciou": ciou}
 
 
@@ -183,7 +185,7 @@ def variation_cases(family: Family) -> None:
         ("formula-flat", {"pred": [[x for row in image for x in row] for image in grey]}, flatly, None, "mpmath"),
     ]  # fmt: skip
     for label, columns, params, rows, package in peers:
-        said = {} if rows is None else {"peer": rows, "oracle": f"{package} total_variation"}
+        said = {} if rows is None else {"peer": rows, "oracle": TV[package]}
         family.add(row_case(f"total_variation-{label}", "total_variation", columns, total_variation, params=params,
                             package=package, **said))  # fmt: skip
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torchmetrics.functional.classification as tm
+from cases import SINGLE, TIGHT, Column, Columns, Family, draw, parts, uneven, unit_case
 from mpmath import mp
-
-from cases import Column, Columns, Family, draw, parts, uneven, unit_case
+from peers import summing_to_one
 
 Exact = mp.mpf
 LOSS = "expected_calibration_error"
@@ -53,11 +53,8 @@ def peer(part: dict[str, np.ndarray], bins: int = 15, norm: object = 1) -> float
 def drawn(name: str, rows: int, classes: int = 0) -> Columns:
     rng = draw(f"calibration {name}")
     if classes:
-        scores = rng.gamma(0.7, 1.0, (rows, classes))
-        # The last probability is what is missing to one, so that the rounded row still sums to one.
-        head = np.round(scores / scores.sum(axis=1, keepdims=True), 4)[:, :-1]
-        pred = np.hstack([head, 1 - head.sum(axis=1, keepdims=True)])
-        return {"target": rng.integers(0, classes, rows).tolist(), "pred": uneven(pred, 4)}
+        pred = summing_to_one(rng.gamma(0.7, 1.0, (rows, classes)) + 0.01)
+        return {"target": rng.integers(0, classes, rows).tolist(), "pred": pred}
     pred = rng.uniform(0.01, 0.99, rows)
     return {"target": (rng.random(rows) < pred**1.4).astype(int).tolist(), "pred": uneven(pred)}
 
@@ -74,8 +71,13 @@ def add_all(family: Family) -> None:
                 name = f"{LOSS}-{kind}{end}{'-groups' if units else ''}"
                 columns = drawn(name, 24, classes)
                 found = [peer(part, **params) for part in parts(columns, units)]
-                said = {"peer": found, "package": "torchmetrics", "oracle": f"torchmetrics {kind} calibration error"}
-                # Torchmetrics computes its bin edges in single precision; the gaps are in double.
+                said = {
+                    "peer": found,
+                    "rtol": SINGLE if classes else TIGHT,
+                    "package": "torchmetrics",
+                    "oracle": f"torchmetrics {kind} calibration error",
+                }
+                # For classes, torchmetrics computes in single precision.
                 family.add(
                     unit_case(name, LOSS, columns, expected_calibration_error, params=params, group=units, **said)
                 )

@@ -3,10 +3,9 @@
 import numpy as np
 import properscoring
 import scoringrules
+from cases import Column, Columns, Family, array, draw, row_case, uneven
 from mpmath import mp
 from sklearn.metrics import mean_pinball_loss
-
-from cases import Column, Columns, Family, array, draw, row_case, uneven
 
 Numbers = list[mp.mpf]
 LEVELS = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975]
@@ -143,7 +142,7 @@ def ensemble_cases(family: Family) -> None:
                 row_case(
                     f"crps_ensemble-scoringrules-{estimator}{label}", "crps_ensemble", columns, crps_ensemble,
                     params=params, peer=peer, oracle="scoringrules.crps_ensemble", package="scoringrules",
-                    gradient=None if label else "pred",
+                    gradient=None if label or estimator == "fair" else "pred",  # zero there but for differencing
                 )
             )  # fmt: skip
     family.add(
@@ -247,8 +246,8 @@ def quantile_cases(family: Family) -> None:
         )  # fmt: skip
     family.disagree(
         "weighted_interval_score", "scoringrules.weighted_interval_score",
-        "adds w_median * median instead of w_median * |y - median|, and weighs an interval by 2/alpha: "
-        "its value is no weighted interval score; its crps_quantile of the same levels is the oracle",
+        "adds w_median * median instead of w_median * |y - median| (and documents weights 2/alpha where it uses "
+        "alpha/2): its crps_quantile of the same levels is the oracle",
     )  # fmt: skip
 
 
@@ -264,9 +263,14 @@ def class_cases(family: Family) -> None:
             row_case(
                 f"rps-scoringrules{label}", "rps", columns, rps, params=params, peer=rows / 3 if params else rows,
                 oracle="scoringrules.rps_score" + (" / (K - 1)" if params else ""), package="scoringrules",
-                gradient=None if params else "pred",
             )
         )  # fmt: skip
+    # Eighths sum to one exactly: the last gradient is a true zero.
+    eighths = {
+        "target": [1, 3, 0],
+        "pred": [[0.125, 0.5, 0.25, 0.125], [0.375, 0.25, 0, 0.375], [0.5, 0.125, 0.25, 0.125]],
+    }
+    family.add(row_case("rps-formula-gradient", "rps", eighths, rps, gradient="pred"))
 
 
 def multivariate_cases(family: Family) -> None:

@@ -5,11 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import optax
 import torch.nn.functional as nn
+from cases import SINGLE, Column, Columns, Family, array, row_case, softplus
 from mpmath import mp
-from sklearn import metrics
-from sklearn.linear_model import _sgd_fast as sgd
-
-from cases import Column, Columns, Family, array, row_case, softplus
 from peers import (
     NOTHING,
     Peer,
@@ -25,6 +22,8 @@ from peers import (
     tensor,
     weights,
 )
+from sklearn import metrics
+from sklearn.linear_model import _sgd_fast as sgd
 
 Exact = mp.mpf
 ZERO, HALF, ONE = Exact(0), Exact(0.5), Exact(1)
@@ -105,7 +104,7 @@ MARGIN: dict[str, tuple[Callable[..., Exact], tuple[dict[str, object], ...], tup
         ({}, {"margin": 0.35}, {"margin": 2.5}),
         (
             Peer("sklearn.linear_model SquaredHinge", "scikit-learn", sgd_rows(sgd.SquaredHinge)),
-            Peer("keras.losses.squared_hinge", "keras", keras_squared_hinge, NOTHING),
+            Peer("keras.losses.squared_hinge", "keras", keras_squared_hinge, NOTHING, SINGLE),
         ),
     ),
     "smoothed_hinge": (smoothed_hinge, ({},), ()),

@@ -11,10 +11,9 @@ from types import ModuleType
 import kornia.losses
 import numpy as np
 import torch
+from cases import SINGLE, Family, Formula, draw, load_file, log_softmax, uneven
 from monai.losses import DiceLoss, GeneralizedDiceLoss, TverskyLoss
 from mpmath import mp
-
-from cases import SINGLE, Family, Formula, draw, load_file, log_softmax, uneven
 from units import Peer, arranged, binary_units, by_unit, class_units, images
 
 Numbers = list[mp.mpf]
@@ -38,10 +37,7 @@ def masks(target: Numbers, pred: list[object], read: object, threshold: object) 
     """(target, prediction) of every class, one against the rest; a binary unit has its foreground only."""
     if isinstance(pred[0], list):
         rows = [[mp.exp(x) for x in log_softmax(row)] for row in pred] if read == "logits" else pred
-        each = [
-            ([mp.mpf(label == k) for label in target], [row[k] for row in rows])  # type: ignore[index]
-            for k in range(len(pred[0]))
-        ]
+        each = [([mp.mpf(label == k) for label in target], [row[k] for row in rows]) for k in range(len(pred[0]))]
     else:
         each = [(target, [1 / (1 + mp.exp(-x)) for x in pred] if read == "logits" else list(pred))]
     return each if threshold is None else [(g, [mp.mpf(x > threshold) for x in p]) for g, p in each]

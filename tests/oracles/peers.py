@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-
-from cases import Column, Columns, Family, Formula, Params, array, draw, row_case, uneven
+from cases import TIGHT, Column, Columns, Family, Formula, Params, array, draw, row_case, uneven
 
 Rows = Callable[..., np.ndarray]
 
@@ -20,6 +19,7 @@ class Peer:
     package: str
     rows: Rows
     knows: frozenset[str] | None = None  # the parameters it can follow; None: all of them
+    rtol: float = TIGHT
 
     @property
     def short(self) -> str:
@@ -53,17 +53,8 @@ def add_rows(
         rows = peer.rows(**columns, **said)
         if np.ndim(rows) == 2:  # elements: a row of D is worth their mean
             rows = np.asarray(rows).mean(axis=1)
-        case = row_case(
-            f"{name}-{peer.short}",
-            loss,
-            columns,
-            formula,
-            peer=rows,
-            oracle=peer.oracle,
-            package=peer.package,
-            **common,
-        )
-        family.add(case)
+        said_by = {"peer": rows, "oracle": peer.oracle, "package": peer.package, "rtol": peer.rtol}
+        family.add(row_case(f"{name}-{peer.short}", loss, columns, formula, **said_by, **common))
     if not following:
         family.add(row_case(name, loss, columns, formula, **common))
 
@@ -105,16 +96,11 @@ def torch_scalar(function: Callable[..., torch.Tensor]) -> Rows:
 
 
 def keras_rows(name: str, target: np.ndarray, pred: np.ndarray, **params: object) -> np.ndarray:
-    """A function of keras.losses in double precision, which Keras only keeps while it is told so."""
+    """A function of keras.losses; its means come back in single precision."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras  # reads its backend when first imported
 
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
-        return getattr(keras.losses, name)(torch.tensor(target), torch.tensor(pred), **params).cpu().numpy()
-    finally:
-        keras.config.set_floatx(before)
+    return getattr(keras.losses, name)(torch.tensor(target), torch.tensor(pred), **params).cpu().numpy()
 
 
 def tag(params: Params) -> str:
@@ -146,3 +132,9 @@ def logits(name: str, shape: tuple[int, ...], scale: float = 2.3) -> Column:
 
 def weights(name: str, rows: int) -> Column:
     return uneven([*draw(f"{name} weights").gamma(1.5, 1.0, rows - 1), 0.0], 3)
+
+
+def summing_to_one(raw: np.ndarray, digits: int = 4) -> Column:
+    """Rows as shares: the last is what is missing after rounding, so that a rounded row still sums to one."""
+    head = np.round(raw / raw.sum(axis=1, keepdims=True), digits)[:, :-1]
+    return uneven(np.hstack([head, 1 - head.sum(axis=1, keepdims=True)]), digits)

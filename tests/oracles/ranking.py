@@ -10,10 +10,9 @@ import numpy as np
 import optax
 import rax
 import torch
+from cases import Columns, Family, Formula, draw, log_softmax, softplus, uneven
 from mpmath import mp
 from sklearn.metrics import ndcg_score
-
-from cases import Columns, Family, Formula, draw, log_softmax, softplus, uneven
 from units import Peer, arranged, by_unit
 
 Numbers = list[mp.mpf]
@@ -117,7 +116,7 @@ def ndcg_loss(target: Numbers, pred: Numbers, k: object = None, gain: str = "exp
 # --------------------------------------------------------------------------------------------------------------- peers
 def by_rax(loss: Callable[..., object], needs: Callable[[np.ndarray], object] = np.any) -> Peer:
     """A rax loss or metric of one list, asked only where the unit counts."""
-    return lambda part: float(loss(part["pred"], part["target"])) if needs(part["target"]) else None  # type: ignore[arg-type]
+    return lambda part: float(loss(part["pred"], part["target"])) if needs(part["target"]) else None
 
 
 def smooth_ndcg(temperature: float = 1) -> Callable[..., object]:
@@ -189,7 +188,8 @@ def build() -> Family:
     family = Family("ranking", ["rax", "scikit-learn", "optax", "torch", "mpmath", "numpy"])
     losses: dict[str, tuple[Formula, Peer, str, str]] = {
         "ranknet": (ranknet, by_rax(rax.pairwise_logistic_loss, comparable), "rax.pairwise_logistic_loss", "rax"),
-        "pairwise_hinge": (pairwise_hinge, by_rax(rax.pairwise_hinge_loss, comparable), "rax.pairwise_hinge", "rax"),
+        "pairwise_hinge": (pairwise_hinge, by_rax(rax.pairwise_hinge_loss, comparable),
+                           "rax.pairwise_hinge_loss", "rax"),
         "listnet": (listnet, listnet_by_torch, "torch: softmax(y) against log_softmax(s)", "torch"),
         "softmax_rank": (softmax_rank, by_rax(rax.softmax_loss, len), "rax.softmax_loss", "rax"),
         "listmle": (listmle, by_rax(rax.listmle_loss, len), "rax.listmle_loss", "rax"),
@@ -228,7 +228,7 @@ def parameter_cases(family: Family) -> None:
     put("softmax_rank-optax", "softmax_rank", formula=softmax_rank, package="optax",
         peer=lambda part: float(optax.softmax_cross_entropy(part["pred"], part["target"])),
         oracle="optax.softmax_cross_entropy")  # fmt: skip
-    for temperature in (0.5, 2.5):
+    for temperature in (0.8, 2.5):
         put(f"approx_ndcg-rax-temperature-{temperature}", "approx_ndcg", formula=approx_ndcg, package="rax",
             params={"temperature": temperature}, peer=by_rax(smooth_ndcg(temperature)),
             oracle="1 - rax.ndcg_metric with approx_ranks")  # fmt: skip

@@ -6,10 +6,9 @@ import numpy as np
 import scipy.stats
 import torch
 import torchmetrics.functional as tm
+from cases import Column, Columns, Family, array, draw, parts, uneven, unit_case
 from mpmath import mp
 from sklearn import metrics
-
-from cases import Column, Columns, Family, array, draw, parts, uneven, unit_case
 
 Exact = mp.mpf
 ONE = Exact(1)

@@ -1,10 +1,8 @@
-"""Losses with one value per unit: their cases in every layout, and drawn images; families G, H and I share them."""
+"""Cases by unit, by batch and by row, and drawn images: what families G to J share."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from mpmath import mp
-
 from cases import (
     FORMULA,
     TIGHT,
@@ -17,11 +15,14 @@ from cases import (
     agreeing,
     array,
     draw,
+    evaluate,
     exact,
     named,
+    row_case,
     uneven,
     units_of,
 )  # fmt: skip
+from mpmath import mp
 
 Peer = Callable[[dict[str, np.ndarray]], object]
 
@@ -117,3 +118,71 @@ def images(name: str, *, logits: bool = False) -> Columns:
     target[1] = 0
     pred = rng.normal(0, 2, target.shape) if logits else rng.uniform(0.02, 0.98, target.shape)
     return {"target": target.tolist(), "pred": uneven(pred)}
+
+
+# -------------------------------------------------------------------------------------------- rows inside their unit
+def by_batch(
+    family: Family,
+    id: str,
+    loss: str,
+    columns: Columns,
+    formula: Callable[..., list[mp.mpf | None]],
+    *,
+    params: Params | None = None,
+    group: Column | None = None,
+    weight: Column | None = None,
+    share: Callable[[int, dict[str, object]], object] | None = None,
+    peer: Peer | None = None,
+    oracle: str = FORMULA,
+    package: str = "mpmath",
+    peer_rtol: float = TIGHT,
+) -> Case:
+    """A loss whose row values need the unit whole; None for a row that does not count.
+
+    `share(i, unit)` is the row's own denominator, 1 without it; the value is the mean over rows, not over units.
+    """
+    said = dict(params or {})
+    settings = {name: exact(value) for name, value in said.items()}
+    size = len(next(iter(columns.values())))
+    rows: list[mp.mpf | None] = [None] * size
+    total = below = mp.mpf(0)
+    for index in units_of(group, size):
+        part = {name: exact([column[i] for i in index]) for name, column in columns.items()}
+        values = formula(**part, **settings)
+        if peer is not None:
+            theirs = peer({name: array(column) for name, column in part.items()})
+            asked = [(a, b) for a, b in zip(theirs, values, strict=True) if a is not None and b is not None]
+            agreeing(id, [a for a, _ in asked], [b for _, b in asked], peer_rtol)
+        for i, (row, value) in enumerate(zip(index, values, strict=True)):
+            rows[row] = value
+            if value is not None:
+                part_of_all = mp.mpf(1 if weight is None else weight[row]) * (1 if share is None else share(i, part))
+                total, below = total + part_of_all * value, below + part_of_all
+    case = Case(
+        id=id, loss=loss, columns=columns, oracle=oracle, package=named(package), params=said, weight=weight,
+        group=group, rows=rows, value=total / below,
+    )  # fmt: skip
+    family.add(case)
+    return case
+
+
+# ---------------------------------------------------------------------------------------------------------- row by row
+def by_row(
+    family: Family, loss: str, formula: Formula, columns: Columns, params: Params, label: str, rows: object = None,
+    oracle: str = "mpmath", peer_rtol: float = TIGHT, **more: object,
+) -> None:  # fmt: skip
+    """A row case, named after who stands behind it; a peer in float32 only has to come near the formula.
+
+    `oracle` is the dotted name of the peer's function: its first part is the package.
+    """
+    module = oracle.partition(".")[0]
+    package = module.replace("_", "-")
+    who = "formula" if rows is None else {"pytorch-metric-learning": "pml"}.get(package, package)
+    said: dict[str, object] = {}
+    if rows is not None:
+        said = {"oracle": oracle, "package": package, "peer": rows}
+    if peer_rtol != TIGHT:
+        agreeing(loss, said.pop("peer"), evaluate(formula, columns, params), peer_rtol)
+        said["oracle"] = f"the formula; {oracle} agrees to {peer_rtol:g}"
+    name = "-".join(part for part in (loss, who, label) if part)
+    family.add(row_case(name, loss, columns, formula, params=params, **said, **more))

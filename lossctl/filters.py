@@ -1,0 +1,303 @@
+"""`--where`: a filter on columns, read once, evaluated block by block with the three-valued logic of SQL.
+
+    model == 'a' and (horizon <= 2 or target in ('Cases', 'Deaths')) and not note is null
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import types as pt
+
+from lossctl.columns import floats
+from lossctl.errors import DataError, UsageError
+from lossctl.keys import encode
+from lossctl.params import number
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Literal: TypeAlias = float | str | bool
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|'(?P<string>(?:[^']|'')*)'"
+    r"|[\"`](?P<quoted>[^\"`]+)[\"`]|(?P<sign><=|>=|==|!=|<>|=|<|>|\(|\)|,)|(?P<word>[^\s()<>=!,'\"`]+))"
+)
+_WORDS = ("and", "or", "not", "in", "is", "null")
+_COMPARE: dict[str, Callable[..., object]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A column against literals: an operator with one of them, or `in` with several."""
+
+    column: str
+    sign: str
+    values: tuple[Literal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """Whether a column is missing."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite, unknown staying unknown."""
+
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """`and` or `or`."""
+
+    word: str
+    left: "Filter"
+    right: "Filter"
+
+
+Filter: TypeAlias = Compare | IsNull | Not | Both
+
+
+def parse(text: str) -> Filter:
+    """The filter that a text says."""
+    return _Parser(text).whole()
+
+
+def columns(part: Filter) -> dict[str, set[type]]:
+    """The columns a filter reads, with the types of the literals they are compared with."""
+    match part:
+        case Compare(column, _, values):
+            return {column: {type(value) for value in values}}
+        case IsNull(column):
+            return {column: set()}
+        case Not(inner):
+            return columns(inner)
+        case Both(_, left, right):
+            first, second = columns(left), columns(right)
+            return {name: first.get(name, set()) | second.get(name, set()) for name in {**first, **second}}
+
+
+def bounds(part: Filter) -> dict[str, tuple[float, float]]:
+    """Ranges outside which no row can pass, for numbers: what statistics of a file can be held against."""
+    match part:
+        case Compare(column, sign, values) if all(type(value) is float for value in values):
+            numbers = [value for value in values if isinstance(value, float)]
+            low = min(numbers) if sign in ("=", "==", "in", ">", ">=") else -np.inf
+            high = max(numbers) if sign in ("=", "==", "in", "<", "<=") else np.inf
+            return {} if (low, high) == (-np.inf, np.inf) else {column: (low, high)}
+        case Both("and", left, right):
+            found = bounds(left)
+            for name, (low, high) in bounds(right).items():
+                before = found.get(name, (-np.inf, np.inf))
+                found[name] = (max(low, before[0]), min(high, before[1]))
+            return found
+        case _:
+            return {}
+
+
+def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
+    """The rows of a batch that pass; a comparison with a missing value is unknown, and does not."""
+    true, _ = _evaluate(part, batch)
+    return true
+
+
+def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
+    """Where a filter is true, and where it is false; elsewhere it is unknown."""
+    match part:
+        case Compare(column, sign, values):
+            return _compare(batch.column(column), column, sign, values)
+        case IsNull(column):
+            null = _null(batch.column(column))
+            return null, ~null
+        case Not(inner):
+            true, false = _evaluate(inner, batch)
+            return false, true
+        case Both(word, left, right):
+            first, second = _evaluate(left, batch), _evaluate(right, batch)
+            if word == "and":
+                return first[0] & second[0], first[1] | second[1]
+            return first[0] | second[0], first[1] & second[1]
+
+
+def _null(array: pa.Array) -> Mask:
+    if pt.is_floating(array.type):
+        return np.isnan(floats(array, "", "", {})[0])
+    keys = encode(array)
+    return _lookup(np.array([label is None for label in keys.labels], dtype=bool), keys.codes)
+
+
+def _compare(array: pa.Array, column: str, sign: str, values: tuple[Literal, ...]) -> tuple[Mask, Mask]:
+    kind = array.type
+    numeric = pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
+    if numeric and all(isinstance(value, float) for value in values):
+        found, _ = floats(array, column, "a number", {})
+        known = ~np.isnan(found)
+        true = _any_of(found, sign, values)
+        return true & known, ~true & known
+    keys = encode(array)
+    wanted = [value if isinstance(value, str) else _label(value) for value in values]
+    compare = [_compare_label(label, sign, values, wanted, column) for label in keys.labels]
+    true = _lookup(np.array([result is True for result in compare], dtype=bool), keys.codes)
+    return true, _lookup(np.array([result is False for result in compare], dtype=bool), keys.codes)
+
+
+def _any_of(found: npt.NDArray[np.float64], sign: str, values: tuple[Literal, ...]) -> Mask:
+    if sign == "in":
+        return np.isin(found, np.array(values, dtype=np.float64))
+    result: Mask = _COMPARE[sign](found, values[0])  # type: ignore[assignment]
+    return result
+
+
+def _compare_label(
+    label: str | None, sign: str, values: tuple[Literal, ...], wanted: list[str], column: str
+) -> bool | None:
+    """A label against literals: as numbers where the literals are numbers, as text (dates too) otherwise."""
+    if label is None:
+        return None
+    sides: list[tuple[object, object]] = []
+    for value, text in zip(values, wanted, strict=True):
+        if isinstance(value, float):
+            read = number(label)
+            if read is None and sign not in ("=", "==", "!=", "<>", "in"):
+                raise DataError(f"--where: column {column!r} holds {label!r}, which is no number to hold against {value:g}.")
+            sides.append((label if read is None else float(read), text if read is None else value))
+        else:
+            sides.append((label, text))
+    if sign == "in":
+        return any(left == right for left, right in sides)
+    return bool(_COMPARE[sign](*sides[0]))
+
+
+def _label(value: Literal) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else f"{value:g}"
+
+
+def _lookup(table: Mask, codes: npt.NDArray[np.int64]) -> Mask:
+    return table[codes] if len(table) else np.zeros(len(codes), dtype=bool)
+
+
+class _Parser:
+    """Recursive descent: or, and, not, comparison."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens: list[tuple[str, str, int]] = []
+        at = 0
+        while text[at:].strip():
+            match = _TOKEN.match(text, at)
+            if match is None or match.lastgroup is None:
+                raise self._error(at)
+            self._tokens.append((match.lastgroup, match[match.lastgroup], match.start()))
+            at = match.end()
+        self._at = 0
+
+    def _error(self, at: int | None = None) -> UsageError:
+        if at is None:
+            at = self._tokens[self._at][2] if self._at < len(self._tokens) else len(self._text)
+        return UsageError(
+            f"--where {self._text!r} cannot be read at character {at + 1}. "
+            "Write for example \"model == 'a' and (horizon <= 2 or note is null)\"; names with spaces in double quotes."
+        )
+
+    def _word(self, *words: str) -> str | None:
+        if self._at < len(self._tokens):
+            kind, text, _ = self._tokens[self._at]
+            if kind in ("word", "sign") and text.lower() in words:
+                self._at += 1
+                return text.lower()
+        return None
+
+    def _next(self) -> tuple[str, str]:
+        if self._at >= len(self._tokens):
+            raise self._error()
+        kind, text, _ = self._tokens[self._at]
+        self._at += 1
+        return kind, text
+
+    def whole(self) -> Filter:
+        found = self._either()
+        if self._at < len(self._tokens):
+            raise self._error()
+        return found
+
+    def _either(self) -> Filter:
+        left = self._all()
+        while self._word("or"):
+            left = Both("or", left, self._all())
+        return left
+
+    def _all(self) -> Filter:
+        left = self._one()
+        while self._word("and"):
+            left = Both("and", left, self._one())
+        return left
+
+    def _one(self) -> Filter:
+        if self._word("not"):
+            return Not(self._one())
+        if self._word("("):
+            inner = self._either()
+            if not self._word(")"):
+                raise self._error()
+            return inner
+        return self._comparison()
+
+    def _comparison(self) -> Filter:
+        kind, column = self._next()
+        if kind not in ("word", "quoted") or (kind == "word" and column.lower() in _WORDS):
+            self._at -= 1
+            raise self._error()
+        if self._word("is"):
+            negated = self._word("not")
+            if not self._word("null"):
+                raise self._error()
+            return Not(IsNull(column)) if negated else IsNull(column)
+        negated = self._word("not")
+        if self._word("in"):
+            inside = Compare(column, "in", self._list())
+            return Not(inside) if negated else inside
+        sign = self._word(*_COMPARE)
+        if negated or sign is None:
+            raise self._error()
+        return Compare(column, sign, (self._literal(),))
+
+    def _list(self) -> tuple[Literal, ...]:
+        if not self._word("("):
+            raise self._error()
+        values = [self._literal()]
+        while self._word(","):
+            values.append(self._literal())
+        if not self._word(")"):
+            raise self._error()
+        return tuple(values)
+
+    def _literal(self) -> Literal:
+        kind, text = self._next()
+        if kind == "number":
+            return float(text)
+        if kind == "string":
+            return text.replace("''", "'")
+        if kind == "quoted":
+            return text
+        if kind == "word" and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        self._at -= 1
+        raise UsageError(
+            f"--where {self._text!r}: {text!r} is no value to compare with; put text in single quotes: '{text}'."
+        )
