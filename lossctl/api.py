@@ -9,10 +9,11 @@ from typing import Literal
 
 from lossctl.engine import local
 from lossctl.engine.block import RowValues
+from lossctl.engine.gathered import row_output as gathered_rows
 from lossctl.reporting import conclude, dry_run
 from lossctl.request import Job, Request, prepare
 from lossctl.results import Report
-from lossctl.rows import RowFile, row_columns
+from lossctl.rows import RowFile, RowList, row_columns
 
 
 def compute(
@@ -83,11 +84,22 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
         return dry_run(job)
     job = replace(job, plan=local.centred(job.plan))
     with ExitStack() as stack:
-        rows = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
-        sink = partial(_write_rows, job, rows) if rows is not None and job.plan.rows is not None else None
+        file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
+        collected = RowList() if job.reduction == "none" else None
+        sinks: list[local.Sink] = [collected.add] if collected is not None else []
+        if file is not None:
+            sinks.append(partial(_write_rows, job, file))
+
+        def sink(before: int, values: RowValues) -> None:
+            for receive in sinks:
+                receive(before, values)
+
         outcome = local.run(job.plan, request.threads, sink, progress)
         outcome.check(job.plan.sources)
-        return conclude(job, outcome, rows)
+        if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
+            for values in gathered_rows(job.plan, outcome):
+                sink(0, values)
+        return conclude(job, outcome, file, collected)
 
 
 def _write_rows(job: Job, file: RowFile, before: int, values: RowValues) -> None:

@@ -6,7 +6,7 @@ from math import isinf, isnan
 from typing import Any
 
 from lossctl import spec
-from lossctl.engine.gathered import unit_values
+from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
@@ -39,7 +39,9 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
     term = plan.terms[index]
     kernel = term.kernel
     tally = outcome.tallies.get((index, view))
-    if term.scope == "row":
+    if term.scope == "group" and not kernel.unit_valued:
+        tally = row_tally(plan, term, view, outcome)
+    if term.row_valued:
         if tally is None:
             return {}
         sums = tally.sums()
@@ -61,8 +63,10 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
     findings = {name.removeprefix("finding "): int(n) for name, n in sums.items() if name.startswith("finding ") and n}
     loss, weight = float(sums["loss"]), float(sums["weight"])
     elements = max((binding.width for binding in term.bindings.values()), default=1)
-    kind = "rows" if plan.weight is None else "weights"
-    if "counted" in sums:
+    kind = "units" if term.nested else "rows"
+    if plan.weight is not None:
+        kind = "unit weights" if term.nested else "weights"
+    if "counted" in sums and not term.nested:
         kind = "class weights" if plan.weight is None else "weights x class weights"
     match reduction:
         case "mean":
@@ -83,7 +87,12 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
     if not denominator.value:
         return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(top / denominator.value)
-    return Reduced(value, reason, denominator, rows, rows - counted, findings=findings)
+    if not term.nested:
+        return Reduced(value, reason, denominator, rows, rows - counted, findings=findings)
+    left = rows - counted
+    details = {"units_not_counted": left} if left else {}
+    findings |= {"LC102": left} if left else {}
+    return Reduced(value, reason, denominator, rows, 0, counted, details, findings)
 
 
 def _unit_value(units: Units, reduction: str, plan: Plan) -> Reduced:

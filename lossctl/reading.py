@@ -1,6 +1,6 @@
 """A role's columns in a block as the array its kernel takes, whatever the role's kind and the columns' layout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from lossctl.arrays import Ragged
 from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
 from lossctl.mapping import Binding
 from lossctl.roles import Array
+from lossctl.spec import Rule
 
 SUM_TOLERANCE = 1e-6
 
@@ -174,6 +175,31 @@ def check_classes(
             expected = ", ".join(binding.classes[:12]) or f"a whole number from 0 to {sizes[0] - 1}"
             shown = (str(index[place]) for place in at)
             note(faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown)
+
+
+def check_rules(
+    rules: Sequence[Rule],
+    bindings: Mapping[str, Binding],
+    arrays: Mapping[str, "Array | Ragged"],
+    params: Mapping[str, object],
+    faults: Faults,
+    rows: npt.NDArray[np.intp] | None,
+) -> None:
+    """Note the rows that break a rule of their loss."""
+    for rule in rules:
+        broken = rule.broken(**arrays, **params)
+        at = np.flatnonzero(broken)
+        if len(at):
+            names = ", ".join(f"{b.columns[0]}..." if len(b.columns) > 1 else b.columns[0] for b in bindings.values())
+            shown = (
+                "; ".join(f"{name} {_brief(array, int(place))}" for name, array in arrays.items()) for place in at
+            )
+            note(faults, Trouble("rule", names, rule.says), at if rows is None else rows[at], shown)
+
+
+def _brief(array: "Array | Ragged", row: int) -> str:
+    values = array.row(row) if isinstance(array, Ragged) else array[..., row]
+    return str(np.ravel(values).tolist()[:8]) if np.ndim(values) else f"{float(values):g}"
 
 
 def flat(values: "Array | Ragged") -> Array:

@@ -1,6 +1,7 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,14 +14,14 @@ from lossctl.findings import PITFALLS
 from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
-from lossctl.rows import RowFile, unit_columns
+from lossctl.rows import RowFile, RowList, unit_columns
 from lossctl.totals import Key
 
 DRY_RUN = "dry run"
 NO_ROWS = "no rows"
 
 
-def conclude(job: Job, outcome: Outcome, rows: RowFile | None) -> Report:
+def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowList | None) -> Report:
     """The report of a job whose pieces are merged; unit values go to the row file here."""
     evaluations: list[Evaluation] = []
     counts: dict[str, int] = {}
@@ -43,7 +44,9 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None) -> Report:
         details["join"] = _coverage(job, outcome)
         if not job.plan.truth.on:
             counts["LC103"] = outcome.rows
-    evaluations[0] = _with_details(whole, details)
+    if collected is not None and collected.values:
+        whole = replace(whole, values=collected.values)
+    evaluations[0] = replace(whole, details={**whole.details, **details})
     inputs = [
         Input(source.path, source.format, count, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
@@ -124,12 +127,6 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         ],
         signature=_signature(job, text),
     )
-
-
-def _with_details(evaluation: Evaluation, details: Mapping[str, object]) -> Evaluation:
-    from dataclasses import replace
-
-    return replace(evaluation, details={**evaluation.details, **details}) if details else evaluation
 
 
 def _named(job: Job) -> list[tuple[float, str]]:

@@ -106,7 +106,7 @@ def prepare(request: Request) -> Job:
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
-    if request.per_row and all(term.kernel.scope == "row" for term in terms):
+    if (request.per_row or reduction == "none") and all(term.scope == "row" for term in terms):
         plan = replace(plan, rows=RowOutput(factors, request.gradient))
     return Job(request, table, plan, factors, reduction)
 
@@ -246,9 +246,9 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
     """What the options ask of the losses they are used with."""
     for term, loss in zip(plan.terms, losses, strict=True):
         kernel = term.kernel
-        if plan.weight is not None and not kernel.takes_weights:
+        if plan.weight is not None and not kernel.takes_weights and not term.nested:
             raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
-        if plan.unit_weight is not None and not kernel.unit_valued:
+        if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
             raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
         if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
             raise UsageError(f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply.")

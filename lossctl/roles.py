@@ -69,10 +69,14 @@ POSITIVE = Interval(low=0)
 NOT_NEGATIVE = Interval(low=0, low_open=False)
 UNIT = Interval(0, 1, low_open=False, high_open=False)
 LOG_PROBABILITY = Interval(low=float("-inf"), high=0, low_open=False, high_open=False)
+# Rounding in float32 passes the ends.
+COSINE = Interval(-1 - 1e-6, 1 + 1e-6, low_open=False, high_open=False)
+DISTANCE = Interval(low=-1e-6, low_open=False)
 
 _LOGITS = ("logit", "logits", "score", "scores")
 _PROBS = ("prob", "p", "proba", "probs", "probability")
 _LOG_PROBS = ("logprob", "log_prob", "logprobs", "log_probs", "logp")
+_RELEVANCE = ("relevance", "rel", "grade")
 
 Real: TypeAlias = Annotated[Array, Role("real", "a finite number")]
 RealD: TypeAlias = Annotated[Array, Role("real", "finite numbers, one or D per row", "either")]
@@ -111,6 +115,19 @@ ClassTarget: TypeAlias = Annotated[
     Array, Role("class or vector", "a class (index or name), or K weights per row", "either", NOT_NEGATIVE)
 ]
 Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
+Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, not all 0", "vector")]
+Cosines: TypeAlias = Annotated[
+    Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
+]
+Distance: TypeAlias = Annotated[Array, Role("real", "a distance", domain=DISTANCE, names=("distance", "dist"))]
+Relevance: TypeAlias = Annotated[Array, Role("real", "a relevance", names=_RELEVANCE)]
+GradedRelevance: TypeAlias = Annotated[Array, Role("real", "a relevance >= 0", "number", NOT_NEGATIVE, _RELEVANCE)]
+StepLogits: TypeAlias = Annotated[Array, Role("real", "T steps of K logits per row", "ragged", names=_LOGITS)]
+StepProbs: TypeAlias = Annotated[Array, Role("real", "T steps of K probabilities per row", "ragged", UNIT, _PROBS)]
+StepLogProbs: TypeAlias = Annotated[
+    Array, Role("real", "T steps of K log-probabilities per row", "ragged", LOG_PROBABILITY, _LOG_PROBS)
+]
+ClassSequence: TypeAlias = Annotated[Array, Role("class", "a list of class ids, or text with an alphabet", "ragged")]
 
 # Column names by role name, best rank first; two hits within one rank are an error, never a guess.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {

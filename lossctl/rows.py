@@ -62,6 +62,17 @@ class RowFile:
         return _JsonLines(self._output)
 
 
+class RowList:
+    """Row values in memory, for a report that is not reduced."""
+
+    def __init__(self) -> None:
+        self.values: list[float | None] = []
+
+    def add(self, before: int, values: RowValues) -> None:
+        """Append a block's."""
+        self.values.extend(values.loss.tolist())
+
+
 class _JsonLines:
     def __init__(self, output: OutputFile) -> None:
         self._file = output.file

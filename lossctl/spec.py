@@ -27,6 +27,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
+
+    says: str
+    broken: Callable[..., Array]
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A case worked by hand: arrays by role, parameters, and the reduced value (or row values)."""
 
@@ -65,6 +73,8 @@ class Loss:
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
     findings: list[Finding] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
     role_chooser: Callable[..., Mapping[str, Any]] | None = None
 
@@ -117,6 +127,19 @@ class Loss:
 
         return register
 
+    def rule(self, says: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+        """Decorate a function of the kernel's arrays and parameters that marks rows breaking a rule (errors)."""
+
+        def register(function: Callable[..., Array]) -> Callable[..., Array]:
+            self.rules.append(Rule(says, function))
+            return function
+
+        return register
+
+    def check_params(self, function: Callable[..., str | None]) -> None:
+        """Decorate a function from the parameters to what is wrong with them together, or None."""
+        self.params_checker = function
+
     def prepare(self, function: Callable[[dict[str, Any], Classes], dict[str, Any]]) -> None:
         """Decorate the function from parameters as given to those the kernel takes (class weights as an array)."""
         self.preparer = function
@@ -167,6 +190,9 @@ class Loss:
                 raise UsageError(f"{self.name} needs {parameter.option}: {parameter.help}.")
             else:
                 resolved[name] = parameter.default
+        wrong = self.params_checker(**resolved) if self.params_checker and not columns else None
+        if wrong:
+            raise UsageError(f"{self.name}: {wrong}")
         return resolved
 
     def __call__(self, *arrays: object, **keywords: object) -> Any:

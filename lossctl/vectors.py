@@ -1,5 +1,6 @@
 """Arithmetic over the components of a vector role: `(n,)` or a logical `(k, n)` array in either memory order."""
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ def sum_k(x: Array) -> Array:
     """Sum over the components; a number per row is its own sum."""
     if x.ndim == 1:
         return x
-    return x.T.sum(axis=1) if _rows_in_memory(x) else x.sum(axis=0)
+    total: Array = x.T.sum(axis=1) if _rows_in_memory(x) else x.sum(axis=0)
+    return total
 
 
 def mean_k(x: Array) -> Array:
@@ -31,7 +33,8 @@ def max_k(x: Array) -> Array:
     """Largest component."""
     if x.ndim == 1:
         return x
-    return x.T.max(axis=1) if _rows_in_memory(x) else x.max(axis=0)
+    top: Array = x.T.max(axis=1) if _rows_in_memory(x) else x.max(axis=0)
+    return top
 
 
 def components(x: Array) -> int:
@@ -50,7 +53,7 @@ def softplus(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """`1 / (1 + exp(-x))`, exact for very negative `x` (for `1 - sigmoid(x)` take `sigmoid(-x)`)."""
+    """The logistic function, exact for very negative `x`; its complement is that of `-x`."""
     result = np.negative(x)
     np.exp(result, out=result)  # infinite below -709, where the quotient is 0
     result += 1.0
@@ -62,17 +65,15 @@ _SHORT = 32
 _LOWEST = float(np.finfo(np.float64).min)
 
 
-def _fresh(x: Array) -> Array:
-    """A copy of `(k, n)` to work in, in the memory order that reduces fastest over the components."""
-    return np.array(x, order="K" if _rows_in_memory(x) and len(x) >= _SHORT else "C")
-
-
 def _shifted(x: Array) -> tuple[Array, Array]:
     """`x - max` over the components in a fresh array, and that maximum (finite, so that infinities do no harm)."""
-    work = _fresh(x)
-    top = np.maximum(max_k(work), _LOWEST)
-    work -= top
-    return work, top
+    if _rows_in_memory(x) and len(x) < _SHORT:
+        work = np.ascontiguousarray(x)
+        top = np.maximum(max_k(work), _LOWEST)
+        work -= top
+        return work, top
+    top = np.maximum(max_k(x), _LOWEST)
+    return x - top, top
 
 
 def logsumexp_k(x: Array) -> Array:
@@ -97,34 +98,110 @@ def log_softmax_k(x: Array) -> Array:
     return work
 
 
-def pick_k(x: Array, index: Indexes) -> Array:
+def pick_k(x: Array, index: Array | Indexes) -> Array:
     """Component `index[i]` of row i of `(k, n)`; an index outside is taken as the nearest one: mask those rows."""
     flat, places = _places(x, index)
     return flat.take(places)
 
 
-def log_softmax_at(x: Array, index: Indexes) -> Array:
-    """`pick_k(log_softmax_k(x), index)` with all its digits, also where one logit outweighs the others."""
-    work, top = _shifted(x)
+def argmax_k(x: Array) -> Indexes:
+    """Which component is the largest, the first of those that tie."""
+    place: Indexes = x.T.argmax(axis=1) if _rows_in_memory(x) else x.argmax(axis=0)
+    return place
+
+
+def log_softmax_at(x: Array, index: Array | Indexes) -> Array:
+    """`pick_k(log_softmax_k(x), index)`, without computing the others."""
+    work, _ = _shifted(x)
+    gap = pick_k(work, index)
+    np.exp(work, out=work)
+    gap -= np.log(sum_k(work))
+    return gap
+
+
+def softmax_at(x: Array, index: Array | Indexes) -> tuple[Array, Array]:
+    """`log p` and `1 - p` of component `index[i]` of row i, both with all their digits where p is nearly 1."""
+    work, _ = _shifted(x)
     flat, places = _places(work, index)
     gap = flat.take(places)
     np.exp(work, out=work)
-    flat[places] = 0.0  # the others alone: log1p of them is exact where they are tiny
-    return gap - np.log1p(sum_k(work) + np.expm1(gap))
+    own = flat.take(places)
+    flat[places] = 0.0
+    rest = sum_k(work)
+    return gap - np.log1p(rest + (own - 1.0)), rest / (rest + own)
 
 
-def add_at_k(x: Array, index: Indexes, value: Array | float) -> Array:
+def add_at_k(x: Array, index: Array | Indexes, value: Array | float) -> Array:
     """A fresh array, `x` with `value` added to component `index[i]` of row i."""
-    work = _fresh(x)
+    work = np.array(x, order="K")
     flat, places = _places(work, index)
     flat[places] += value
     return work
 
 
-def _places(x: Array, index: Indexes) -> tuple[Array, Indexes]:
-    """The values of `(k, n)` in memory order, a view where there can be one, and where each row's component lies."""
+def put_at_k(x: Array, index: Array | Indexes, value: float) -> Array:
+    """A fresh array, `x` with `value` in place of component `index[i]` of row i."""
+    work = np.array(x, order="K")
+    flat, places = _places(work, index)
+    flat[places] = value
+    return work
+
+
+def _places(x: Array, index: Array | Indexes) -> tuple[Array, Indexes]:
+    """The values of `(k, n)` in memory order (a view of contiguous arrays), and where each row's component lies."""
     k, n = x.shape
-    inside = np.minimum(np.maximum(index, 0), k - 1)
+    inside = np.minimum(np.maximum(index, 0), k - 1).astype(np.intp, copy=False)
     if _rows_in_memory(x):
-        return x.T.reshape(-1), np.arange(0, k * n, k) + inside
-    return x.reshape(-1), inside * n + np.arange(n)
+        inside += np.arange(0, k * n, k)
+        return x.T.reshape(-1), inside
+    inside *= n
+    inside += np.arange(n)
+    return x.reshape(-1), inside
+
+
+def dot_k(x: Array, y: Array) -> Array:
+    """Dot products of the rows of two `(k, n)`; the axes are walked as they lie in memory."""
+    product: Array = np.einsum("kn,kn->n", x, y)
+    return product
+
+
+def norm_k(x: Array, p: Array | float = 2.0) -> Array:
+    """The p-norms of the rows of `(k, n)`; where powers would overflow or vanish they are taken of scaled components."""
+    total = _power_sum(x, p)
+    length = _root(total, p)
+    extreme = ~((total > 1e-280) & (total < 1e280))
+    if extreme.any():
+        part, p = x[:, extreme], p[extreme] if isinstance(p, np.ndarray) and p.ndim else p
+        top = max_k(np.abs(part))
+        part = part / (top + (top == 0.0))
+        length[extreme] = top * _root(_power_sum(part, p), p)
+    return length
+
+
+def norm_slope_k(x: Array, length: Array, p: Array | float = 2.0) -> Array:
+    """The derivative of `norm_k` by each component; 0 at the origin, where there is none."""
+    unit = x / (length + (length == 0.0))
+    if np.ndim(p) == 0 and p == 2.0:
+        return unit
+    slope: Array = np.sign(unit) * np.abs(unit) ** (p - 1.0)
+    return slope
+
+
+def _power_sum(x: Array, p: Array | float) -> Array:
+    if np.ndim(p) == 0 and p == 2.0:
+        return dot_k(x, x)
+    size = np.abs(x)
+    return sum_k(size if np.ndim(p) == 0 and p == 1.0 else size**p)
+
+
+def _root(total: Array, p: Array | float) -> Array:
+    if np.ndim(p) == 0 and p == 2.0:
+        return np.sqrt(total)
+    return np.array(total ** (1.0 / p))
+
+
+def strips(rows: int) -> Iterator[slice]:
+    """Runs of rows, for work on a unit's pairs: a run by all rows is a megabyte of numbers or one row."""
+    step = max(1, 2**20 // max(rows, 1))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lossctl import filters
+from lossctl import filters, spec
 from lossctl.columns import Faults, Mask, Numbers, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.keys import Encoded, encode, segments
 from lossctl.labels import Seen
 from lossctl.mapping import Binding
-from lossctl.reading import Context, check, check_classes, keep, read
+from lossctl.reading import Context, check, check_classes, check_rules, keep, read
 from lossctl.roles import Array
 from lossctl.totals import Key, Segments, Tally
 
@@ -30,9 +30,12 @@ class RowValues:
 
 @dataclass(slots=True)
 class Kept:
-    """A block's clean arrays, kept for losses that need their units whole."""
+    """A block's clean arrays, kept for losses that need their units whole; `labels` are what label codes stand for."""
 
-    arrays: dict[Binding, Array]
+    arrays: dict[Binding, Any]
+    labels: list[str | None]
+    places: npt.NDArray[np.int64]
+    ids: pa.Array | None
     weights: Array | None
     unit_weights: Array | None
     by: list[Encoded]
@@ -70,6 +73,7 @@ class Block:
     group: Encoded | None
     origin: npt.NDArray[np.intp] | None
     ids: pa.Array | None
+    labels: list[str | None]
     _segments: dict[tuple[View, bool], Segments | None] = field(default_factory=dict)
 
     def places(self) -> npt.NDArray[np.int64]:
@@ -171,13 +175,17 @@ def clean(
         for binding, values in arrays.items():
             check(values, binding, found_faults, kept)
         for term in plan.terms:
-            check_classes(term.bindings, {name: arrays[b] for name, b in term.bindings.items()}, found_faults, kept)
+            roles = {name: arrays[binding] for name, binding in term.bindings.items()}
+            check_classes(term.bindings, roles, found_faults, kept)
+            if rules := spec.get(term.loss).rules:
+                params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
+                check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():
         if origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
-    return Block(result.rows, rows, arrays, by, group, places, ids)
+    return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))
 
 
 def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Mask | None:

@@ -1,41 +1,87 @@
 """Losses that need a unit whole: the kept blocks are joined and every unit is evaluated at once."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from lossctl.engine.block import Kept
+from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.outcome import Outcome
+from lossctl.engine.piece import row_statistics
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units
 from lossctl.keys import Encoded, segments
+from lossctl.mapping import Binding
 from lossctl.roles import Array
-from lossctl.totals import Key
+from lossctl.totals import Key, Rows, Tally
+
+Rowset: TypeAlias = slice | npt.NDArray[np.intp]
 
 
 def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Key, Units]:
     """The units of every slice with their values, in the order of the data."""
-    if not outcome.kept:
-        return {}
-    arrays = {
-        name: np.concatenate([kept.arrays[binding] for kept in outcome.kept], axis=-1)
-        for name, binding in term.bindings.items()
-    }
-    weights = _joined([kept.weights for kept in outcome.kept])
-    unit_weights = _joined([kept.unit_weights for kept in outcome.kept])
-    rows = sum(kept.rows for kept in outcome.kept)
     found: dict[Key, Units] = {}
-    for key, at in _units(plan, view, outcome.kept, rows):
-        part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
-        value = term.kernel.unit(part, term.resolved, None if weights is None else weights[at]).value
+    unit_weights = _joined([kept.unit_weights for kept in outcome.kept])
+    for key, at, rows in _evaluated(plan, term, view, outcome):
+        low_high = None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max()))
         units = found.setdefault(key[: len(view)], Units.empty())
-        units.append(
-            key[-1] if plan.group else None,
-            part[next(iter(part))].shape[-1],
-            float(value[0]),
-            None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max())),
-        )
+        size = at.stop - at.start if isinstance(at, slice) else len(at)
+        units.append(key[-1] if plan.group else None, size, float(rows.value[0]), low_high)
     return found
+
+
+def row_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> Rows:
+    """The row values of a loss that needs whole units, in the order of the data."""
+    size = sum(kept.rows for kept in outcome.kept)
+    value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
+    for _, at, rows in _evaluated(plan, term, view, outcome):
+        value[at] = rows.value
+        share[at] = 1.0 if rows.share is None else rows.share
+        denominator[at] = share[at] if rows.denominator is None else rows.denominator
+    uniform = (share == 1.0).all() and (denominator == 1.0).all()
+    return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
+
+
+def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome) -> Tally:
+    """The same values, merged for the slices of a view."""
+    tally = Tally()
+    if outcome.kept:
+        size = sum(kept.rows for kept in outcome.kept)
+        statistics = row_statistics(row_values(plan, term, view, outcome), _joined([k.weights for k in outcome.kept]))
+        tally.add_block(statistics, segments(_slices(view, outcome.kept), size), size)
+    return tally
+
+
+def row_output(plan: Plan, outcome: Outcome) -> Iterator[RowValues]:
+    """The same values, block by block, as a file of rows takes them."""
+    value, start = row_values(plan, plan.terms[0], (), outcome).value, 0
+    for kept in outcome.kept:
+        yield RowValues(kept.places, kept.ids, value[start : start + kept.rows])
+        start += kept.rows
+
+
+def _evaluated(plan: Plan, term: Term, view: View, outcome: Outcome) -> Iterator[tuple[Key, Rowset, Rows]]:
+    """Every unit of a view: its key, where its rows are, and what the kernel says of it."""
+    if not outcome.kept:
+        return
+    arrays = {name: _values(binding, outcome.kept) for name, binding in term.bindings.items()}
+    weights = _joined([kept.weights for kept in outcome.kept])
+    size = sum(kept.rows for kept in outcome.kept)
+    for key, at in _units(plan, view, outcome.kept, size):
+        part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
+        yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at])
+
+
+def _values(binding: Binding, kept: Sequence[Kept]) -> Array:
+    """A role's values in all blocks; label codes are made common to them."""
+    parts = [block.arrays[binding] for block in kept]
+    if binding.role.kind == "label":
+        codes: dict[str | None, int] = {}
+        tables = [np.array([codes.setdefault(label, len(codes)) for label in block.labels], np.intp) for block in kept]
+        parts = [table[part] for table, part in zip(tables, parts, strict=True)]
+    joined: Array = np.concatenate(parts, axis=-1)
+    return joined
 
 
 def _joined(parts: Sequence[Array | None]) -> Array | None:
@@ -43,9 +89,13 @@ def _joined(parts: Sequence[Array | None]) -> Array | None:
     return np.concatenate(present) if present else None
 
 
-def _units(plan: Plan, view: View, kept: list[Kept], rows: int) -> "Iterator[tuple[Key, slice | Array]]":
+def _slices(view: View, kept: Sequence[Kept]) -> list[Encoded]:
+    return [_merged([block.by[index] for block in kept]) for index in view]
+
+
+def _units(plan: Plan, view: View, kept: Sequence[Kept], rows: int) -> Iterator[tuple[Key, Rowset]]:
     """Every unit's key and where its rows are."""
-    columns = [_merged([block.by[index] for block in kept]) for index in view]
+    columns = _slices(view, kept)
     groups = [block.group for block in kept if block.group is not None]
     if groups:
         columns.append(_merged(groups))

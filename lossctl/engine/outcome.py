@@ -40,6 +40,8 @@ class Outcome:
         """Merge the piece that comes next in the data."""
         for trouble, fault in piece.faults.items():
             self.faults.setdefault((file, trouble), Fault()).add(fault, self.file_rows[file])
+        for kept in piece.kept:
+            kept.places = kept.places + self.rows
         self.file_rows[file] += piece.rows
         self.used += piece.used
         for name, count in piece.missing.items():
@@ -85,7 +87,7 @@ class Outcome:
                 )
 
 
-KINDS = ("unmatched", "text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex")
+KINDS = ("unmatched", "text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex", "rule")
 REMEDIES = {
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
     "text": "Correct the file, or name another column.",
@@ -95,6 +97,7 @@ REMEDIES = {
     "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
     "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes.",
     "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
+    "rule": "Correct these rows, or leave them out with --where.",
     "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
     "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
     "outside": "Correct the values, or name another column.",
@@ -112,6 +115,7 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
         "text": f"{trouble.expected} is needed",
+        "rule": trouble.expected,
         "binary": "a label 0 or 1 is needed",
         "class": f"one of the classes ({trouble.expected}) is needed",
         "simplex": "probabilities that sum to 1 are needed",

@@ -179,6 +179,9 @@ def _keep(plan: Plan, block: Block, weights: Array | None) -> Kept:
     unit_weights = block.numbers[plan.unit_weight] if plan.unit_weight else None
     return Kept(
         wanted,
+        block.labels,
+        block.places(),
+        block.ids,
         None if weights is None else np.array(weights),
         None if unit_weights is None else np.array(unit_weights),
         block.by,

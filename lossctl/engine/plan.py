@@ -45,6 +45,11 @@ class Term:
         return self.kernel.scope != "row" and any(binding.layout == "nested" for binding in self.bindings.values())
 
     @property
+    def row_valued(self) -> bool:
+        """Whether it has a value for every row (or for every unit that stands in one)."""
+        return self.scope == "row" or (self.scope == "group" and not self.kernel.unit_valued)
+
+    @property
     def scope(self) -> Scope:
         """How it merges: a nested unit is complete in its row."""
         return "row" if self.nested else self.kernel.scope
