@@ -119,7 +119,7 @@ Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, 
 Cosines: TypeAlias = Annotated[
     Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
 ]
-Distance: TypeAlias = Annotated[Array, Role("real", "a distance", domain=DISTANCE, names=("distance", "dist"))]
+Distance: TypeAlias = Annotated[Array, Role("real", "a distance", domain=DISTANCE)]
 Relevance: TypeAlias = Annotated[Array, Role("real", "a relevance", names=_RELEVANCE)]
 GradedRelevance: TypeAlias = Annotated[Array, Role("real", "a relevance >= 0", "number", NOT_NEGATIVE, _RELEVANCE)]
 StepLogits: TypeAlias = Annotated[Array, Role("real", "T steps of K logits per row", "ragged", names=_LOGITS)]

@@ -37,6 +37,8 @@ class Format(StrEnum):
 
     table = "table"
     json = "json"
+    csv = "csv"
+    markdown = "markdown"
 
 
 def common(
@@ -93,6 +95,13 @@ def common(
     format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
     output: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
+    ] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FORMAT=FILE", help="Also write the report so; repeatable.", rich_help_panel=OUTPUT),
+    ] = None,
+    precision: Annotated[
+        int | None, typer.Option(metavar="DIGITS", min=1, max=17, help="Significant digits shown.", rich_help_panel=OUTPUT)
     ] = None,
     per_row: Annotated[
         str | None,
@@ -204,27 +213,38 @@ def _act(own: dict[str, object], *, loss: str, files: list[str], **values: objec
     """Evaluate, print, and say how it ended."""
     from lossctl.api import run
     from lossctl.cli.progress import Progress
-    from lossctl.render import show_report
+    from lossctl.outputs import check_writable
+    from lossctl.render import Style, export, show_report
 
+    exports = [export(text) for text in _texts(values["export"])]
+    output = None if values["output"] is None else str(values["output"])
+    for path in [path for _, path in exports] + ([output] if output else []):
+        check_writable(path)
     request = _request(own, loss, files, values)
     with Progress(request.files) as progress:
         report = run(request, progress.advance)
-    show_report(report, str(values["format"]), values["output"], bool(values["quiet"]))  # type: ignore[arg-type]
+    precision = values["precision"]
+    style = Style(str(values["format"]), precision if isinstance(precision, int) else None, bool(values["quiet"]))
+    show_report(report, style, output, exports)
     return _exit_code(report, request)
 
 
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Column or class names from a comma list, or from several."""
+    texts = _texts(value) if isinstance(value, list) else [str(value or "")]
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
 def _request(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
-    from lossctl.outputs import check_writable
     from lossctl.request import Request
 
     fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
-    by = [column for text in values["by"] or [] for column in text.split(",")]  # type: ignore[attr-defined]
-    classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
-    fields |= {"by": tuple(by), "classes": tuple(classes), "missing": str(values["missing"])}
-    on = [name.strip() for name in str(values["on"] or "").split(",") if name.strip()]
-    fields |= {"on": tuple(on), "join": str(values["join"])}
-    if values["output"]:
-        check_writable(str(values["output"]))
+    fields |= {name: _names(values[name]) for name in ("by", "classes", "on")}
+    fields |= {name: str(values[name]) for name in ("missing", "join")}
     given = {name: value for name, value in own.items() if value is not None}
     return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]
 

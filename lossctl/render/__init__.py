@@ -1,43 +1,86 @@
-"""Reports as text: pure functions of results, and the one function that prints or writes them."""
+"""Reports as text: pure functions of results by format, and the one function that prints or writes them."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lossctl.errors import UsageError, did_you_mean
 from lossctl.outputs import write_text
 from lossctl.results import Report
 
+FORMATS = ("table", "json", "csv", "markdown")
+PRECISION = 6
 
-def show_report(report: Report, format: str, output: str | None, quiet: bool) -> None:
-    """Print a report, or write it to a file; `quiet` prints the bare number of each result."""
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a report is shown: the format, significant digits for people (None: each format's own), the bare number alone."""
+
+    format: str = "table"
+    precision: int | None = None
+    quiet: bool = False
+
+
+def show_report(report: Report, style: Style, output: str | None, exports: Sequence[tuple[str, str]]) -> None:
+    """Write the files that are asked for, then print; a report that goes to a file is not printed too."""
+    for format, path in exports:
+        write_text(path, text(report, format, style.precision))
     if output is not None:
-        write_text(output, _text(report, format))
-    if quiet:
-        print(bare(report))
+        write_text(output, text(report, style.format, style.precision))
+    if style.quiet:
+        print(bare(report, style.precision))
+    elif output is None and style.format == "table":
+        from lossctl.render import table
+
+        table.show(report, style.precision or PRECISION)
     elif output is None:
-        if format == "table":
+        print(text(report, style.format, style.precision), end="")
+
+
+def text(report: Report, format: str, precision: int | None) -> str:
+    """A report in a format, as a file gets it."""
+    return _renderer(format)(report, precision)
+
+
+def _renderer(format: str) -> Callable[[Report, int | None], str]:
+    match format:
+        case "json":
+            return lambda report, precision: report.to_json() + "\n"
+        case "csv":
+            from lossctl.render import flat
+
+            return flat.csv_text
+        case "markdown":
+            from lossctl.render import flat
+
+            return flat.markdown
+        case _:
             from lossctl.render import table
 
-            table.show(report)
-        else:
-            print(_text(report, format), end="")
+            return lambda report, precision: table.text(report, precision or PRECISION)
 
 
-def _text(report: Report, format: str) -> str:
-    if format == "json":
-        return report.to_json() + "\n"
-    from lossctl.render import table
+def export(text: str) -> tuple[str, str]:
+    """`FORMAT=FILE` as its parts."""
+    format, sign, path = text.partition("=")
+    if not sign or not path or format not in FORMATS:
+        tip = did_you_mean(format, FORMATS)
+        raise UsageError(f"--export must be FORMAT=FILE with a format of {', '.join(FORMATS)}, not {text!r}.{tip}")
+    return format, path
 
-    return table.text(report)
 
-
-def bare(report: Report) -> str:
+def bare(report: Report, precision: int | None) -> str:
     """The value of the whole and of each slice, a line each; values that are not reduced, a line each."""
     lines = []
     for result in report.results:
         if result.values is not None:
-            lines += [plain(value, None) for value in result.values]
+            lines += [plain(value, None, precision) for value in result.values]
         else:
-            lines.append(plain(result.value, result.reason))
+            lines.append(plain(result.value, result.reason, precision))
     return "\n".join(lines)
 
 
-def plain(value: float | None, reason: str | None) -> str:
-    """A number in full precision, or why there is none."""
-    return repr(value) if value is not None else (reason or "undefined")
+def plain(value: float | None, reason: str | None, precision: int | None) -> str:
+    """A number (in full, unless a precision is asked for), or why there is none."""
+    if value is None:
+        return reason or "undefined"
+    return repr(value) if precision is None else f"{value:.{precision}g}"

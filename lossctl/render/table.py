@@ -15,40 +15,42 @@ STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 
-def show(report: Report) -> None:
+def show(report: Report, precision: int) -> None:
     """Print to stdout."""
     console = Console() if sys.stdout.isatty() else Console(width=WIDE, color_system=None)
-    _print(report, console)
+    _print(report, console, precision)
 
 
-def text(report: Report) -> str:
+def text(report: Report, precision: int) -> str:
     """The plain text, as a file gets it."""
     buffer = StringIO()
-    _print(report, Console(file=buffer, width=WIDE, color_system=None))
+    _print(report, Console(file=buffer, width=WIDE, color_system=None), precision)
     return buffer.getvalue()
 
 
-def _print(report: Report, console: Console) -> None:
-    for part in _parts(report, console.is_terminal):
+def _print(report: Report, console: Console, precision: int) -> None:
+    for part in _parts(report, console.is_terminal, precision):
         console.print(part, soft_wrap=isinstance(part, Text))
 
 
-def _parts(report: Report, terminal: bool) -> Iterator[RenderableType]:
+def _parts(report: Report, terminal: bool, precision: int) -> Iterator[RenderableType]:
     if not report.results:
         return
     whole = report.results[0]
     yield Text.assemble((whole.spec, "bold"), f" on {whole.data}")
     yield Text("  ".join(f"{role}: {_brief(columns)}" for role, columns in whole.columns.items()), style="dim")
-    yield _values(report.results, terminal)
+    yield _values(report.results, terminal, precision)
     if whole.terms:
-        yield _terms(whole, terminal)
+        yield _terms(whole, terminal, precision)
+    if whole.values is not None:
+        yield Text("\n".join(number(value, precision) if value is not None else "undefined" for value in whole.values))
     for finding in report.findings:
         yield Text(f"{finding.severity} {finding.code}: {finding.message}", style=STYLES[finding.severity])
     for check in report.checks:
         yield _check(check)
 
 
-def _values(results: list[Evaluation], terminal: bool) -> Table:
+def _values(results: list[Evaluation], terminal: bool, precision: int) -> Table:
     table = _table(terminal)
     whole = results[0]
     names = list(dict.fromkeys(name for result in results for name in result.slice or {}))
@@ -64,18 +66,18 @@ def _values(results: list[Evaluation], terminal: bool) -> Table:
     for result in results:
         keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
-        value = number(result.value) if result.value is not None else f"({result.reason})"
+        value = number(result.value, precision) if result.value is not None else f"({result.reason})"
         table.add_row(*keys, value, result.dimension, _denominator(result), f"{result.rows:,}", *counts)
     return table
 
 
-def _terms(result: Evaluation, terminal: bool) -> Table:
+def _terms(result: Evaluation, terminal: bool, precision: int) -> Table:
     table = _table(terminal)
     for heading in ("factor", "value"):
         table.add_column(heading, justify="right")
     table.add_column("term", overflow="fold")
     for term in result.terms or []:
-        value = number(term.value) if term.value is not None else f"({term.reason})"
+        value = number(term.value, precision) if term.value is not None else f"({term.reason})"
         table.add_row(f"{term.factor:g}", value, escape(term.spec))
     return table
 
@@ -97,9 +99,9 @@ def _check(check: Check) -> Text:
     return Text(f"{check.status}: {check.message}", style=STYLES.get(check.status, "red"))
 
 
-def number(value: float) -> str:
-    """Six significant digits: the full number is in the JSON report and in -q."""
-    return f"{value:.6g}"
+def number(value: float, precision: int) -> str:
+    """Significant digits for people: the full number is in the JSON report and in -q."""
+    return f"{value:.{precision}g}"
 
 
 def _brief(columns: list[str]) -> str:

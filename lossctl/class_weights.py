@@ -1,0 +1,178 @@
+"""Class weights as a user says them (numbers, pairs, a word, a file) as numbers in the order of the classes.
+
+Words count the whole dataset. A class without rows then gets the weight 0: it weighs no row, and gives label smoothing
+nothing to spread. A label whose rows are all positive or all negative has nothing to balance: its `pos_weight` is 1.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, TypeAlias
+
+import numpy as np
+
+from lossctl.arrays import Classes
+from lossctl.errors import DataError, UsageError, did_you_mean, listing
+from lossctl.params import Param, number
+from lossctl.roles import Array
+
+ClassWeight: TypeAlias = Annotated[
+    tuple[float, ...] | str | None,
+    Param("weight per class: K numbers, 'cat=2,dog=1', balanced, effective, or file:PATH"),
+]
+PosWeight: TypeAlias = Annotated[
+    float | tuple[float, ...] | str, Param("weight of positives: a number, one per label, or balanced", gt=0)
+]
+OPTION, POSITIVE = "--class-weight", "--pos-weight"
+Cells: TypeAlias = list[list[object]]
+
+
+def resolve(value: object, classes: Classes, beta: float) -> Array | None:
+    """The weight of every class; `beta` is that of 'effective'."""
+    match value:
+        case None:
+            return None
+        case "balanced":
+            return balanced(classes.counts())
+        case "effective":
+            return effective(classes.counts(), beta)
+        case str() if value.startswith("file:"):
+            return _from_cells(_read(value.removeprefix("file:")), classes, value)
+        case str() if "=" in value:
+            pairs = [part.rpartition("=") for part in value.split(",")]
+            return _by_name(((name, weight) for name, _, weight in pairs), classes, OPTION)
+        case str():
+            known = ("balanced", "effective")
+            raise UsageError(
+                f"{OPTION} must be {classes.size} numbers, pairs such as {classes.names[0]}=2, one of "
+                f"{', '.join(known)}, or file:PATH, not {value!r}.{did_you_mean(value, known)}"
+            )
+        case _:
+            return _listed(np.asarray(value, dtype=np.float64), classes, OPTION)
+
+
+def balanced(counts: Array) -> Array:
+    """`n / (K n_c)`: every class that occurs has the same total weight."""
+    present = counts > 0
+    weights: Array = present * counts.sum() / (len(counts) * np.maximum(counts, 1.0 - present))
+    return weights if present.any() else np.ones(len(counts))
+
+
+def effective(counts: Array, beta: float) -> Array:
+    """`(1 - beta) / (1 - beta^n_c)`, scaled to sum to K: the inverse of the effective numbers of rows (Cui 2019)."""
+    present = counts > 0
+    with np.errstate(divide="ignore"):  # beta 0: every class counts as one row
+        covered = -np.expm1(np.maximum(counts, 1.0 - present) * np.log(beta))
+    weights: Array = present * (1.0 - beta) / covered
+    return weights * (len(counts) / weights.sum()) if present.any() else np.ones(len(counts))
+
+
+def positive(value: object, classes: Classes) -> float | Array:
+    """`pos_weight` as a number, or one per label in a column `(d, 1)`."""
+    if value == "balanced":
+        found, rows = classes.counts()
+        mixed = (found > 0) & (found < rows)
+        return _column(np.where(mixed, (rows - found) / np.where(mixed, found, 1.0), 1.0))
+    if isinstance(value, str):
+        raise UsageError(f"{POSITIVE} must be a number, one per label, or balanced, not {value!r}.")
+    if isinstance(value, tuple):
+        weights = _listed(np.array(value), classes, POSITIVE)
+        if not weights.all():
+            raise UsageError(f"{POSITIVE} must be > 0 for every label.")
+        return _column(weights)
+    return value  # type: ignore[return-value]  # a number, or each row's from a column
+
+
+def _column(weights: Array) -> float | Array:
+    return float(weights[0]) if len(weights) == 1 else weights[:, np.newaxis]
+
+
+def per_class(value: object, classes: Classes, option: str) -> object:
+    """K numbers as a column `(k, 1)`, so that they cannot be taken for a number per row; anything else as it is."""
+    return _listed(np.array(value), classes, option)[:, np.newaxis] if isinstance(value, tuple) else value
+
+
+def given_counts(value: object, classes: Classes, option: str) -> Array:
+    """Rows per class as a user says them (of the training set, say), all above 0; else those of the dataset."""
+    if value is None:
+        return classes.counts()
+    counts = _listed(np.asarray(value, dtype=np.float64), classes, option)
+    if not counts.all():
+        raise UsageError(f"{option} must be above 0 for every class: a class without rows has no effective number.")
+    return counts
+
+
+def _listed(numbers: Array, classes: Classes, said: str) -> Array:
+    if len(numbers) != classes.size:
+        raise UsageError(
+            f"{said} has {len(numbers)} numbers, and {classes.size} are needed: one for each of {listing(classes.names)}."
+        )
+    if not (np.isfinite(numbers).all() and (numbers >= 0).all() and numbers.any()):
+        found = listing(map(str, numbers.tolist()))
+        raise UsageError(f"{said} must be numbers >= 0, and not all of them 0; found {found}.")
+    return numbers
+
+
+def _by_name(pairs: Iterable[tuple[object, object]], classes: Classes, said: str) -> Array:
+    found: dict[str, float] = {}
+    for key, weight in pairs:
+        name = str(key).strip()
+        if name not in classes.names:
+            raise UsageError(
+                f"{said}: there is no class {name!r} (there are: {listing(classes.names)})."
+                f"{did_you_mean(name, classes.names)}"
+            )
+        if name in found:
+            raise UsageError(f"{said} gives class {name!r} two weights.")
+        found[name] = _number(weight, f"{said}: the weight of class {name!r}")
+    missing = [name for name in classes.names if name not in found]
+    if missing:
+        raise UsageError(f"{said} gives no weight for {listing(missing)}; every class needs one.")
+    return _listed(np.array([found[name] for name in classes.names]), classes, said)
+
+
+def _number(cell: object, what: str) -> float:
+    value = number(cell.strip()) if isinstance(cell, str) else cell
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{what} must be a number, not {cell!r}.")
+    return float(value)
+
+
+def _from_cells(cells: Cells, classes: Classes, said: str) -> Array:
+    """A list of numbers, down or across, or rows of a class and its weight."""
+    if {len(row) for row in cells} == {1} or (len(cells) == 1 and len(cells[0]) == classes.size):
+        return _listed(np.array([_number(cell, f"{said}: a weight") for row in cells for cell in row]), classes, said)
+    if {len(row) for row in cells} != {2}:
+        raise UsageError(f"{said} must hold {classes.size} numbers, or a class and its weight per line.")
+    return _by_name(((row[0], row[1]) for row in cells), classes, said)
+
+
+def _read(path: str) -> Cells:
+    """The rows of a JSON or CSV file, without a header."""
+    reader: Callable[[str], Cells] = _json if path.lower().endswith(".json") else _csv
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            cells = reader(file.read())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(f"{OPTION} file:{path} cannot be read: {reason}.") from None
+    if not cells:
+        raise DataError(f"{OPTION} file:{path} is empty.")
+    return cells
+
+
+def _json(text: str) -> Cells:
+    import json
+
+    found = json.loads(text)
+    if isinstance(found, Mapping):
+        return [[key, weight] for key, weight in found.items()]
+    if not isinstance(found, list):
+        raise ValueError("it holds neither a list nor an object")
+    return [item if isinstance(item, list) else [item] for item in found]
+
+
+def _csv(text: str) -> Cells:
+    import csv
+
+    rows: Cells = [list(row) for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    headed = len(rows) > 1 and number(str(rows[0][-1]).strip()) is None
+    return rows[1:] if headed else rows

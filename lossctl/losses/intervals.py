@@ -1,0 +1,232 @@
+"""Losses of predicted quantiles and intervals, a value per row. `u = target - pred`; `levels` are the quantiles' own."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.arrays import Classes
+from lossctl.errors import UsageError
+from lossctl.params import Param
+from lossctl.roles import Array, Real, Vector
+from lossctl.spec import example, loss
+
+# 1 - 0.1 and 0.9 differ in binary: levels are a pair when they come this near.
+SAME_LEVEL = 1e-9
+
+
+@loss(
+    task="forecast, quantile regression",
+    convex=True,
+    differentiable="no (kink)",
+    robust=True,
+    smoothness="C0",
+    scale="linear",
+    dimension="target units",
+    use_when="several quantiles are predicted at once and each level counts the same",
+    avoid_when="the value is to be read as a CRPS (crps_quantile is twice this)",
+    pitfalls="The mean over levels, not the sum. Crossing quantiles are not punished as such.",
+    reference="Koenker and Bassett 1978, doi:10.2307/1913643",
+    examples=(
+        example((0.1 * 1.5 + 0.5 * 0.5 + 0.1 * 2.0) / 3, {"levels": (0.1, 0.5, 0.9)}, target=[3], pred=[[1.5, 2.5, 5]]),
+        example((0.75 * 4.0 + 0.8 * 1.0) / 2, {"levels": (0.25, 0.8)}, target=[2], pred=[[6, 1]]),
+    ),
+)
+def multi_quantile(
+    target: Real, pred: Vector, *, levels: Annotated[tuple[float, ...], Param("level of each predicted quantile")]
+) -> Array:
+    """Mean pinball loss over several quantiles.
+
+    `mean over q of max(tau_q*u_q, (tau_q-1)*u_q)`, `u_q = target - pred_q`; `levels` in the order of `pred`, which need
+    not be sorted. `2 * multi_quantile == crps_quantile`; with one level it is `quantile`.
+    """
+    return _pinball(target, pred, levels) / len(pred)
+
+
+@multi_quantile.gradient
+def _(target: Array, pred: Array, *, levels: Array) -> Array:
+    return _pinball_slope(target, pred, levels) / len(pred)
+
+
+@multi_quantile.prepare
+def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
+    return {**params, "levels": _checked("multi_quantile", params["levels"])}
+
+
+@loss(
+    task="forecast, quantile regression",
+    convex=True,
+    differentiable="no (kink)",
+    robust=True,
+    smoothness="C0",
+    scale="linear",
+    dimension="target units",
+    use_when="a distribution is forecast by quantiles and its CRPS is wanted",
+    avoid_when="the levels are few or uneven: the sum is then a crude stand-in for the integral",
+    pitfalls="Every level has the same weight, also where levels are unevenly spaced.",
+    reference="Gneiting and Ranjan 2011, doi:10.1198/jbes.2010.08110",
+    examples=(
+        example(
+            2 * (0.1 * 1.5 + 0.5 * 0.5 + 0.1 * 2.0) / 3, {"levels": (0.1, 0.5, 0.9)}, target=[3], pred=[[1.5, 2.5, 5]]
+        ),
+        example(2 * (0.75 * 4.0 + 0.8 * 1.0) / 2, {"levels": (0.25, 0.8)}, target=[2], pred=[[6, 1]]),
+    ),
+)
+def crps_quantile(
+    target: Real, pred: Vector, *, levels: Annotated[tuple[float, ...], Param("level of each predicted quantile")]
+) -> Array:
+    """Continuous ranked probability score of a distribution known by its quantiles.
+
+    `2 * mean over q of max(tau_q*u_q, (tau_q-1)*u_q)`, `u_q = target - pred_q`.
+    `crps_quantile == 2 * multi_quantile`, and `== weighted_interval_score` where the levels are symmetric.
+    """
+    return _pinball(target, pred, levels) * (2.0 / len(pred))
+
+
+@crps_quantile.gradient
+def _(target: Array, pred: Array, *, levels: Array) -> Array:
+    return _pinball_slope(target, pred, levels) * (2.0 / len(pred))
+
+
+@crps_quantile.prepare
+def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
+    return {**params, "levels": _checked("crps_quantile", params["levels"])}
+
+
+@loss(
+    task="forecast",
+    aliases=("wis",),
+    convex=True,
+    differentiable="no (kink)",
+    robust=True,
+    smoothness="C0",
+    scale="linear",
+    dimension="target units",
+    use_when="a median and central intervals are forecast, as epidemic forecasting hubs collect them",
+    avoid_when="the levels are not symmetric about 0.5 (crps_quantile takes any)",
+    pitfalls="Some tools divide by K instead of K + 1/2, and scoringrules 0.10 adds the median itself, not its error.",
+    reference="Bracher et al. 2021, doi:10.1371/journal.pcbi.1008618",
+    examples=(
+        example(
+            (0.5 / 2 + 0.2 / 2 * (5.0 - 1.5)) / 1.5, {"levels": (0.1, 0.5, 0.9)}, target=[3], pred=[[1.5, 2.5, 5]]
+        ),
+        example(
+            (4.0 / 2 + 0.5 / 2 * (6.5 - 4 + 2 / 0.5 * 2)) / 1.5,
+            {"levels": (0.5, 0.75, 0.25)},
+            target=[2],
+            pred=[[6, 6.5, 4]],
+        ),
+    ),
+)
+def weighted_interval_score(
+    target: Real,
+    pred: Vector,
+    *,
+    levels: Annotated[tuple[float, ...], Param("level of each predicted quantile, symmetric about 0.5 and with it")],
+) -> Array:
+    """Error of the median and scores of K central intervals, weighted so that the sum approaches the CRPS.
+
+    `(abs(target - median)/2 + sum_k alpha_k/2 * interval_score_k) / (K + 1/2)`, interval k between the levels
+    `alpha_k/2` and `1 - alpha_k/2`. The terms are pinball losses in pairs, so this equals `crps_quantile`.
+    """
+    return _pinball(target, pred, levels) * (2.0 / len(pred))
+
+
+@weighted_interval_score.gradient
+def _(target: Array, pred: Array, *, levels: Array) -> Array:
+    return _pinball_slope(target, pred, levels) * (2.0 / len(pred))
+
+
+@weighted_interval_score.prepare
+def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
+    levels = _checked("weighted_interval_score", params["levels"])
+    ordered = np.sort(levels)
+    lone = np.abs(ordered + ordered[::-1] - 1.0) > SAME_LEVEL
+    if lone.any() or len(levels) % 2 == 0:
+        found = f"{ordered[lone][0]:g} has no counterpart" if lone.any() else "0.5 is not among them"
+        raise UsageError(
+            f"weighted_interval_score: --levels must be symmetric about 0.5 and hold it, and {found}. "
+            "crps_quantile takes levels of any kind."
+        )
+    return {**params, "levels": levels}
+
+
+@loss(
+    task="forecast",
+    aliases=("winkler",),
+    convex=True,
+    differentiable="no (kink)",
+    robust=True,
+    smoothness="C0",
+    scale="linear",
+    dimension="target units",
+    use_when="a central prediction interval is judged for its width and its misses together",
+    avoid_when="intervals of different coverage are averaged: alpha sets the price of a miss (weighted_interval_score)",
+    pitfalls="alpha is the share left outside: 0.1 for a 90 % interval. The gradient is that of `lower`.",
+    reference="Winkler 1972, doi:10.2307/2284720; Gneiting and Raftery 2007, doi:10.1198/016214506000001437",
+    examples=(
+        example(
+            (2.0 + (2.0 + 20 * 0.5) + (4.0 + 20 * 1.5)) / 3, target=[2, 0.5, 7], lower=[1, 1, 1.5], upper=[3, 3, 5.5]
+        ),
+        example(4.0 + 2 / 0.5 * 1.5, {"alpha": 0.5}, target=[7], lower=[1.5], upper=[5.5]),
+    ),
+)
+def interval_score(
+    target: Real,
+    lower: Real,
+    upper: Real,
+    *,
+    alpha: Annotated[float, Param("share of targets left outside the interval", gt=0, lt=1)] = 0.1,
+) -> Array:
+    """Width of a central `1 - alpha` interval, and `2/alpha` times the distance by which it misses.
+
+    `(upper - lower) + 2/alpha * max(lower - target, 0) + 2/alpha * max(target - upper, 0)`; the bounds are the
+    quantiles `alpha/2` and `1 - alpha/2`. `alpha/2 * interval_score` is the sum of their two pinball losses.
+    """
+    miss = np.maximum(lower - target, 0.0) + np.maximum(target - upper, 0.0)
+    return (upper - lower) + (2.0 / alpha) * miss
+
+
+@interval_score.gradient
+def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Array:
+    return (2.0 / alpha) * (lower > target) - 1.0
+
+
+interval_score.slope_role = "lower"
+
+
+def _inverted(arrays: Mapping[str, Array], params: Mapping[str, object]) -> npt.NDArray[np.bool_]:
+    """Rows of interval_score whose lower bound lies above the upper one."""
+    return arrays["lower"] > arrays["upper"]
+
+
+def _wrong_width(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Every row of the losses with levels, where there are not as many levels as predicted quantiles."""
+    pred = arrays["pred"]
+    return np.full(pred.shape[-1], len(pred) != len(params["levels"]))
+
+
+def _pinball(target: Array, pred: Array, levels: Array) -> Array:
+    """Sum of the pinball losses over the quantiles, one after the other: their rows stay in the cache."""
+    total = np.zeros(pred.shape[-1])
+    for prediction, tau in zip(pred, levels, strict=True):
+        over = target - prediction
+        under = tau * over
+        over *= tau - 1.0
+        total += np.maximum(under, over, out=over)
+    return total
+
+
+def _pinball_slope(target: Array, pred: Array, levels: Array) -> Array:
+    """Derivative of each quantile's pinball loss, in the memory order of the predictions."""
+    tau = levels[:, np.newaxis]
+    shortfall = target - pred
+    return (1.0 - tau) * (shortfall < 0) - tau * (shortfall > 0)
+
+
+def _checked(title: str, levels: tuple[float, ...]) -> Array:
+    outside = [level for level in levels if not 0.0 <= level <= 1.0]
+    if outside:
+        raise UsageError(f"{title}: --levels must lie between 0 and 1, not {outside[0]:g}.")
+    return np.array(levels, dtype=np.float64)
