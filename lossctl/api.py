@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lossctl.engine import local
 from lossctl.engine.block import RowValues
@@ -15,10 +15,13 @@ from lossctl.request import Job, Request, prepare
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 
+if TYPE_CHECKING:
+    from lossctl.memory import MemorySource
+
 
 def compute(
     loss: str,
-    data: "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]",
+    data: object,
     *,
     reduction: str | None = None,
     weight: str | None = None,
@@ -44,14 +47,16 @@ def compute(
 ) -> Report:
     """Evaluate a loss on a dataset: `compute("huber", "preds.parquet", delta=1.0).value`.
 
-    `data` is a file or several that make one dataset. `options` are the loss's parameters and the columns of its
+    `data` is a file, several that make one dataset, or data in memory: a pandas or Polars data frame (anything with the
+    Arrow stream protocol), an Arrow table, a dict of arrays, record batches. `options` are the loss's parameters and the columns of its
     roles (`pred="y_hat"`). The report holds the whole first, then the slices of `by`. Raises `LossctlError` for
     anything that cannot be evaluated: a wrong name, an unreadable file, values outside a role's domain.
     """
-    paths = [data] if isinstance(data, str | os.PathLike) else list(data)
+    paths, table = _paths(data)
     request = Request(
         loss=loss,
-        files=tuple(os.fspath(path) for path in paths),
+        files=paths,
+        memory=table,
         options=options,
         reduction=reduction,
         weight=weight,
@@ -75,6 +80,18 @@ def compute(
         threads=threads,
     )
     return run(request)
+
+
+def _paths(data: object) -> tuple[tuple[str, ...], "MemorySource | None"]:
+    """Paths of files, or the source of data in memory."""
+    if isinstance(data, str | os.PathLike):
+        return (os.fspath(data),), None
+    if isinstance(data, list | tuple) and data and all(isinstance(item, str | os.PathLike) for item in data):
+        return tuple(os.fspath(item) for item in data), None
+    from lossctl import memory
+
+    found = memory.source(data)
+    return (found.path,), found
 
 
 def run(request: Request, progress: local.Progress | None = None) -> Report:

@@ -12,7 +12,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS
-from lossctl.mapping import Binding, Labels, Table, bind
+from lossctl.mapping import Binding, Labels, Table, bind, expand
 from lossctl.params import ColumnRef
 from lossctl.roles import Array, Interval, Role
 from lossctl.sources import As, Source, open_sources
@@ -50,6 +50,7 @@ class Request:
     threads: int = 0
     dry_run: bool = False
     batch_rows: int = 0
+    memory: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,17 @@ def prepare(request: Request) -> Job:
     reduction = _reduction(request, losses)
     if not request.files:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
-    sources = tuple(open_sources(request.files))
+    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files))
     table = Table(", ".join(request.files), sources[0].columns())
     truth = _truth_source(request)
     if truth is not None:
+        request = replace(request, on=tuple(name for text in request.on for name in expand(text, table, "--on")))
         table = joins.joined_table(table, truth, request.on)
     keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
-    for option, name in [*keys.items(), *(("by", name) for name in request.by)]:
+    for option, name in keys.items():
         if name is not None:
             table.require(name, f"--{option}")
+    by = tuple(name for text in request.by for name in expand(text, table, "--by"))
     taken = {name for name in keys.values() if name}
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
     plan = Plan(
@@ -94,7 +97,7 @@ def prepare(request: Request) -> Job:
         weight=_weight(request.weight),
         unit_weight=_weight(request.unit_weight),
         group=request.group,
-        by=request.by,
+        by=by,
         id=request.id,
         where=filters.parse(request.where) if request.where else None,
         limit=request.limit,

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = "lossctl.report/1"
 
@@ -123,6 +126,18 @@ class Report:
             "checks": [_fields(item) for item in self.checks],
             "findings": [_fields(item) for item in self.findings],
         }
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A data frame with a row per result: the slice's columns, then value, reason, denominator, rows and the rest."""
+        import pandas as pd
+
+        names = ("loss", "spec", "data", "value", "reason", "reduction", "rows", "skipped", "ignored", "units", "dimension")
+        rows = []
+        for item in self.results:
+            denominator = item.denominator
+            sized = {"over": denominator.kind, "denominator": denominator.value} if denominator else {}
+            rows.append({**(item.slice or {}), **{name: getattr(item, name) for name in names}, **sized})
+        return pd.DataFrame(rows)
 
     def to_json(self) -> str:
         """The report as JSON text: full-precision numbers or null, never NaN or Infinity."""

@@ -69,7 +69,7 @@ def common(
         str | None, typer.Option(metavar="FILE", help="The targets are in this file.", rich_help_panel=JOIN)
     ] = None,
     on: Annotated[
-        str | None, typer.Option(metavar="COLUMN[,COLUMN]", help="Keys that join it (else: row by row).", rich_help_panel=JOIN)
+        list[str] | None, typer.Option(metavar="COLUMN[,COLUMN]", help="Keys that join it (else: row by row).", rich_help_panel=JOIN)
     ] = None,
     join: Annotated[Join, typer.Option(help="Every key on both sides, or those on both.", rich_help_panel=JOIN)] = Join.strict,
     many_to_one: Annotated[
@@ -160,6 +160,7 @@ def help_for(losses: "Sequence[Loss]") -> str:
 def command_for(losses: "Sequence[Loss]") -> Callable[..., Action]:
     """The command with an option for every role and parameter of the losses."""
     shared = inspect.signature(common)
+    _name_variables(shared)
     extra = {parameter.name: parameter for loss in losses for parameter in _generated(loss)}
 
     def command(**values: object) -> Action:
@@ -171,6 +172,14 @@ def command_for(losses: "Sequence[Loss]") -> Callable[..., Action]:
     hints = get_type_hints(common, include_extras=True)
     command.__annotations__ = {**hints, **{name: item.annotation for name, item in extra.items()}}
     return command
+
+
+def _name_variables(signature: inspect.Signature) -> None:
+    """Every common option is also read from a variable: --per-row from LOSSCTL_PER_ROW."""
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            for about in parameter.annotation.__metadata__:
+                about.envvar, about.show_envvar = f"LOSSCTL_{parameter.name.upper()}", False
 
 
 def _generated(loss: "Loss") -> list[inspect.Parameter]:
@@ -233,17 +242,12 @@ def _texts(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def _names(value: object) -> tuple[str, ...]:
-    """Column or class names from a comma list, or from several."""
-    texts = _texts(value) if isinstance(value, list) else [str(value or "")]
-    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
-
-
 def _request(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     from lossctl.request import Request
 
     fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
-    fields |= {name: _names(values[name]) for name in ("by", "classes", "on")}
+    classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
+    fields |= {"by": tuple(_texts(values["by"])), "on": tuple(_texts(values["on"])), "classes": tuple(classes)}
     fields |= {name: str(values[name]) for name in ("missing", "join")}
     given = {name: value for name, value in own.items() if value is not None}
     return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,98 @@
+"""Data that is in memory already: Arrow tables, data frames, dicts of arrays, batches."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from lossctl.errors import DataError
+from lossctl.rows import doubles, texts
+from lossctl.sources import ColumnInfo, Piece, Reading
+from lossctl.sources.parquet import kind_of
+
+PIECE_ROWS = 1 << 19
+Data: TypeAlias = object
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """An Arrow table as a source."""
+
+    table: pa.Table
+    path: str = "(memory)"
+    format: str = "memory"
+
+    @property
+    def bytes(self) -> int:
+        return int(self.table.nbytes)
+
+    @property
+    def rows(self) -> int | None:
+        return int(self.table.num_rows)
+
+    def columns(self) -> dict[str, ColumnInfo]:
+        return {field.name: _info(field, self.table) for field in self.table.schema}
+
+    def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
+        rows = self.table.num_rows
+        return [Piece(file, start, min(start + PIECE_ROWS, rows), 0) for start in range(0, rows, PIECE_ROWS)]
+
+    def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
+        part = self.table.select(list(reading.columns)).slice(piece.start, piece.stop - piece.start)
+        yield from part.to_batches(reading.batch_rows)
+
+    def line(self, row: int) -> str:
+        return ""
+
+
+def _info(field: pa.Field, table: pa.Table) -> ColumnInfo:
+    kind = kind_of(field.type)
+    width = 1
+    if kind == "list" and table.num_rows:
+        first = next((value for value in table.column(field.name).slice(0, 100).to_pylist() if value is not None), None)
+        width = max(1, len(first)) if first is not None else 1
+    return ColumnInfo(kind, str(field.type), width)
+
+
+def source(data: Data) -> MemorySource:
+    """Anything that holds columns: with the Arrow stream protocol (pandas, Polars, Arrow), a mapping, or batches."""
+    if isinstance(data, pa.Table):
+        return MemorySource(data)
+    if isinstance(data, pa.RecordBatch):
+        return MemorySource(pa.Table.from_batches([data]))
+    if hasattr(data, "__arrow_c_stream__"):
+        return MemorySource(pa.table(data))
+    if isinstance(data, Mapping):
+        return MemorySource(pa.table({str(name): _column(str(name), values) for name, values in data.items()}))
+    if isinstance(data, Iterable):
+        batches = list(data)
+        if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):
+            return MemorySource(pa.Table.from_batches(batches))
+    raise DataError(
+        f"{type(data).__name__} cannot be evaluated: give paths, a data frame, an Arrow table, a dict of arrays or batches."
+    )
+
+
+def _column(name: str, values: object) -> pa.Array:
+    """A column of a mapping; two-dimensional arrays are lists of one length."""
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    array = values if isinstance(values, np.ndarray) else None
+    if array is None and isinstance(values, Sequence) and values and isinstance(values[0], float | int):
+        array = np.asarray(values) if all(isinstance(value, float | int) for value in values) else None
+    if array is not None and array.dtype.kind in "fiu" and array.dtype.itemsize == 8 and array.dtype.kind != "u":
+        if array.ndim == 1:
+            return doubles(array)
+        if array.ndim == 2:
+            return pa.FixedSizeListArray.from_arrays(doubles(array.ravel()), array.shape[1])
+    if array is not None and array.ndim == 3:
+        inner = pa.FixedSizeListArray.from_arrays(doubles(array.astype(np.float64).ravel()), array.shape[2])
+        return pa.FixedSizeListArray.from_arrays(inner, array.shape[1])
+    if isinstance(values, Sequence) and values and all(isinstance(value, str) for value in values):
+        return texts([str(value) for value in values])
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"column {name!r} is no array of one type: {str(error).splitlines()[0]}") from None
