@@ -35,6 +35,10 @@ def compute(
     on: str | Sequence[str] = (),
     join: Literal["strict", "inner"] = "strict",
     many_to_one: bool = False,
+    coef_file: str | None = None,
+    combine: Literal["uncertainty", "normalized"] | None = None,
+    log_var: Sequence[float] = (),
+    reference: Sequence[float] = (),
     missing: Literal["error", "skip"] = "error",
     positive_label: object = None,
     classes: Sequence[str] = (),
@@ -70,6 +74,10 @@ def compute(
         on=(on,) if isinstance(on, str) else tuple(on),
         join=join,
         many_to_one=many_to_one,
+        coef_file=coef_file,
+        combine=combine,
+        log_var=tuple(log_var),
+        reference=tuple(reference),
         missing=missing,
         positive_label=None if positive_label is None else str(positive_label),
         classes=tuple(map(str, classes)),
@@ -102,7 +110,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
     job = replace(job, plan=local.centred(job.plan))
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
-        collected = RowList() if job.reduction == "none" else None
+        collected = RowList() if request.reduction == "none" else None
         sinks: list[local.Sink] = [collected.add] if collected is not None else []
         if file is not None:
             sinks.append(partial(_write_rows, job, file))

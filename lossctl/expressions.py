@@ -116,6 +116,16 @@ def canonical(name: str, params: Mapping[str, object], roles: Mapping[str, str] 
     return f"{name}({', '.join(inside)})" if inside else name
 
 
+def written(part: Part) -> str:
+    """A part without its factor, as it would be typed."""
+    inside = ", ".join(f"{key}={value if _bare(value) else repr(value)}" for key, value in part.given.items())
+    return f"{part.name}({inside})" if inside else part.name
+
+
+def _bare(value: str) -> bool:
+    return number(value) is not None or value.isidentifier() or value[:1] in "@["
+
+
 def combined(terms: Iterable[tuple[float, str]]) -> str:
     """A sum of terms, written as it would be typed."""
     text = ""

@@ -9,7 +9,7 @@ from lossctl import __version__, expressions
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import View
 from lossctl.errors import DataError
-from lossctl.evaluate import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
+from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
 from lossctl.findings import PITFALLS
 from lossctl.params import show
 from lossctl.request import Job
@@ -26,7 +26,7 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     evaluations: list[Evaluation] = []
     counts: dict[str, int] = {}
     for view in job.plan.views:
-        terms = [reduce_term(job.plan, index, view, outcome, job.reduction) for index in range(len(job.plan.terms))]
+        terms = [reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))]
         for key in in_order(terms[0]) if view else [()]:
             cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
             evaluations.append(_evaluation(job, view, key, cells, outcome))
@@ -93,9 +93,12 @@ def dry_run(job: Job) -> Report:
 def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcome: Outcome | None) -> Evaluation:
     plan, losses, first = job.plan, job.losses, cells[0]
     specs = [expressions.canonical(term.loss, term.params) for term in plan.terms]
-    text = expressions.combined(zip(job.factors, specs, strict=True))
-    single = len(plan.terms) == 1 and job.factors == (1.0,)
-    value, reason = (first.value, first.reason) if single else _sum(job.factors, cells)
+    specs += [constant.spec for constant in job.constants]
+    factors = (*job.factors, *(constant.factor for constant in job.constants))
+    cells = [*cells, *(constant.cell for constant in job.constants)]
+    text = expressions.combined(zip(factors, specs, strict=True))
+    single = factors == (1.0,) and job.blend is None
+    value, reason = (first.value, first.reason) if single else _sum(job.blend, factors, cells)
     if reason == "undefined":
         reason = undefined_reason(losses[0].name)
     values = None
@@ -123,27 +126,29 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         details=first.details,
         terms=None if single else [
             TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
-            for spec, factor, cell in zip(specs, job.factors, cells, strict=True)
+            for spec, factor, cell in zip(specs, factors, cells, strict=True)
         ],
         signature=_signature(job, text),
     )
 
 
 def _named(job: Job) -> list[tuple[float, str]]:
-    return [(factor, term.loss) for factor, term in zip(job.factors, job.plan.terms, strict=True)]
+    terms = [(factor, term.loss) for factor, term in zip(job.factors, job.plan.terms, strict=True)]
+    return terms + [(constant.factor, constant.loss) for constant in job.constants]
 
 
 def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
     return list(cells[0].values.values) if cells[0].values is not None else None
 
 
-def _sum(factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
+def _sum(blend: Blend | None, factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
     """The sum of the terms; one that could not be evaluated leaves nothing to add."""
     total = 0.0
-    for factor, cell in zip(factors, cells, strict=True):
+    for index, (factor, cell) in enumerate(zip(factors, cells, strict=True)):
         if cell.value is None:
             return None, cell.reason
-        total += factor * cell.value
+        part = factor * cell.value
+        total += part if blend is None else blend.scale(index, part)
     return defined(total)
 
 
@@ -156,6 +161,8 @@ def _signature(job: Job, text: str) -> str:
         said.append(f"truth:{','.join(request.on) or 'by position'}:{request.join}")
     if request.limit is not None:
         said.append(f"limit:{request.limit}")
+    if job.blend is not None:
+        said.append(f"combine:{job.blend.kind}:{show(job.blend.numbers)}")
     if request.group:
         said.append(f"group:{request.group}")
     if request.unit_weight:

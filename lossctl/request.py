@@ -8,16 +8,18 @@ import numpy as np
 
 from lossctl import expressions, filters, joins, spec
 from lossctl.arrays import Classes
+from lossctl.coefficients import coefficients
 from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.evaluate import REDUCTIONS
+from lossctl.evaluate import REDUCTIONS, Blend, Reduced, blend_of, reduce_term
 from lossctl.mapping import Binding, Labels, Table, bind, expand
 from lossctl.params import ColumnRef
 from lossctl.roles import Array, Interval, Role
 from lossctl.sources import As, Source, open_sources
 from lossctl.spec import Loss
 
+COEF = "coef"
 WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
 
 
@@ -51,6 +53,20 @@ class Request:
     dry_run: bool = False
     batch_rows: int = 0
     memory: Source | None = None
+    coef_file: str | None = None
+    combine: Literal["uncertainty", "normalized"] | None = None
+    log_var: tuple[float, ...] = ()
+    reference: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A term that is evaluated once on a file of its own: a penalty on coefficients."""
+
+    factor: float
+    loss: str
+    spec: str
+    cell: Reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +77,28 @@ class Job:
     table: Table
     plan: Plan
     factors: tuple[float, ...]
-    reduction: str
+    reductions: tuple[str, ...]
+    constants: tuple[Constant, ...] = ()
+    blend: Blend | None = None
 
     @property
     def losses(self) -> list[Loss]:
         return [spec.get(term.loss) for term in self.plan.terms]
 
+    @property
+    def reduction(self) -> str:
+        """The reduction of all terms, where they share one."""
+        return self.reductions[0] if len(set(self.reductions)) == 1 else "each term's own"
+
 
 def prepare(request: Request) -> Job:
     """Resolve every name of a request; nothing of the data but the files' heads is read."""
     parts = expressions.parse(request.loss)
+    _check_options(request, [spec.get(part.name) for part in parts])
+    blend = blend_of(request.combine, request.log_var, request.reference, len(parts))
+    constants, parts = _constants(request, parts)
     losses = [spec.get(part.name) for part in parts]
-    _check_options(request, losses)
-    reduction = _reduction(request, losses)
+    reductions = tuple(_reduction(request, loss) for loss in losses)
     if not request.files:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
     sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files))
@@ -109,9 +134,34 @@ def prepare(request: Request) -> Job:
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
-    if (request.per_row or reduction == "none") and all(term.scope == "row" for term in terms):
+    row_wise = all(term.scope == "row" for term in terms) and not constants and blend is None
+    if request.per_row and len(terms) > 1 and not row_wise:
+        raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
+    if (request.per_row or request.reduction == "none") and row_wise:
         plan = replace(plan, rows=RowOutput(factors, request.gradient))
-    return Job(request, table, plan, factors, reduction)
+    return Job(request, table, plan, factors, reductions, constants, blend)
+
+
+def _constants(
+    request: Request, parts: tuple[expressions.Part, ...]
+) -> tuple[tuple[Constant, ...], tuple[expressions.Part, ...]]:
+    """Penalties on the coefficients of --coef-file, evaluated; and the terms that are left for the dataset."""
+    if request.coef_file is None:
+        return (), parts
+    own = [part for part in parts if any(role.name == COEF for role in spec.get(part.name).roles)]
+    if not own or len(own) == len(parts):
+        raise UsageError("--coef-file is for penalties beside another term, e.g. 'mse + l2_penalty(lam=0.1)'.")
+    path, column = coefficients(request.coef_file)
+    found = []
+    for part in own:
+        options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
+        job = prepare(Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads))
+        outcome = local.run(job.plan, request.threads)
+        outcome.check(job.plan.sources)
+        cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
+        term = job.plan.terms[0]
+        found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))
+    return tuple(found), tuple(part for part in parts if part not in own)
 
 
 def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, taken: set[str]) -> Term:
@@ -236,8 +286,9 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
             )
 
 
-def _reduction(request: Request, losses: Sequence[Loss]) -> str:
-    name = {"batchmean": "mean-rows"}.get(request.reduction or losses[0].reduction, request.reduction or losses[0].reduction)
+def _reduction(request: Request, loss: Loss) -> str:
+    name = request.reduction or loss.reduction
+    name = {"batchmean": "mean-rows"}.get(name, name)
     if name not in REDUCTIONS:
         raise UsageError(
             f"--reduction must be one of {', '.join(REDUCTIONS)}, not {name!r}.{did_you_mean(name, REDUCTIONS)}"

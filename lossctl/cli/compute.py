@@ -32,6 +32,13 @@ class Join(StrEnum):
     inner = "inner"
 
 
+class Combine(StrEnum):
+    """How the terms of an expression are added."""
+
+    uncertainty = "uncertainty"
+    normalized = "normalized"
+
+
 class Format(StrEnum):
     """How a report is printed."""
 
@@ -91,6 +98,19 @@ def common(
             help="mean, mean-rows (batchmean), mean-elements, sum, sum-elements or none.",
             rich_help_panel=REDUCING,
         ),
+    ] = None,
+    coef_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE:COLUMN", help="Coefficients for penalty terms.", rich_help_panel=REDUCING),
+    ] = None,
+    combine: Annotated[
+        Combine | None, typer.Option(help="How terms are added, if not plainly.", rich_help_panel=REDUCING)
+    ] = None,
+    log_var: Annotated[
+        list[str] | None, typer.Option(metavar="S[,S]", help="Log-variance of each term, in order.", rich_help_panel=REDUCING)
+    ] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(metavar="R[,R]", help="Reference value of each term.", rich_help_panel=REDUCING)
     ] = None,
     format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
     output: Annotated[
@@ -242,6 +262,18 @@ def _texts(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
+def _numbers(option: str, value: object) -> tuple[float, ...]:
+    """Numbers given in a comma list, or one by one."""
+    from lossctl.errors import UsageError
+    from lossctl.params import number
+
+    found = [(text, number(text)) for item in _texts(value) for text in item.split(",")]
+    for text, read in found:
+        if read is None:
+            raise UsageError(f"{option} must be numbers, one per term, not {text!r}.")
+    return tuple(float(read) for _, read in found if read is not None)
+
+
 def _request(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     from lossctl.request import Request
 
@@ -249,6 +281,8 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
     fields |= {"by": tuple(_texts(values["by"])), "on": tuple(_texts(values["on"])), "classes": tuple(classes)}
     fields |= {name: str(values[name]) for name in ("missing", "join")}
+    fields |= {"combine": values["combine"] and str(values["combine"])}
+    fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
     given = {name: value for name, value in own.items() if value is not None}
     return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]
 

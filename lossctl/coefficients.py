@@ -1,0 +1,63 @@
+"""Coefficients of a model in a file of their own: a column of a table, an array, or the tensors of a safetensors file."""
+
+import json
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from lossctl.errors import DataError
+from lossctl.rows import doubles
+from lossctl.sources import Source
+
+# Element types of the safetensors format; bfloat16 is the upper half of a float32.
+TENSOR_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """Where coefficients are: files to read, or a source in memory."""
+
+    files: tuple[str, ...]
+    memory: Source | None = None
+
+
+def coefficients(text: str) -> tuple[Coefficients, str]:
+    """`FILE:COLUMN`, or `FILE` alone where it has one column: what to read, and the column's name."""
+    path, _, column = text.rpartition(":") if not os.path.exists(text) else (text, "", "")
+    path = path or text
+    if path.endswith(".safetensors"):
+        return _tensors(path, column)
+    if column:
+        return Coefficients((path,)), column
+    from lossctl.sources import open_sources
+
+    names = list(open_sources([path])[0].columns())
+    if len(names) != 1:
+        raise DataError(f"--coef-file {path}: name the column, as in {path}:{names[0]} (it has: {', '.join(names)}).")
+    return Coefficients((path,)), names[0]
+
+
+def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
+    """All numbers of a safetensors file, or those of one tensor."""
+    from lossctl.memory import source
+
+    try:
+        with open(path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            data = file.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as safetensors: {error}.") from None
+    entries = {key: entry for key, entry in header.items() if key != "__metadata__" and name in ("", key)}
+    if not entries:
+        raise DataError(f"{path} has no tensor {name!r} (it has: {', '.join(header)}).")
+    parts = []
+    for key, entry in entries.items():
+        if entry["dtype"] not in TENSOR_TYPES:
+            raise DataError(f"{path}, tensor {key!r}: numbers of type {entry['dtype']} cannot be read.")
+        start, stop = entry["data_offsets"]
+        values = np.frombuffer(data[start:stop], TENSOR_TYPES[entry["dtype"]])
+        if entry["dtype"] == "BF16":
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        parts.append(values.astype(np.float64))
+    return Coefficients((path,), source({"coef": doubles(np.concatenate(parts))})), "coef"
