@@ -13,6 +13,7 @@ from lossctl.arrays import Classes
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.params import Param, number
 from lossctl.roles import Array
+from lossctl.totals import Rows
 
 ClassWeight: TypeAlias = Annotated[
     tuple[float, ...] | str | None,
@@ -20,6 +21,9 @@ ClassWeight: TypeAlias = Annotated[
 ]
 PosWeight: TypeAlias = Annotated[
     float | tuple[float, ...] | str, Param("weight of positives: a number, one per label, or balanced", gt=0)
+]
+BETA: TypeAlias = Annotated[
+    float, Param("how far effective numbers follow the counts: 0 ignores them, near 1 is balanced", ge=0, lt=1)
 ]
 OPTION, POSITIVE = "--class-weight", "--pos-weight"
 Cells: TypeAlias = list[list[object]]
@@ -88,6 +92,26 @@ def _column(weights: Array) -> float | Array:
 def per_class(value: object, classes: Classes, option: str) -> object:
     """K numbers as a column `(k, 1)`, so that they cannot be taken for a number per row; anything else as it is."""
     return _listed(np.array(value), classes, option)[:, np.newaxis] if isinstance(value, tuple) else value
+
+
+def of_rows(weights: object, target: Array) -> Array | None:
+    """The weight of each row's class."""
+    if weights is None:
+        return None
+    return np.asarray(weights, dtype=np.float64).take(target.astype(np.intp, copy=False), mode="clip")
+
+
+def counted(value: Array, target: Array, weights: Array | None, ignore_index: int | None) -> Rows:
+    """Row values that hold their class weights, which the mean divides by; ignored rows are worth and count nothing."""
+    if weights is None and ignore_index is None:
+        return Rows(value)
+    share = np.ones(len(value)) if weights is None else weights.copy()
+    if ignore_index is not None:
+        share[target == ignore_index] = 0.0
+    silent = share == 0.0
+    if silent.any():
+        value[silent] = 0.0
+    return Rows(value, share)
 
 
 def given_counts(value: object, classes: Classes, option: str) -> Array:

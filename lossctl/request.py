@@ -8,6 +8,7 @@ import numpy as np
 
 from lossctl import expressions, filters, joins, spec
 from lossctl.arrays import Classes
+from lossctl.agreement import agreed_inputs
 from lossctl.coefficients import coefficients
 from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
@@ -114,6 +115,12 @@ def prepare(request: Request) -> Job:
     by = tuple(name for text in request.by for name in expand(text, table, "--by"))
     taken = {name for name in keys.values() if name}
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
+    if len(terms) > 1:
+        given = agreed_inputs(parts, terms, request.options)
+        terms = tuple(
+            term if part == said else _term(said, loss, request, table, taken)
+            for term, part, said, loss in zip(terms, parts, given, losses, strict=True)
+        )
     plan = Plan(
         sources=sources,
         pieces=(),

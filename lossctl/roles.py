@@ -64,6 +64,15 @@ class Role:
     domain: Interval = Interval()
     names: tuple[str, ...] = ()
 
+    @property
+    def input(self) -> str | None:
+        """What a column of this role holds, in the words of the parameter `input`, where the role fixes it."""
+        if self.names == _LOG_PROBS:
+            return "log_probs"
+        if self.names == _PROBS:
+            return "probs"
+        return "logits" if self.names == _LOGITS else None
+
 
 POSITIVE = Interval(low=0)
 NOT_NEGATIVE = Interval(low=0, low_open=False)
@@ -128,6 +137,11 @@ StepLogProbs: TypeAlias = Annotated[
     Array, Role("real", "T steps of K log-probabilities per row", "ragged", LOG_PROBABILITY, _LOG_PROBS)
 ]
 ClassSequence: TypeAlias = Annotated[Array, Role("class", "a list of class ids, or text with an alphabet", "ragged")]
+Mask: TypeAlias = Annotated[
+    Array, Role("class or vector", "0 or 1, a class (index or name), or K labels 0/1 per row", "either", UNIT)
+]
+Image: TypeAlias = Annotated[Array, Role("real", "an image: H lists of W numbers, or of W lists of C numbers", "matrix")]
+Box: TypeAlias = Annotated[Array, Role("real", "a box: four numbers per row", "vector")]
 
 # Column names by role name, best rank first; two hits within one rank are an error, never a guess.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -332,34 +332,38 @@ def _role_of(annotation: Any) -> Role | None:
 
 def get(name: str) -> Loss:
     """The loss of a name or alias."""
-    _load()
-    if name not in _ALIASES:
+    found = find(name)
+    if found is None:
         raise UsageError(f"there is no loss {name!r}.{did_you_mean(name, _ALIASES)} `lossctl list` shows them all.")
-    return _REGISTRY[_ALIASES[name]]
+    return found
 
 
 def find(name: str) -> Loss | None:
-    """The loss of a name or alias, if there is one."""
-    _load()
+    """The loss of a name or alias, if there is one; packages are searched only where nothing built in answers."""
+    _load(packages=False)
+    if name not in _ALIASES:
+        _load(packages=True)
     return _REGISTRY.get(_ALIASES.get(name, ""))
 
 
 def every() -> Iterator[Loss]:
     """All losses in the order of their declaration."""
-    _load()
+    _load(packages=True)
     yield from _REGISTRY.values()
 
 
 def names() -> list[str]:
     """All names and aliases."""
-    _load()
+    _load(packages=True)
     return list(_ALIASES)
 
 
-def _load() -> None:
-    from lossctl import losses
+def _load(packages: bool) -> None:
+    from lossctl import losses, plugins
 
     losses.load()
+    if packages:
+        plugins.load_packages()
 
 
 __all__ = ["Example", "Kernel", "Loss", "LossRole", "Rows", "Sums", "every", "example", "find", "get", "loss", "names"]

@@ -201,7 +201,7 @@ def _root(total: Array, p: Array | float) -> Array:
 
 
 def strips(rows: int) -> Iterator[slice]:
-    """Runs of rows, for work on a unit's pairs: a run by all rows is a megabyte of numbers or one row."""
-    step = max(1, 2**20 // max(rows, 1))
+    """Runs of rows, for work on a unit's pairs: a run by all rows is 2 MB of numbers at most, or one row."""
+    step = max(1, 2**18 // max(rows, 1))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

@@ -45,7 +45,19 @@ def run(args: list[str]) -> int:
         return EXIT_OK
     from lossctl.cli import app
 
+    plugins = [*filter(None, os.environ.get("LOSSCTL_PLUGIN", "").split(os.pathsep)), *_values_of("--plugin", args)]
+    if plugins:
+        from lossctl.plugins import load_file
+
+        for path in plugins:
+            load_file(path)
     return app.action(args)()
+
+
+def _values_of(option: str, args: Sequence[str]) -> list[str]:
+    """What an option is given on the command line; plugins must be there before the rest of it can be understood."""
+    spaced = [value for name, value in zip(args, args[1:], strict=False) if name == option]
+    return spaced + [arg.partition("=")[2] for arg in args if arg.startswith(option + "=")]
 
 
 def complain(message: str) -> None:

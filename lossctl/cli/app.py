@@ -1,11 +1,14 @@
 """The Typer application: commands parse and return an action, which runs outside the parser."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossctl.cli import Action, arguments, compute, listing
+from lossctl.cli import Action, arguments, completion, compute, listing
+
+if TYPE_CHECKING:
+    from lossctl.spec import Loss
 
 HELP = """Evaluate loss functions on the files that models leave behind.
 
@@ -32,8 +35,11 @@ def action(args: list[str]) -> Action:
 
 def _add_compute(app: typer.Typer, args: list[str], found: list[Action]) -> list[str]:
     """Register `compute` with the options of the loss that the command line names."""
-    losses = []
-    if args[:1] == ["compute"]:
+    losses: list[Loss] = []
+    typed = completion.pending()
+    if typed is not None:
+        losses = arguments.losses_of(typed[1:]) if typed[:1] == ["compute"] else []
+    elif args[:1] == ["compute"]:
         args, losses = arguments.resolve(args)
     command = compute.command_for(losses)
     app.command("compute", help=compute.help_for(losses))(_collecting(command, found))

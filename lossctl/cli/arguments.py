@@ -21,6 +21,17 @@ def resolve(args: list[str]) -> tuple[list[str], list[Loss]]:
     return _switches(args, own), losses
 
 
+def losses_of(args: list[str]) -> list[Loss]:
+    """The losses that an unfinished line names, if it does yet."""
+    from lossctl import expressions, spec
+
+    try:
+        text = _loss_text(args, compute.common_options())
+        return [spec.get(part.name) for part in expressions.parse(text)] if text else []
+    except UsageError:
+        return []
+
+
 def _loss_text(args: list[str], known: dict[str, bool]) -> str | None:
     """The first argument that is neither an option nor an option's value."""
     at = 0

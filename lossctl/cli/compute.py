@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
 
-from lossctl.cli import Action
+from lossctl.cli import Action, completion
 
 if TYPE_CHECKING:
     from lossctl.request import Request
@@ -49,22 +49,22 @@ class Format(StrEnum):
 
 
 def common(
-    loss: Annotated[str, typer.Argument(help="A loss (see `lossctl list`), or an expression such as '0.7*mse + 0.3*mae'.")],
+    loss: Annotated[str, typer.Argument(autocompletion=completion.losses, help="A loss (see `lossctl list`), or an expression such as '0.7*mse + 0.3*mae'.")],
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Parquet or CSV; several are one dataset.")],
     *,
-    weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="Row weights >= 0.", rich_help_panel=COLUMNS)] = None,
+    weight: Annotated[str | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN", help="Row weights >= 0.", rich_help_panel=COLUMNS)] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Rows with one value are a unit.", rich_help_panel=COLUMNS)
+        str | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN", help="Rows with one value are a unit.", rich_help_panel=COLUMNS)
     ] = None,
     unit_weight: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Weights of units.", rich_help_panel=COLUMNS)
+        str | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN", help="Weights of units.", rich_help_panel=COLUMNS)
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN[,COLUMN]", help="Evaluate each slice beside the whole.", rich_help_panel=COLUMNS),
+        typer.Option(autocompletion=completion.columns, metavar="COLUMN[,COLUMN]", help="Evaluate each slice beside the whole.", rich_help_panel=COLUMNS),
     ] = None,
     id: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Names the rows in --per-row.", rich_help_panel=COLUMNS)
+        str | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN", help="Names the rows in --per-row.", rich_help_panel=COLUMNS)
     ] = None,
     where: Annotated[
         str | None, typer.Option(metavar="EXPR", help="Only rows that pass, e.g. \"model == 'a' and h < 3\".", rich_help_panel=COLUMNS)
@@ -76,7 +76,7 @@ def common(
         str | None, typer.Option(metavar="FILE", help="The targets are in this file.", rich_help_panel=JOIN)
     ] = None,
     on: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN[,COLUMN]", help="Keys that join it (else: row by row).", rich_help_panel=JOIN)
+        list[str] | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN[,COLUMN]", help="Keys that join it (else: row by row).", rich_help_panel=JOIN)
     ] = None,
     join: Annotated[Join, typer.Option(help="Every key on both sides, or those on both.", rich_help_panel=JOIN)] = Join.strict,
     many_to_one: Annotated[
@@ -145,6 +145,9 @@ def common(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).", rich_help_panel=ENGINE)
     ] = 0,
+    plugin: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.py", help="Losses of your own; repeatable.", rich_help_panel=ENGINE)
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show a traceback where something fails.", rich_help_panel=ENGINE)
     ] = False,
@@ -208,6 +211,7 @@ def _generated(loss: "Loss") -> list[inspect.Parameter]:
         needed = "" if role.required else " (optional)"
         about = typer.Option(
             role.option,
+            autocompletion=completion.columns,
             metavar="COLUMN",
             help=f"{role.role.says[0].upper()}{role.role.says[1:]}{needed}.",
             rich_help_panel=f"Columns of {loss.name}",

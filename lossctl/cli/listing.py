@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lossctl.cli import Action
+from lossctl.cli import Action, completion
 from lossctl.errors import EXIT_OK, UsageError, did_you_mean
 
 
@@ -18,12 +18,14 @@ class Format(StrEnum):
     json = "json"
 
 
+PluginOption = Annotated[list[str] | None, typer.Option(metavar="FILE.py", help="Losses of your own; repeatable.")]
 FormatOption = Annotated[Format, typer.Option(help="What is printed.")]
 
 
 def list_losses(
     task: Annotated[str | None, typer.Option(metavar="TASK", help="Only the losses of a task.")] = None,
     format: FormatOption = Format.table,
+    plugin: PluginOption = None,
 ) -> Action:
     """Show every loss: name, aliases, task, scope, properties."""
     return partial(_list, task, format)
@@ -45,8 +47,9 @@ def _list(task: str | None, format: Format) -> int:
 
 
 def info(
-    name: Annotated[str, typer.Argument(metavar="LOSS|CODE", help="A loss or alias, or the code of a finding.")],
+    name: Annotated[str, typer.Argument(autocompletion=completion.losses, metavar="LOSS|CODE", help="A loss or alias, or the code of a finding.")],
     format: FormatOption = Format.table,
+    plugin: PluginOption = None,
 ) -> Action:
     """Explain a loss or a finding: formula, parameters, properties, when to use it, reference."""
     return partial(_info, name, format)

@@ -1,0 +1,58 @@
+"""Terms of an expression that read the same columns must agree on what those hold: logits or probabilities."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lossctl import spec
+from lossctl.engine.plan import Term
+from lossctl.errors import UsageError
+from lossctl.expressions import Part
+from lossctl.mapping import Binding
+
+INPUT = "input"
+
+
+def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping[str, object]) -> list[Part]:
+    """The parts, with an `input` left unset taken from a sibling that fixes what the same columns hold."""
+    fixed: dict[tuple[str, ...], tuple[str, str]] = {}
+    for part, term in zip(parts, terms, strict=True):
+        if _is_open(part, term, options):
+            continue
+        for binding in term.bindings.values():
+            meaning = _meaning(term, binding)
+            if meaning is None:
+                continue
+            known, loss = fixed.setdefault(binding.columns, (meaning, term.loss))
+            if known != meaning:
+                raise UsageError(
+                    f"{loss} reads {', '.join(binding.columns[:3])} as {known}, and {term.loss} as {meaning}. "
+                    f"Name other columns for one of them, e.g. {term.loss}({binding.name}=COLUMN)."
+                )
+    agreed = []
+    for part, term in zip(parts, terms, strict=True):
+        known = [fixed[binding.columns] for binding in term.bindings.values() if binding.columns in fixed]
+        if _is_open(part, term, options) and known:
+            meaning, loss = known[0]
+            choices = spec.get(term.loss).params[INPUT].choices
+            if meaning not in choices:
+                raise UsageError(
+                    f"{loss} says its columns hold {meaning}, which {term.loss} cannot read "
+                    f"({', '.join(map(str, choices))}). Name other columns, e.g. {term.loss}(pred=COLUMN)."
+                )
+            part = replace(part, given={**part.given, INPUT: meaning})
+        agreed.append(part)
+    return agreed
+
+
+def _is_open(part: Part, term: Term, options: Mapping[str, object]) -> bool:
+    """Whether a term could read its columns in several ways and nobody has said which."""
+    takes = INPUT in spec.get(term.loss).params
+    return takes and INPUT not in part.given and options.get(INPUT) is None
+
+
+def _meaning(term: Term, binding: Binding) -> str | None:
+    """What a term takes a column to hold."""
+    said = term.params.get(INPUT)
+    if isinstance(said, str) and binding.name == "pred":
+        return said
+    return binding.role.input

@@ -1,0 +1,61 @@
+"""Soft confusion counts: what losses of masks are sums of, whether a pixel holds one probability or one per class."""
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.roles import Array
+from lossctl.vectors import sigmoid, softmax_k, sum_k
+
+
+def confusion(
+    target: Array | npt.NDArray[np.intp], pred: Array, input: str, threshold: float | None, *, negatives: bool = False
+) -> dict[str, Array]:
+    """Each pixel's part of TP = p g, FP = p (1-g), FN = (1-p) g, and with `negatives` of TN = (1-p) (1-g).
+
+    `(n,)` for one probability, `(k, n)` for one per class, whose target is an index or one number per class. Logits go
+    through the sigmoid or the softmax; above `threshold` a probability becomes 1, else 0. Both p and 1 - p keep their
+    digits where they are tiny.
+    """
+    if pred.ndim > 1 and target.ndim == 1:
+        return _of_classes(target, pred, input, threshold, negatives)
+    p, rest = _probabilities(pred, input, threshold)
+    inside = np.maximum(target, 0.0)  # -1/+1 as 0/1
+    hit, miss = p * inside, rest * inside
+    counts = {"tp": hit, "fp": p - hit, "fn": miss}
+    return {**counts, "tn": rest - miss} if negatives else counts
+
+
+def _probabilities(pred: Array, input: str, threshold: float | None) -> tuple[Array, Array]:
+    """p and 1 - p."""
+    if input == "logits" and pred.ndim == 1 and threshold is None:
+        return sigmoid(pred), sigmoid(-pred)
+    p = pred
+    if input == "logits":
+        p = sigmoid(pred) if pred.ndim == 1 else softmax_k(pred)
+    if threshold is not None:
+        p = (p > threshold) * 1.0
+    return p, 1.0 - p
+
+
+def _of_classes(
+    target: Array | npt.NDArray[np.intp], pred: Array, input: str, threshold: float | None, negatives: bool
+) -> dict[str, Array]:
+    """Class by class without a one-hot target: only one class of a pixel can be hit or missed."""
+    wrong = np.ascontiguousarray(softmax_k(pred)) if input == "logits" else np.array(pred, order="C")
+    if threshold is not None:
+        wrong = (wrong > threshold) * 1.0
+    places = target.astype(np.intp, copy=False) * wrong.shape[1] + np.arange(wrong.shape[1])
+    p = wrong.reshape(-1).take(places)
+    wrong.reshape(-1)[places] = 0.0
+    rest = sum_k(wrong) if input == "logits" and threshold is None else 1.0 - p
+    counts = {"tp": _at(places, p, wrong.shape), "fp": wrong, "fn": _at(places, rest, wrong.shape)}
+    if negatives:
+        counts["tn"] = 1.0 - wrong
+        counts["tn"].reshape(-1)[places] = 0.0
+    return counts
+
+
+def _at(places: npt.NDArray[np.intp], values: Array, shape: tuple[int, ...]) -> Array:
+    result = np.zeros(shape)
+    result.reshape(-1)[places] = values
+    return result

@@ -1,0 +1,53 @@
+"""Losses from elsewhere: packages with an entry point in the group `lossctl.losses`, and files named by --plugin."""
+
+import sys
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from lossctl.errors import LossctlError, UsageError
+
+GROUP = "lossctl.losses"
+
+
+@cache
+def load_file(path: str) -> None:
+    """Run a plugin file, which declares its losses as built-in ones are declared."""
+    if not Path(path).is_file():
+        raise UsageError(f"--plugin {path}: there is no such file.")
+    name = f"lossctl_plugin_{Path(path).stem}"
+    about = spec_from_file_location(name, path)
+    if about is None or about.loader is None:
+        raise UsageError(f"--plugin {path}: a Python file (.py) is needed.")
+    module = module_from_spec(about)
+    sys.modules[name] = module
+    try:
+        about.loader.exec_module(module)
+    except LossctlError as error:
+        raise UsageError(f"plugin {path}: {error}") from None
+    except Exception as error:  # whatever a plugin does wrong is its author's to mend, not a defect of ours
+        raise UsageError(f"plugin {path} cannot be loaded: {type(error).__name__}: {error}{_line(error, path)}") from error
+
+
+@cache
+def load_packages() -> None:
+    """Import every installed package that offers losses."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except Exception as error:  # as above
+            raise UsageError(
+                f"plugin {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}. "
+                "Mend it, or uninstall the package."
+            ) from error
+
+
+def _line(error: Exception, path: str) -> str:
+    """Where in the plugin it went wrong."""
+    import traceback
+
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    return f" (line {line})" if line else ""
