@@ -30,9 +30,9 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
                 )
     agreed = []
     for part, term in zip(parts, terms, strict=True):
-        known = [fixed[binding.columns] for binding in term.bindings.values() if binding.columns in fixed]
-        if _is_open(part, term, options) and known:
-            meaning, loss = known[0]
+        siblings = [fixed[binding.columns] for binding in term.bindings.values() if binding.columns in fixed]
+        if _is_open(part, term, options) and siblings:
+            meaning, loss = siblings[0]
             choices = spec.get(term.loss).params[INPUT].choices
             if meaning not in choices:
                 raise UsageError(

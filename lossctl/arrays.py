@@ -113,6 +113,6 @@ def count(role: Role, target: Any, size: int) -> Array:
         labels = np.atleast_2d(target)
         return np.stack([labels.sum(axis=1), np.full(len(labels), float(labels.shape[1]))])
     if target.ndim == 2:
-        return target.sum(axis=1)
+        return np.asarray(target.sum(axis=1), dtype=np.float64)
     inside = (target >= 0) & (target < size)
     return np.bincount(target[inside], minlength=size).astype(np.float64)

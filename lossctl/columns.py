@@ -5,6 +5,7 @@ A check that passes costs one sum, or one minimum and maximum; the offending row
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def note(faults: Faults, trouble: Trouble, rows: npt.NDArray[np.intp], shown: It
 class Numbers:
     """A role's values in a block and the rows where one is missing (None: nowhere), by column."""
 
-    values: Array
+    values: Any
     missing: dict[str, Mask]
 
 
@@ -100,7 +101,7 @@ def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDAr
         column = values if values.ndim == 1 or binding.layout == "list" else values[index]
         outside = _outside(column, domain)
         if outside.ndim > 1:
-            outside = outside.any(axis=0)
+            outside = np.asarray(outside.any(axis=0))
         if outside.any():
             at = np.flatnonzero(outside)
             shown = (_show(column[..., place]) for place in at)
@@ -126,9 +127,7 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
     if pt.is_floating(kind) or pt.is_integer(kind):
         raw = primitive(array)
         gaps = _nulls(array)
-        if raw.dtype == np.float64:
-            return (raw if gaps is None else np.where(gaps, np.nan, raw)), gaps
-        values = raw.astype(np.float64)
+        values: Array = raw.astype(np.float64, copy=False)
         if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8 and len(raw):
             _check_exact(raw, values, gaps, name, faults)
         return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
@@ -247,7 +246,7 @@ def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
         faults.setdefault(trouble, Fault()).add(Fault(fault.count, rows), 0)
     matrix = values.reshape(size, width)
     if inner_gaps is not None or not np.isfinite(matrix.sum()):
-        holes = np.isnan(matrix).any(axis=1)
+        holes: Mask = np.asarray(np.isnan(matrix).any(axis=1))
         gaps = holes if gaps is None else gaps | holes
     return Numbers(matrix.T, {} if gaps is None or not gaps.any() else {name: gaps})
 

@@ -26,14 +26,16 @@ def confusion(
 
 
 def _probabilities(pred: Array, input: str, threshold: float | None) -> tuple[Array, Array]:
-    """p and 1 - p."""
+    """The probabilities `p` and `1 - p`."""
     if input == "logits" and pred.ndim == 1 and threshold is None:
-        return sigmoid(pred), sigmoid(-pred)
+        decay = np.exp(-np.abs(pred))
+        below = 1.0 + decay
+        return np.maximum(decay, pred >= 0.0) / below, np.maximum(decay, pred <= 0.0) / below
     p = pred
     if input == "logits":
         p = sigmoid(pred) if pred.ndim == 1 else softmax_k(pred)
     if threshold is not None:
-        p = (p > threshold) * 1.0
+        p = (p > threshold).astype(np.float64)
     return p, 1.0 - p
 
 
@@ -43,7 +45,7 @@ def _of_classes(
     """Class by class without a one-hot target: only one class of a pixel can be hit or missed."""
     wrong = np.ascontiguousarray(softmax_k(pred)) if input == "logits" else np.array(pred, order="C")
     if threshold is not None:
-        wrong = (wrong > threshold) * 1.0
+        wrong = (wrong > threshold).astype(np.float64)
     places = target.astype(np.intp, copy=False) * wrong.shape[1] + np.arange(wrong.shape[1])
     p = wrong.reshape(-1).take(places)
     wrong.reshape(-1)[places] = 0.0

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lossctl.roles import Array, Role
+from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Largest, Pivot, Rows, Smallest, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
 
@@ -109,7 +109,7 @@ def pivots(arrays: Mapping[str, Array]) -> Pivot:
     return {name: array[..., :1].copy() for name, array in arrays.items()}
 
 
-def _weigh(statistic: Array | Largest | Smallest, weights: Array, counted: Array) -> Array | Largest | Smallest:
+def _weigh(statistic: Array | Largest | Smallest, weights: Array, counted: Flags) -> Array | Largest | Smallest:
     match statistic:
         case Largest(value):
             return Largest(value if counted.all() else np.where(counted, value, -np.inf))

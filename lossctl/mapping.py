@@ -1,7 +1,7 @@
 """Which columns of a file a loss's roles are read from: what the user says, else the usual names, never a guess."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from os.path import commonprefix
@@ -178,7 +178,7 @@ def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | N
     ranks = usual_names(role.name, role.role)
     for fold in (str, str.lower):
         for patterns in ranks:
-            candidates = _candidates(role.role, [pattern for pattern in patterns], free, table, fold)
+            candidates = _candidates(role.role, patterns, free, table, fold)
             if len(candidates) > 1:
                 shown = " and ".join(repr(_brief(candidate)) for candidate in candidates)
                 raise DataError(
@@ -191,24 +191,41 @@ def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | N
 
 
 def _candidates(
-    role: Role, patterns: list[str], free: list[str], table: Table, fold: type[str] | object
+    role: Role, patterns: Sequence[str], free: Sequence[str], table: Table, fold: Callable[[str], str]
 ) -> list[tuple[str, ...]]:
-    """Single columns of the patterns' names, and for vectors the families NAME_0, NAME_1, ... as one candidate each."""
-    assert callable(fold)
-    found: list[tuple[str, ...]] = []
+    """Single columns of the patterns' names, and for vectors the families NAME_0, NAME_1, ... as one candidate each.
+
+    Where the pattern leaves the ending open (`prob_*`), a family may be named after classes: prob_cat, prob_dog.
+    """
     families: dict[str, list[str]] = {}
+    found: list[tuple[str, ...]] = []
     for name in free:
         folded = fold(name)
-        if role.shape != "vector" or table.columns[name].kind in ("list", "unknown"):
+        if role.shape in ("vector", "either") and (stem := _stem(folded, patterns)):
+            families.setdefault(stem, []).append(name)
+        elif role.shape in ("number", "either") or table.columns[name].kind == "list":
             if any(fnmatchcase(folded, pattern) for pattern in patterns):
-                if role.shape == "number" or not re.fullmatch(r".+[_.]\d+", name):
-                    found.append((name,))
-                    continue
-        if role.shape != "number" and (match := re.fullmatch(r"(.+?)[_.]?\d+", folded)):
-            if any(fnmatchcase(match[1], pattern.rstrip("*_")) for pattern in patterns):
-                families.setdefault(match[1], []).append(name)
-    found.extend(tuple(sorted(names, key=natural)) for names in families.values() if len(names) > 1)
+                found.append((name,))
+    for names in families.values():
+        if len(names) > 1:
+            found.append(tuple(sorted(names, key=natural) if _numbered(names) else names))
+        elif role.shape == "either" or table.columns[names[0]].kind == "list":
+            found.append(tuple(names))
     return found
+
+
+def _stem(name: str, patterns: Sequence[str]) -> str | None:
+    """What a column of a family is called before its number or class."""
+    for pattern in patterns:
+        if pattern.endswith("_*") and fnmatchcase(name, pattern):
+            return pattern[:-2]
+        if re.fullmatch(re.escape(pattern) + r"[_.]?\d+", name):
+            return pattern
+    return None
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    return all(name[-1].isdigit() for name in names)
 
 
 def _brief(columns: tuple[str, ...]) -> str:

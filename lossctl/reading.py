@@ -78,7 +78,7 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     cube = values.reshape(rows, m, d)
     missing = {}
     if holes is not None or not np.isfinite(cube.sum()):
-        gone = np.isnan(cube).any(axis=(1, 2))
+        gone: Mask = np.asarray(np.isnan(cube).any(axis=(1, 2)))
         missing = {name: gone} if gone.any() else {}
     return Numbers(np.moveaxis(cube, 0, -1), missing)
 
@@ -117,7 +117,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         gone = np.zeros(len(array), dtype=bool)
         gone[ragged.row_of(np.flatnonzero(holes))] = True
         gaps = gone if gaps is None else gaps | gone
-    return Numbers(ragged, {} if gaps is None else {name: gaps})  # type: ignore[arg-type]
+    return Numbers(ragged, {} if gaps is None else {name: gaps})
 
 
 def _as_layout(binding: Binding, layout: str) -> Binding:

@@ -7,10 +7,9 @@ import numpy as np
 
 from lossctl import __version__, expressions
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan import View
+from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError
 from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.findings import PITFALLS
 from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
@@ -123,13 +122,23 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         units=first.units,
         dimension=dimensions.pop() if len(dimensions) == 1 else "mixed",
         values=values,
-        details=first.details,
+        details={**_resolved(plan), **first.details},
         terms=None if single else [
             TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
             for spec, factor, cell in zip(specs, factors, cells, strict=True)
         ],
         signature=_signature(job, text),
     )
+
+
+def _resolved(plan: Plan) -> dict[str, object]:
+    """Parameters that were worked out from the data or a file: class weights, positive weights, counts."""
+    found: dict[str, object] = {}
+    for term in plan.terms:
+        for name, value in term.resolved.items():
+            if isinstance(value, np.ndarray):
+                found[name] = np.ravel(value).tolist()
+    return found
 
 
 def _named(job: Job) -> list[tuple[float, str]]:
@@ -172,6 +181,10 @@ def _signature(job: Job, text: str) -> str:
 
 
 def _findings(counts: Mapping[str, int]) -> list[Finding]:
+    if not counts:
+        return []
+    from lossctl.findings import PITFALLS
+
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]

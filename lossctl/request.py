@@ -2,23 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lossctl import expressions, filters, joins, spec
+from lossctl import expressions, spec
 from lossctl.arrays import Classes
-from lossctl.agreement import agreed_inputs
-from lossctl.coefficients import coefficients
 from lossctl.engine import local
 from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, Reduced, blend_of, reduce_term
 from lossctl.mapping import Binding, Labels, Table, bind, expand
-from lossctl.params import ColumnRef
+from lossctl.params import ColumnRef, Value
 from lossctl.roles import Array, Interval, Role
 from lossctl.sources import As, Source, open_sources
 from lossctl.spec import Loss
+
+if TYPE_CHECKING:
+    from lossctl.filters import Filter
 
 COEF = "coef"
 WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
@@ -107,6 +108,8 @@ def prepare(request: Request) -> Job:
     truth = _truth_source(request)
     if truth is not None:
         request = replace(request, on=tuple(name for text in request.on for name in expand(text, table, "--on")))
+        from lossctl import joins
+
         table = joins.joined_table(table, truth, request.on)
     keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
     for option, name in keys.items():
@@ -116,6 +119,8 @@ def prepare(request: Request) -> Job:
     taken = {name for name in keys.values() if name}
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
     if len(terms) > 1:
+        from lossctl.agreement import agreed_inputs
+
         given = agreed_inputs(parts, terms, request.options)
         terms = tuple(
             term if part == said else _term(said, loss, request, table, taken)
@@ -131,7 +136,7 @@ def prepare(request: Request) -> Job:
         group=request.group,
         by=by,
         id=request.id,
-        where=filters.parse(request.where) if request.where else None,
+        where=_filter(request.where),
         limit=request.limit,
         join=request.join,
         many_to_one=request.many_to_one,
@@ -158,6 +163,8 @@ def _constants(
     own = [part for part in parts if any(role.name == COEF for role in spec.get(part.name).roles)]
     if not own or len(own) == len(parts):
         raise UsageError("--coef-file is for penalties beside another term, e.g. 'mse + l2_penalty(lam=0.1)'.")
+    from lossctl.coefficients import coefficients
+
     path, column = coefficients(request.coef_file)
     found = []
     for part in own:
@@ -184,7 +191,8 @@ def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, ta
     params = loss.resolve_params({k: v for k, v in given.items() if k not in roles and k not in columns}, set(columns))
     named = {name: str(value).removeprefix("@") for name, value in given.items() if name in roles}
     bindings = bind(loss, params, table, named, taken, Labels(request.positive_label, request.classes))
-    shown = {**params, **{name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}}
+    shown: dict[str, Value | ColumnRef] = {**params}
+    shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
     return Term(loss.name, {name: shown[name] for name in loss.params if name in shown}, bindings, params, columns)
 
 
@@ -209,10 +217,15 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
     for name in (plan.group, plan.id, *plan.by):
         if name is not None:
             columns[name] = "raw" if name in columns or name == plan.id else "text"
-    for name, kinds in (filters.columns(plan.where) if plan.where else {}).items():
-        table.require(name, "--where")
-        columns.setdefault(name, "number" if kinds == {float} else "text")
+    if plan.where is not None:
+        from lossctl import filters
+
+        for name, kinds in filters.columns(plan.where).items():
+            table.require(name, "--where")
+            columns.setdefault(name, "number" if kinds == {float} else "text")
     if truth is not None:
+        from lossctl import joins
+
         theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
         keys: dict[str, As] = dict.fromkeys(request.on, "text")
         plan = replace(plan, truth=joins.load(truth, request.on, {**keys, **theirs}, table.renamed))
@@ -221,6 +234,14 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
     _check_files(plan.sources, table, columns)
     pieces = tuple(piece for at, source in enumerate(plan.sources) for piece in source.pieces(at, list(columns)))
     return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+
+
+def _filter(text: str | None) -> "Filter | None":
+    if not text:
+        return None
+    from lossctl import filters
+
+    return filters.parse(text)
 
 
 def _truth_source(request: Request) -> Source | None:

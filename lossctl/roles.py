@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array: TypeAlias = npt.NDArray[np.float64]
+    Indexes: TypeAlias = npt.NDArray[np.intp]
+    Flags: TypeAlias = npt.NDArray[np.bool_]
 else:
-    Array = object  # so that naming roles does not cost NumPy's import
+    Array = Indexes = Flags = object  # so that naming roles does not cost NumPy's import
 Shape = Literal["number", "vector", "either", "matrix", "ragged"]
 Kind = Literal["real", "binary", "class", "class or vector", "label", "simplex", "weight"]
 
@@ -124,6 +126,7 @@ ClassTarget: TypeAlias = Annotated[
     Array, Role("class or vector", "a class (index or name), or K weights per row", "either", NOT_NEGATIVE)
 ]
 Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
+LabelOrScores: TypeAlias = Annotated[Array, Role("label", "a label of any kind, or K scores per row", "either")]
 Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, not all 0", "vector")]
 Cosines: TypeAlias = Annotated[
     Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
@@ -140,8 +143,14 @@ ClassSequence: TypeAlias = Annotated[Array, Role("class", "a list of class ids, 
 Mask: TypeAlias = Annotated[
     Array, Role("class or vector", "0 or 1, a class (index or name), or K labels 0/1 per row", "either", UNIT)
 ]
-Image: TypeAlias = Annotated[Array, Role("real", "an image: H lists of W numbers, or of W lists of C numbers", "matrix")]
+Image: TypeAlias = Annotated[Array, Role("real", "an image: H lists of W numbers or pixels", "matrix")]
 Box: TypeAlias = Annotated[Array, Role("real", "a box: four numbers per row", "vector")]
+# Without column names of their own, so that two roles of one loss do not claim the same columns.
+UnitD: TypeAlias = Annotated[Array, Role("real", "numbers in [0, 1], one or D per row", "either", UNIT)]
+Distribution: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT)]
+LogDistribution: TypeAlias = Annotated[
+    Array, Role("real", "K log-probabilities per row", "vector", LOG_PROBABILITY)
+]
 
 # Column names by role name, best rank first; two hits within one rank are an error, never a guess.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -156,6 +165,8 @@ USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def usual_names(role_name: str, role: Role) -> tuple[tuple[str, ...], ...]:
-    """The ranks of column names tried for a role, best first."""
+    """The ranks of column names tried for a role, best first: its kind's names, those with an ending, the role's own."""
     by_name = USUAL_NAMES.get(role_name, ((role_name,),))
-    return (role.names, *by_name) if role.names else by_name
+    if not role.names:
+        return by_name
+    return (role.names, tuple(f"{name}_*" for name in role.names), *by_name)

@@ -8,7 +8,7 @@ from lossctl.arrays import Classes, classes_of, from_python
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
 from lossctl.params import Parameter, Value, resolve
-from lossctl.roles import Array, Role
+from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Rows, Sums
 
 # Options every command shares; no role and no parameter may take their names.
@@ -23,7 +23,7 @@ class Finding:
     """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
 
     code: str
-    mask: Callable[..., Array]
+    mask: Callable[..., Flags]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Rule:
     """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
 
     says: str
-    broken: Callable[..., Array]
+    broken: Callable[..., Flags]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +118,19 @@ class Loss:
         self.slope = function
         return function
 
-    def finding(self, code: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    def finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
         """Decorate a function that marks the rows showing a pitfall."""
 
-        def register(function: Callable[..., Array]) -> Callable[..., Array]:
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
             self.findings.append(Finding(code, function))
             return function
 
         return register
 
-    def rule(self, says: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    def rule(self, says: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
         """Decorate a function of the kernel's arrays and parameters that marks rows breaking a rule (errors)."""
 
-        def register(function: Callable[..., Array]) -> Callable[..., Array]:
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
             self.rules.append(Rule(says, function))
             return function
 

@@ -194,8 +194,8 @@ def _binet(x: Array) -> Array:
 def relative_entropy(p: Array, q: Array) -> Array:
     """`p log(p / q)` for p, q >= 0, also where they almost agree; 0 where p = 0, infinite where q = 0 < p."""
     low = np.minimum(p, q)
-    # Where p = 0 the floor keeps the logarithm finite; above q there is none: q = 0 < p is infinite.
-    np.maximum(low, TINY * (p <= q), out=low)
+    # Where p = 0 the floor keeps the quotient finite; where p > q there is none: q = 0 < p is infinite.
+    np.maximum(low, (TINY + 1e-300 * q) * (p <= q), out=low)
     result = p - q
     signed = np.copysign(p, result)
     np.abs(result, out=result)

@@ -40,7 +40,23 @@ class Smallest:
     value: Array
 
 
-Statistics: TypeAlias = Mapping[str, Array | Largest | Smallest]
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A statistic of `size` components that merge by sum; each row adds its value, or 1, to that of its bin."""
+
+    bin: npt.NDArray[np.intp]
+    size: int
+    value: Array | None = None
+
+    __array_ufunc__ = None  # leaves `weights * histogram` to us
+
+    def __rmul__(self, weights: Array) -> "Histogram":
+        """With weighted rows."""
+        return Histogram(self.bin, self.size, weights if self.value is None else weights * self.value)
+
+
+Statistic: TypeAlias = Array | Largest | Smallest | Histogram
+Statistics: TypeAlias = Mapping[str, Statistic]
 Pivot: TypeAlias = Mapping[str, Array]
 Sums: TypeAlias = Mapping[str, Array]
 
@@ -106,6 +122,8 @@ class Tally:
                     tops.append(_reduce(np.maximum, value, segments))
                 case Smallest(value):
                     tops.append(-_reduce(np.minimum, value, segments))
+                case Histogram():
+                    sums.append(_reduce_bins(statistic, segments))
                 case _:
                     sums.append(_reduce(np.add, statistic, segments))
         high = np.concatenate(sums)
@@ -167,6 +185,8 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
                 merge = "max"
             case Smallest(value):
                 merge = "min"
+            case Histogram():
+                merge, value = "sum", np.empty((statistic.size, 0))
             case _:
                 merge, value = "sum", statistic
         size = 1 if value.ndim == 1 else len(value)
@@ -184,6 +204,19 @@ def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
     else:
         reduced = operation.reduceat(segments.arrange(x), segments.starts, axis=-1)[:, segments.rank]
     return np.ascontiguousarray(reduced, dtype=np.float64)
+
+
+def _reduce_bins(histogram: Histogram, segments: Segments | None) -> Array:
+    """One number per bin and cell."""
+    size, place, value = histogram.size, histogram.bin, histogram.value
+    if segments is None:
+        return np.bincount(place, value, size)[:, np.newaxis].astype(np.float64)
+    if segments.order is not None:
+        place, value = place[segments.order], None if value is None else value[segments.order]
+    runs = len(segments.starts)
+    first = np.repeat(np.arange(0, runs * size, size), np.diff(segments.starts, append=segments.rows))
+    bins = np.bincount(first + place, value, runs * size).reshape(runs, size)[segments.rank]
+    return np.ascontiguousarray(bins.T, dtype=np.float64)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

@@ -37,6 +37,11 @@ def max_k(x: Array) -> Array:
     return top
 
 
+def cumsum_k(x: Array) -> Array:
+    """Running sums over the components of `(k, n)`, in the memory order of `x`."""
+    return np.cumsum(x.T, axis=1).T if _rows_in_memory(x) else np.cumsum(x, axis=0)
+
+
 def components(x: Array) -> int:
     """How many numbers a row holds."""
     return 1 if x.ndim == 1 else len(x)
@@ -200,8 +205,8 @@ def _root(total: Array, p: Array | float) -> Array:
     return np.array(total ** (1.0 / p))
 
 
-def strips(rows: int) -> Iterator[slice]:
-    """Runs of rows, for work on a unit's pairs: a run by all rows is 2 MB of numbers at most, or one row."""
-    step = max(1, 2**18 // max(rows, 1))
+def strips(rows: int, numbers: int = 2**18) -> Iterator[slice]:
+    """Runs of rows, for work on a unit's pairs: a run by all rows holds at most so many numbers, or is one row."""
+    step = max(1, numbers // max(rows, 1))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

@@ -23,7 +23,12 @@ def action(args: list[str]) -> Action:
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.callback()(_options)
     args = _add_compute(app, args, found)
-    for name, command in {"list": listing.list_losses, "info": listing.info, "schema": listing.schema}.items():
+    commands: dict[str, Callable[..., Action]] = {
+        "list": listing.list_losses,
+        "info": listing.info,
+        "schema": listing.schema,
+    }
+    for name, command in commands.items():
         app.command(name, help=command.__doc__)(_collecting(command, found))
     try:
         app(args, prog_name="lossctl")

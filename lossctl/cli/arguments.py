@@ -1,13 +1,17 @@
 """A first look at the command line of `compute`: which loss it names decides which options there are."""
 
+from typing import TYPE_CHECKING
+
 from lossctl.cli import compute
 from lossctl.errors import UsageError, did_you_mean
-from lossctl.spec import Loss
+
+if TYPE_CHECKING:
+    from lossctl.spec import Loss
 
 TRUTH = {"true": "--", "false": "--no-"}
 
 
-def resolve(args: list[str]) -> tuple[list[str], list[Loss]]:
+def resolve(args: list[str]) -> "tuple[list[str], list[Loss]]":
     """The arguments with switches in Typer's form, and the losses they name (none where no loss is named)."""
     known = compute.common_options()
     text = _loss_text(args[1:], known)
@@ -21,7 +25,7 @@ def resolve(args: list[str]) -> tuple[list[str], list[Loss]]:
     return _switches(args, own), losses
 
 
-def losses_of(args: list[str]) -> list[Loss]:
+def losses_of(args: list[str]) -> "list[Loss]":
     """The losses that an unfinished line names, if it does yet."""
     from lossctl import expressions, spec
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -186,7 +186,7 @@ def command_for(losses: "Sequence[Loss]") -> Callable[..., Action]:
     _name_variables(shared)
     extra = {parameter.name: parameter for loss in losses for parameter in _generated(loss)}
 
-    def command(**values: object) -> Action:
+    def command(**values: Any) -> Action:
         own = {name: values.pop(name) for name in extra}
         return partial(_act, own, **values)
 

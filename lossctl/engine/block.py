@@ -1,13 +1,13 @@
 """A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lossctl import filters, spec
+from lossctl import spec
 from lossctl.columns import Faults, Mask, Numbers, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.keys import Encoded, encode, segments
@@ -16,6 +16,9 @@ from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_rules, keep, read
 from lossctl.roles import Array
 from lossctl.totals import Key, Segments, Tally
+
+if TYPE_CHECKING:
+    from lossctl.engine.observed import Observed
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class PieceResult:
     dropped: dict[View, Tally] = field(default_factory=dict)
     values: list[RowValues] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
+    observed: "Observed | None" = None
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
     matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
@@ -118,6 +122,8 @@ def select(
         _count_matched(plan, batch, places, result)
         batch = plan.truth.join(batch, places)
     if plan.where is not None:
+        from lossctl import filters
+
         passed = np.flatnonzero(filters.passing(plan.where, batch))
         if len(passed) < batch.num_rows:
             batch, origin = take(batch, passed), passed if origin is None else origin[passed]
@@ -138,7 +144,7 @@ def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int
     assert plan.truth is not None
     by = [] if plan.many_to_one else [encode(batch.column(name)) for name in plan.by if name in batch.schema.names]
     cells = segments(by, len(places))
-    parts = [((), places)]
+    parts: list[tuple[Key, npt.NDArray[np.int64]]] = [((), places)]
     if cells is not None:
         arranged = places if cells.order is None else places[cells.order]
         ends = np.append(cells.starts[1:], len(places))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from lossctl.roles import Array
 from lossctl.sources import Source
 from lossctl.totals import Key, Tally
 
+if TYPE_CHECKING:
+    from lossctl.engine.observed import Observed
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -27,6 +31,7 @@ class Outcome:
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
+    observed: "Observed | None" = None
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
     matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
@@ -51,11 +56,13 @@ class Outcome:
         for view, tally in piece.dropped.items():
             self.dropped.setdefault(view, Tally()).add(tally)
         self.kept.extend(piece.kept)
+        if piece.observed is not None:
+            self.observed = piece.observed if self.observed is None else self.observed.plus(piece.observed)
         for name, labels in piece.seen.items():
             self.seen.setdefault(name, set()).update(labels)
-        for key, found in piece.matched.items():
-            before = self.matched.get(key)
-            self.matched[key] = found if before is None else np.minimum(before + found, 2).astype(np.uint8)
+        for slice_key, found in piece.matched.items():
+            before = self.matched.get(slice_key)
+            self.matched[slice_key] = found if before is None else np.minimum(before + found, 2).astype(np.uint8)
         self.unmatched += piece.unmatched
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts

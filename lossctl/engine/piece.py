@@ -1,7 +1,7 @@
 """One piece of the data, from its bytes to merged statistics: the function that every worker runs."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,13 @@ from lossctl import spec
 from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
-from lossctl.engine.plan import Plan, RowOutput, Term
+from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.kernel import Kernel, pivots
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
-from lossctl.totals import Largest, Rows, Segments, Smallest, Tally
+from lossctl.totals import Largest, Rows, Segments, Smallest, Statistics, Tally
+
+Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
 
 def run_piece(plan: Plan, piece: Piece, stopped: Callable[[], bool] = bool, before: int = 0) -> PieceResult:
@@ -71,20 +73,31 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
         binding, size = plan.counted
         found = count(binding.role, block.numbers[binding], size)
         result.counts = found if result.counts is None else result.counts + found
-    rows = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
+    evaluated = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
     if plan.rows is not None:
-        result.values.append(_row_values(plan, plan.rows, block, rows))
+        result.values.append(_row_values(plan, plan.rows, block, [rows for rows, _ in evaluated]))
+    if plan.observe is not None:
+        _observe(plan, plan.observe, block, evaluated, result)
     if any(term.scope == "group" for term in plan.terms):
         result.kept.append(_keep(plan, block, weights))
 
 
+def _observe(plan: Plan, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult) -> None:
+    from lossctl.engine.observed import Measured, Observed
+
+    cells = {view: block.segments(view, units=False) for view in plan.views}
+    observed = result.observed or Observed()
+    observed.add_block(wanted, [Measured(statistics, rows) for rows, statistics in evaluated], cells, block.by, block.rows)
+    result.observed = observed
+
+
 def _evaluate_term(
     plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
-) -> Rows | None:
-    """Merge a term's statistics into every view; the row values of a row loss are returned."""
+) -> Evaluated:
+    """Merge a term's statistics into every view; they are returned, after the row values of a row loss."""
     kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     if term.scope == "group":
-        return None
+        return None, {}
     rows = None
     statistics: dict[str, Array | Largest | Smallest]
     if term.nested:
@@ -101,11 +114,12 @@ def _evaluate_term(
     if not term.nested:
         for finding in spec.get(term.loss).findings:
             mask = finding.mask(**arrays, **params)
-            statistics["finding " + finding.code] = (mask.any(axis=0) if mask.ndim > 1 else mask).astype(np.float64)
+            rows_shown = np.asarray(mask.any(axis=0)) if mask.ndim > 1 else mask
+            statistics["finding " + finding.code] = rows_shown.astype(np.float64)
     for view in plan.views:
         tally = result.tallies.setdefault((index, view), Tally())
         tally.add_block(statistics, block.segments(view, units=term.scope == "set"), block.rows)
-    return rows
+    return rows, statistics
 
 
 def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None) -> Rows:

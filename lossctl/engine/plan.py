@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lossctl import spec
-from lossctl.filters import Filter
-from lossctl.joins import Truth
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
-from lossctl.params import Value
+from lossctl.params import ColumnRef, Value
 from lossctl.sources import As, Piece, Source
 from lossctl.totals import Pivot
+
+if TYPE_CHECKING:
+    from lossctl.filters import Filter
+    from lossctl.joins import Truth
 
 # Bytes of float64 a block brings into the cache; blocks decide the digits, so this depends on the columns alone.
 BLOCK_BYTES = 1 << 20
@@ -29,7 +31,7 @@ class Term:
     """
 
     loss: str
-    params: Mapping[str, Value]
+    params: Mapping[str, Value | ColumnRef]
     bindings: Mapping[str, Binding]
     resolved: Mapping[str, object] = field(default_factory=dict)
     columns: Mapping[str, Binding] = field(default_factory=dict)
@@ -64,6 +66,17 @@ class RowOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class Observe:
+    """What statistics need of every row: for intervals how each term is reduced, and whether rows are kept to be
+    resampled; for distributions the factors of the terms. Empty: neither.
+    """
+
+    reductions: tuple[str, ...] = ()
+    factors: tuple[float, ...] = ()
+    resample: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a worker needs to evaluate a piece; `counted` is a target whose classes (so many) are counted."""
 
@@ -77,12 +90,13 @@ class Plan:
     by: tuple[str, ...] = ()
     id: str | None = None
     missing: Literal["error", "skip"] = "error"
-    where: Filter | None = None
+    where: "Filter | None" = None
     limit: int | None = None
-    truth: Truth | None = None
+    truth: "Truth | None" = None
     join: Literal["strict", "inner"] = "strict"
     many_to_one: bool = False
     rows: RowOutput | None = None
+    observe: Observe | None = None
     counted: tuple[Binding, int] | None = None
     block_rows: int = MOST_ROWS
     batch_rows: int = 0

@@ -7,9 +7,9 @@ import numpy as np
 from lossctl.arrays import Classes
 from lossctl.class_weights import PosWeight, positive
 from lossctl.params import Param
-from lossctl.roles import Array, LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
+from lossctl.roles import Array, Flags, LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
 from lossctl.spec import example, loss
-from lossctl.vectors import sigmoid, softplus
+from lossctl.vectors import sigmoid
 
 MACHINE = 2.220446049250313e-16
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
@@ -54,7 +54,8 @@ def bce(
     y = _smoothed(target, label_smoothing)
     p = np.clip(pred, eps, 1.0 - eps)
     if np.any(np.equal(eps, 0.0)):  # 0 * log 0 = 0: a certain label keeps the other label's logarithm finite
-        return -(weight * y * np.log(p + (y == 0)) + (1.0 - y) * np.log1p(-p * (y < 1)))
+        value: Array = -(weight * y * np.log(p + (y == 0)) + (1.0 - y) * np.log1p(-p * (y < 1)))
+        return value
     positives = np.log(p)
     positives *= weight * y
     negatives = np.log1p(-p)
@@ -67,11 +68,12 @@ def bce(
 def _(target: Array, pred: Array, *, eps: float, label_smoothing: float, pos_weight: float) -> Array:
     y = _smoothed(target, label_smoothing)
     inside = (pred >= eps) & (pred <= 1.0 - eps)
-    return inside * ((1.0 - y) / (1.0 - pred + (y == 1)) - pos_weight * y / (pred + (y == 0)))
+    slope: Array = inside * ((1.0 - y) / (1.0 - pred + (y == 1)) - pos_weight * y / (pred + (y == 0)))
+    return slope
 
 
 @bce.finding("LC201")
-def _(target: Array, pred: Array, *, eps: float, label_smoothing: float, pos_weight: float) -> Array:
+def _(target: Array, pred: Array, *, eps: float, label_smoothing: float, pos_weight: float) -> Flags:
     return _clipped(pred, eps)
 
 
@@ -185,7 +187,7 @@ def _(target: Array, pred: Array, *, input: str, pos_weight: float, eps: float) 
 
 
 @multilabel_bce.finding("LC201")
-def _(target: Array, pred: Array, *, input: str, pos_weight: float, eps: float) -> Array:
+def _(target: Array, pred: Array, *, input: str, pos_weight: float, eps: float) -> Flags:
     return _clipped(pred, eps) if input == "probs" else np.zeros(pred.shape[-1], dtype=bool)
 
 
@@ -255,17 +257,16 @@ def _of_logits(y: Array, x: Array, pos_weight: Any) -> Array:
 
 
 def _logit_slope(y: Array, x: Array, pos_weight: Any) -> Array:
-    return (1.0 - y) * sigmoid(x) - pos_weight * y * sigmoid(-x)
+    slope: Array = (1.0 - y) * sigmoid(x) - pos_weight * y * sigmoid(-x)
+    return slope
 
 
-def _clipped(pred: Array, eps: float) -> Array:
-    clipped = (pred < eps) | (pred > 1.0 - eps)
-    return clipped if clipped.ndim == 1 else clipped.any(axis=0)
+def _clipped(pred: Array, eps: float) -> Flags:
+    clipped: Flags = (pred < eps) | (pred > 1.0 - eps)
+    rows: Flags = clipped if clipped.ndim == 1 else np.logical_or.reduce(clipped, axis=0)
+    return rows
 
 
 def _with_weight(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     """`pos_weight` as the kernel takes it; one that is a column of the file is not among the parameters yet."""
     return params | {"pos_weight": positive(params["pos_weight"], classes)} if "pos_weight" in params else params
-
-
-__all__ = ["softplus"]

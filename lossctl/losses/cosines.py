@@ -42,14 +42,13 @@ def cosine_embedding(
 
     Target +1: `1 - cos(a, b)`; target -1: `max(0, cos(a, b) - margin)`.
     """
-    x, y = a / norm_k(a), b / norm_k(b)
-    return target * _half_chord(x, y) + (1.0 - target) * np.maximum(dot_k(x, y) - margin, 0.0)
+    return target * _distance(a, b) + (1.0 - target) * np.maximum(_cosine(a, b) - margin, 0.0)
 
 
 @cosine_embedding.gradient
 def _(a: Array, b: Array, target: Array, *, margin: float) -> Array:
     length = norm_k(a)
-    x, y = a / length, b / norm_k(b)
+    x, y = a / length, unit(b)
     cosine = dot_k(x, y)
     return ((1.0 - target) * (cosine > margin) - target) / length * (y - cosine * x)
 
@@ -82,11 +81,7 @@ def cosine_distance(
     `1 - cos(target, pred)`, with each squared length at least `eps`. Exact for nearly parallel vectors, where it is
     half the squared distance of the unit vectors. `cosine_distance == 1 + cosine_proximity`.
     """
-    x, y = _unit(target, eps), _unit(pred, eps)
-    value = _half_chord(x, y)
-    if np.any(eps):  # vectors that eps keeps shorter than 1
-        value = value + _shortfall(x, target, eps) + _shortfall(y, pred, eps)
-    return value
+    return _distance(target, pred, eps)
 
 
 @cosine_distance.gradient
@@ -118,7 +113,7 @@ def cosine_proximity(
 
     `-cos(target, pred)`, with each squared length at least `eps`. `cosine_proximity == cosine_distance - 1`.
     """
-    return -dot_k(_unit(target, eps), _unit(pred, eps))
+    return -_cosine(target, pred, eps)
 
 
 @cosine_proximity.gradient
@@ -135,24 +130,31 @@ cosine_distance.domains(_domains)
 cosine_proximity.domains(_domains)
 
 
-def _unit(x: Array, eps: Array | float) -> Array:
+def unit(x: Array, eps: Array | float = 0.0) -> Array:
+    """The vectors at length 1; each squared length is taken as at least `eps`."""
     return x / np.maximum(norm_k(x), np.sqrt(eps))
 
 
-def _half_chord(x: Array, y: Array) -> Array:
-    """`1 - cos` of unit vectors, never negative and with its digits where they are close."""
-    chord = x - y
-    return 0.5 * dot_k(chord, chord)
+def _cosine(x: Array, y: Array, eps: Array | float = 0.0) -> Array:
+    return dot_k(unit(x, eps), y) / np.maximum(norm_k(y), np.sqrt(eps))
 
 
-def _shortfall(unit: Array, x: Array, eps: Array | float) -> Array:
-    """`(1 - |unit|^2) / 2` where eps replaces the length, exactly 0 elsewhere."""
-    return 0.5 * (1.0 - dot_k(unit, unit)) * (norm_k(x) < np.sqrt(eps))
+def _distance(x: Array, y: Array, eps: Array | float = 0.0) -> Array:
+    """`1 - cos`, never negative: half the squared chord between the unit vectors, and what eps keeps them short of 1.
+
+    The one large array made here is worked in: another would cost more than all the arithmetic.
+    """
+    long, tall = norm_k(x), norm_k(y)
+    floor, ground = np.maximum(long, np.sqrt(eps)), np.maximum(tall, np.sqrt(eps))
+    chord = x / floor
+    chord *= ground
+    chord -= y
+    return 0.5 * ((norm_k(chord) / ground) ** 2 + (1.0 - (long / floor) ** 2) + (1.0 - (tall / ground) ** 2))
 
 
 def _proximity_slope(target: Array, pred: Array, eps: Array | float) -> Array:
     """The derivative of the negative cosine by `pred`; a length that eps replaces does not move."""
     length = norm_k(pred)
     floor = np.maximum(length, np.sqrt(eps))
-    x, y = _unit(target, eps), pred / floor
+    x, y = unit(target, eps), pred / floor
     return (dot_k(x, y) * (length >= np.sqrt(eps)) * y - x) / floor

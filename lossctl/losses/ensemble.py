@@ -1,7 +1,6 @@
 """Losses of forecasts given as ensembles of M members, a value per row; `e = member - target`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +8,13 @@ import numpy.typing as npt
 from lossctl.params import Param
 from lossctl.roles import Array, Matrix, Real, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import mean_k, sum_k
+from lossctl.vectors import mean_k, norm_k, sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
-Estimator = Annotated[
-    Literal["nrg", "fair"], Param("divisor of the sum over member pairs: M^2, or M(M-1) for the score of infinitely many")
+TWO = "two members or more are needed"
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Estimator: TypeAlias = Annotated[
+    Literal["nrg", "fair"], Param("divide the sum over pairs of members by M^2, or by M(M-1): as of infinitely many")
 ]
 
 
@@ -27,7 +28,7 @@ Estimator = Annotated[
     dimension="target units",
     use_when="an ensemble forecast of one number is judged as a distribution",
     avoid_when="ensembles of different sizes are compared with `nrg`: small ones look worse (use fair)",
-    pitfalls="`nrg` scores the ensemble as it is, `fair` the distribution it was drawn from; tools differ in the default.",
+    pitfalls="`nrg` scores the ensemble as it is, `fair` the distribution behind it; tools differ in the default.",
     reference="Gneiting and Raftery 2007, doi:10.1198/016214506000001437; Ferro 2014, doi:10.1002/qj.2270",
     examples=(
         example((1.5 + 0.5 + 2.0) / 3 - (1.0 + 3.5 + 2.5) / 9, target=[3], pred=[[1.5, 2.5, 5]]),
@@ -57,7 +58,8 @@ def _(target: Array, pred: Array, *, estimator: str) -> Array:
     place = np.empty_like(order)
     np.put_along_axis(place, order, np.arange(len(pred))[:, np.newaxis], axis=0)
     error = pred - target
-    return above[place, 0] * (error > 0) - below[place, 0] * (error < 0)
+    slope: Array = above[place, 0] * (error > 0) - below[place, 0] * (error < 0)
+    return slope
 
 
 def _prices(members: int, estimator: str) -> tuple[Array, Array]:
@@ -90,10 +92,10 @@ def dawid_sebastiani(target: Real, pred: Vector) -> Array:
 
     `((y - m)/s)^2 + 2 log s`, s with ddof 1. Without spread it is infinite, negative where the mean meets the target.
     """
-    error, variance = _moments(target, pred)[1:]
-    ratio = error / np.sqrt(variance)
-    score = ratio * ratio + np.log(variance)
-    flat = variance <= 0.0
+    _, error, std = _moments(target, pred)
+    ratio = error / std
+    score = ratio * ratio + 2.0 * np.log(std)
+    flat = std == 0.0
     if flat.any():  # both terms are infinite; the first outgrows the second
         score[flat] = np.where(error[flat] == 0.0, -np.inf, np.inf)
     return score
@@ -101,18 +103,18 @@ def dawid_sebastiani(target: Real, pred: Vector) -> Array:
 
 @dawid_sebastiani.gradient
 def _(target: Array, pred: Array) -> Array:
-    centred, error, variance = _moments(target, pred)
-    ratio = error / variance
-    spread = 2.0 * (1.0 / variance - ratio * ratio) / (len(pred) - 1)
-    return 2.0 * ratio / len(pred) + spread * centred
+    centred, error, std = _moments(target, pred)
+    ratio = error / std
+    spread = (1.0 - ratio * ratio) / (len(pred) - 1)
+    return 2.0 * (ratio / len(pred) + spread * (centred / std)) / std
 
 
 def _moments(target: Array, pred: Array) -> tuple[Array, Array, Array]:
-    """Members less their mean, the mean's error, and the variance with ddof 1, about the target lest they cancel."""
+    """Members less their mean, the mean's error, and the deviation with ddof 1, about the target lest they cancel."""
     deviation = pred - target
     error = mean_k(deviation)
     deviation -= error
-    return deviation, error, sum_k(deviation * deviation) / np.float64(len(pred) - 1)
+    return deviation, error, norm_k(deviation) / np.sqrt(len(pred) - 1.0)
 
 
 @loss(
@@ -124,7 +126,7 @@ def _moments(target: Array, pred: Array) -> tuple[Array, Array, Array]:
     scale="linear",
     dimension="target units",
     use_when="an ensemble forecast of several numbers is judged as a joint distribution",
-    avoid_when="errors in the dependence between the numbers are what matters (variogram_score); outputs differ in units",
+    avoid_when="the dependence between outputs is what matters (variogram_score), or their units differ",
     pitfalls="The number of outputs with the largest scale decides the norm: standardise first.",
     reference="Gneiting and Raftery 2007, doi:10.1198/016214506000001437",
     examples=(
@@ -152,7 +154,8 @@ def energy_score(target: Vector, pred: Matrix, *, estimator: Estimator = "nrg") 
         apart += np.sqrt(between.sum(axis=1)).sum(axis=0)
     np.multiply(error, error, out=scratch)
     missed = np.sqrt(scratch.sum(axis=1)).mean(axis=0)
-    return size * (missed - apart / _pairs(len(error), estimator))
+    score: Array = size * (missed - apart / _pairs(len(error), estimator))
+    return score
 
 
 @energy_score.gradient
@@ -170,7 +173,7 @@ def _(target: Array, pred: Array, *, estimator: str) -> Array:
 def _scaled(target: Array, pred: Array) -> tuple[Array, Array]:
     """`(M, D, n)` deviations, rows last in memory, divided by each row's largest: their squares stay in range."""
     error = np.subtract(pred, target, out=np.empty(pred.shape))
-    size = np.maximum(error.max(axis=(0, 1)), -error.min(axis=(0, 1)))
+    size: Array = np.abs(error).max(axis=(0, 1))
     error /= np.maximum(size, TINY)
     return error, size
 
@@ -181,7 +184,7 @@ def _pairs(members: int, estimator: str) -> np.float64:
 
 def _directions(x: Array) -> Array:
     """Vectors along axis 1 of `(m, D, n)` at length 1, zero vectors as they are."""
-    length = np.sqrt((x * x).sum(axis=1, keepdims=True))
+    length: Array = np.sqrt((x * x).sum(axis=1, keepdims=True))
     return x / np.maximum(length, TINY)
 
 
@@ -243,13 +246,22 @@ def _variogram(members: Array, output: int, p: float) -> Array:
     return gap
 
 
-def _wrong_width(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Every row of energy_score and variogram_score whose members are not as long as its target."""
-    target, pred = arrays["target"], arrays["pred"]
+@energy_score.rule("every member must be as long as the target")
+def _(target: Array, pred: Array, *, estimator: str) -> Mask:
     return np.full(pred.shape[-1], len(target) != pred.shape[1])
 
 
-def _too_few(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Every row of the losses that divide by M - 1 (dawid_sebastiani, estimator fair) where there is one member."""
-    pred = arrays["pred"]
-    return np.full(pred.shape[-1], len(pred) < 2 and params.get("estimator") != "nrg")
+@variogram_score.rule("every member must be as long as the target")
+def _(target: Array, pred: Array, *, p: float) -> Mask:
+    return np.full(pred.shape[-1], len(target) != pred.shape[1])
+
+
+@crps_ensemble.rule(TWO)
+@energy_score.rule(TWO)
+def _(target: Array, pred: Array, *, estimator: str) -> Mask:
+    return np.full(pred.shape[-1], estimator == "fair" and len(pred) < 2)
+
+
+@dawid_sebastiani.rule(TWO)
+def _(target: Array, pred: Array) -> Mask:
+    return np.full(pred.shape[-1], len(pred) < 2)

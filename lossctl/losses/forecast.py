@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from lossctl.params import Param
 from lossctl.roles import Array, ClassIndex, Positive, Real, Simplex
-from lossctl.special import erf, normal_pdf
 from lossctl.spec import example, loss
+from lossctl.special import erf, erfc
 
 SQRT_HALF = float(np.sqrt(0.5))
 INVERSE_SQRT_PI = float(1.0 / np.sqrt(np.pi))
+SQRT_2_BY_PI = float(np.sqrt(2.0 / np.pi))
 
 
 @loss(
@@ -24,7 +25,7 @@ INVERSE_SQRT_PI = float(1.0 / np.sqrt(np.pi))
     smoothness="C-infinity",
     scale="linear",
     dimension="target units",
-    use_when="a mean and a standard deviation are predicted, and outliers must not count by their square (gaussian_nll)",
+    use_when="a mean and a standard deviation are predicted, and outliers must not count by their square",
     avoid_when="the predicted distribution is not normal (crps_ensemble, crps_quantile)",
     reference="Gneiting et al. 2005, doi:10.1175/MWR2904.1",
     examples=(
@@ -38,9 +39,10 @@ def crps_normal(target: Real, pred: Real, std: Positive) -> Array:
     `std * (z*(2*Phi(z) - 1) + 2*phi(z) - 1/sqrt(pi))`, `z = (target - pred)/std`; the integral of the squared
     difference between the predicted distribution function and the target's step. It tends to `mae` as `std` goes to 0.
     """
-    shortfall = target - pred
-    z = shortfall / std
-    return shortfall * erf(z * SQRT_HALF) + std * (2.0 * normal_pdf(z) - INVERSE_SQRT_PI)
+    error = np.abs(target - pred)
+    z = error / std
+    # z*(2*Phi(z) - 1) = z - z*erfc(z/sqrt 2) for z >= 0.
+    return error - error * erfc(z * SQRT_HALF) + std * (SQRT_2_BY_PI * np.exp(-0.5 * z * z) - INVERSE_SQRT_PI)
 
 
 @crps_normal.gradient
@@ -61,9 +63,7 @@ def _(target: Array, pred: Array, std: Array) -> Array:
     pitfalls="Classes must stand in their order. Some tools divide by K - 1: normalize.",
     reference="Epstein 1969, doi:10.1175/1520-0450(1969)008<0985:ASSFPF>2.0.CO;2",
     examples=(
-        example(
-            ((0.2**2 + 0.3**2) + (0.5**2 + 0.25**2)) / 2, target=[1, 0], pred=[[0.2, 0.5, 0.3], [0.5, 0.25, 0.25]]
-        ),
+        example(((0.2**2 + 0.3**2) + (0.5**2 + 0.25**2)) / 2, target=[1, 0], pred=[[0.2, 0.5, 0.3], [0.5, 0.25, 0.25]]),
         example((0.2**2 + 0.7**2) / 2, {"normalize": True}, target=[2], pred=[[0.2, 0.5, 0.3]]),
     ),
 )
@@ -81,19 +81,19 @@ def rps(
     total = np.zeros(pred.shape[-1])
     for gap in _gaps(target, pred):
         total += gap * gap
-    return total / (len(pred) - 1) if normalize else total
+    return total / max(len(pred) - 1, 1) if normalize else total
 
 
 @rps.gradient
 def _(target: Array, pred: Array, *, normalize: bool) -> Array:
     gaps = np.stack(list(_gaps(target, pred)))
     slope = 2.0 * np.cumsum(gaps[::-1], axis=0)[::-1]
-    return slope / (len(pred) - 1) if normalize else slope
+    return slope / max(len(pred) - 1, 1) if normalize else slope
 
 
-def _gaps(target: npt.NDArray[np.generic], pred: Array) -> Iterator[Array]:
+def _gaps(target: Array | npt.NDArray[np.intp], pred: Array) -> Iterator[Array]:
     """The difference of the distribution functions at each class."""
     reached = np.zeros(pred.shape[-1])
     for label, probability in enumerate(pred):
         reached = reached + probability
-        yield reached - (target <= label)
+        yield reached - (target <= label) * 1.0

@@ -1,17 +1,17 @@
-"""Losses of predicted quantiles and intervals, a value per row. `u = target - pred`; `levels` are the quantiles' own."""
+"""Losses of predicted quantiles and intervals, a value per row. `u = target - pred`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.arrays import Classes
-from lossctl.errors import UsageError
 from lossctl.params import Param
 from lossctl.roles import Array, Real, Vector
 from lossctl.spec import example, loss
 
+Levels: TypeAlias = tuple[float, ...]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+AS_MANY = "there must be as many levels as predicted quantiles"
 # 1 - 0.1 and 0.9 differ in binary: levels are a pair when they come this near.
 SAME_LEVEL = 1e-9
 
@@ -45,13 +45,13 @@ def multi_quantile(
 
 
 @multi_quantile.gradient
-def _(target: Array, pred: Array, *, levels: Array) -> Array:
+def _(target: Array, pred: Array, *, levels: Levels) -> Array:
     return _pinball_slope(target, pred, levels) / len(pred)
 
 
-@multi_quantile.prepare
-def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return {**params, "levels": _checked("multi_quantile", params["levels"])}
+@multi_quantile.check_params
+def _(*, levels: Levels) -> str | None:
+    return _outside(levels)
 
 
 @loss(
@@ -85,13 +85,13 @@ def crps_quantile(
 
 
 @crps_quantile.gradient
-def _(target: Array, pred: Array, *, levels: Array) -> Array:
+def _(target: Array, pred: Array, *, levels: Levels) -> Array:
     return _pinball_slope(target, pred, levels) * (2.0 / len(pred))
 
 
-@crps_quantile.prepare
-def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return {**params, "levels": _checked("crps_quantile", params["levels"])}
+@crps_quantile.check_params
+def _(*, levels: Levels) -> str | None:
+    return _outside(levels)
 
 
 @loss(
@@ -108,9 +108,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     pitfalls="Some tools divide by K instead of K + 1/2, and scoringrules 0.10 adds the median itself, not its error.",
     reference="Bracher et al. 2021, doi:10.1371/journal.pcbi.1008618",
     examples=(
-        example(
-            (0.5 / 2 + 0.2 / 2 * (5.0 - 1.5)) / 1.5, {"levels": (0.1, 0.5, 0.9)}, target=[3], pred=[[1.5, 2.5, 5]]
-        ),
+        example((0.5 / 2 + 0.2 / 2 * (5.0 - 1.5)) / 1.5, {"levels": (0.1, 0.5, 0.9)}, target=[3], pred=[[1.5, 2.5, 5]]),
         example(
             (4.0 / 2 + 0.5 / 2 * (6.5 - 4 + 2 / 0.5 * 2)) / 1.5,
             {"levels": (0.5, 0.75, 0.25)},
@@ -134,22 +132,18 @@ def weighted_interval_score(
 
 
 @weighted_interval_score.gradient
-def _(target: Array, pred: Array, *, levels: Array) -> Array:
+def _(target: Array, pred: Array, *, levels: Levels) -> Array:
     return _pinball_slope(target, pred, levels) * (2.0 / len(pred))
 
 
-@weighted_interval_score.prepare
-def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    levels = _checked("weighted_interval_score", params["levels"])
-    ordered = np.sort(levels)
-    lone = np.abs(ordered + ordered[::-1] - 1.0) > SAME_LEVEL
-    if lone.any() or len(levels) % 2 == 0:
-        found = f"{ordered[lone][0]:g} has no counterpart" if lone.any() else "0.5 is not among them"
-        raise UsageError(
-            f"weighted_interval_score: --levels must be symmetric about 0.5 and hold it, and {found}. "
-            "crps_quantile takes levels of any kind."
-        )
-    return {**params, "levels": levels}
+@weighted_interval_score.check_params
+def _(*, levels: Levels) -> str | None:
+    ordered = sorted(levels)
+    lone = [low for low, high in zip(ordered, ordered[::-1], strict=True) if abs(low + high - 1.0) > SAME_LEVEL]
+    if _outside(levels) or (not lone and len(levels) % 2):
+        return _outside(levels)
+    why = f"{lone[0]:g} has no counterpart" if lone else "0.5 is not among them"
+    return f"--levels must be symmetric about 0.5 and hold it, but {why}; crps_quantile takes levels of any kind."
 
 
 @loss(
@@ -190,24 +184,25 @@ def interval_score(
 
 @interval_score.gradient
 def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Array:
-    return (2.0 / alpha) * (lower > target) - 1.0
+    return (2.0 / alpha) * (lower > target).astype(np.float64) - 1.0
 
 
 interval_score.slope_role = "lower"
 
 
-def _inverted(arrays: Mapping[str, Array], params: Mapping[str, object]) -> npt.NDArray[np.bool_]:
-    """Rows of interval_score whose lower bound lies above the upper one."""
-    return arrays["lower"] > arrays["upper"]
+@interval_score.rule("lower must not be above upper")
+def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Mask:
+    return lower > upper
 
 
-def _wrong_width(arrays: Mapping[str, Array], params: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Every row of the losses with levels, where there are not as many levels as predicted quantiles."""
-    pred = arrays["pred"]
-    return np.full(pred.shape[-1], len(pred) != len(params["levels"]))
+@multi_quantile.rule(AS_MANY)
+@crps_quantile.rule(AS_MANY)
+@weighted_interval_score.rule(AS_MANY)
+def _(target: Array, pred: Array, *, levels: Levels) -> Mask:
+    return np.full(pred.shape[-1], len(pred) != len(levels))
 
 
-def _pinball(target: Array, pred: Array, levels: Array) -> Array:
+def _pinball(target: Array, pred: Array, levels: Levels) -> Array:
     """Sum of the pinball losses over the quantiles, one after the other: their rows stay in the cache."""
     total = np.zeros(pred.shape[-1])
     for prediction, tau in zip(pred, levels, strict=True):
@@ -218,15 +213,14 @@ def _pinball(target: Array, pred: Array, levels: Array) -> Array:
     return total
 
 
-def _pinball_slope(target: Array, pred: Array, levels: Array) -> Array:
+def _pinball_slope(target: Array, pred: Array, levels: Levels) -> Array:
     """Derivative of each quantile's pinball loss, in the memory order of the predictions."""
-    tau = levels[:, np.newaxis]
+    tau = np.array(levels)[:, np.newaxis]
     shortfall = target - pred
-    return (1.0 - tau) * (shortfall < 0) - tau * (shortfall > 0)
+    slope: Array = (1.0 - tau) * (shortfall < 0) - tau * (shortfall > 0)
+    return slope
 
 
-def _checked(title: str, levels: tuple[float, ...]) -> Array:
+def _outside(levels: Levels) -> str | None:
     outside = [level for level in levels if not 0.0 <= level <= 1.0]
-    if outside:
-        raise UsageError(f"{title}: --levels must lie between 0 and 1, not {outside[0]:g}.")
-    return np.array(levels, dtype=np.float64)
+    return f"--levels must lie between 0 and 1, and {outside[0]:g} does not." if outside else None

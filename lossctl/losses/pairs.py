@@ -52,14 +52,14 @@ def contrastive(
     `d = norm_p(a - b + eps)`; similar (target 1): `d^2`; dissimilar: `max(0, margin - d)^2`; `half` halves both.
     `contrastive == contrastive_distance` of the same distances.
     """
-    return _contrastive(norm_k(_difference(a, b, eps), p), target, margin, half)
+    return _contrastive(norm_k(difference(a, b, eps), p), target, margin, half)
 
 
 @contrastive.gradient
 def _(a: Array, b: Array, target: Array, *, margin: float, half: bool, p: float, eps: float) -> Array:
-    difference = _difference(a, b, eps)
-    distance = norm_k(difference, p)
-    return _contrastive_slope(distance, target, margin, half) * norm_slope_k(difference, distance, p)
+    gap = difference(a, b, eps)
+    distance = norm_k(gap, p)
+    return _contrastive_slope(distance, target, margin, half) * norm_slope_k(gap, distance, p)
 
 
 contrastive.slope_role = "a"
@@ -173,11 +173,12 @@ def _(pred: Array, other: Array, target: Array, *, margin: float) -> Array:
     return -sign * (margin - sign * (pred - other) > 0.0)
 
 
-def _difference(a: Array, b: Array, eps: Array | float) -> Array:
-    difference = a - b
+def difference(x: Array, y: Array, eps: Array | float) -> Array:
+    """`x - y + eps`."""
+    result = x - y
     if np.any(eps):
-        difference += eps
-    return difference
+        result += eps
+    return result
 
 
 def _contrastive(distance: Array, target: Array, margin: Array | float, half: bool) -> Array:

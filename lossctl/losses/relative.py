@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from lossctl.params import Param
-from lossctl.roles import AboveMinusOneD, Array, Positive, RealD
+from lossctl.roles import AboveMinusOneD, Array, Flags, Positive, RealD
 from lossctl.spec import example, loss
 from lossctl.totals import Statistics, Sums
 from lossctl.vectors import sum_k
@@ -47,7 +47,7 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
 
 
 @mape.finding("LC301")
-def _(target: Array, pred: Array, *, epsilon: float) -> Array:
+def _(target: Array, pred: Array, *, epsilon: float) -> Flags:
     return np.abs(target) <= np.maximum(epsilon, 1e-8)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.losses.pairs import difference
 from lossctl.params import Param
 from lossctl.roles import Array, Distance, Vector
 from lossctl.spec import example, loss
@@ -75,10 +76,10 @@ def triplet(
     `d_an` is the smaller of `d_an` and `d_pn`. `triplet == triplet_distance` of the same distances.
     """
     eps = 0.0 if squared else eps
-    near = norm_k(anchor - positive + eps, p)
-    far = norm_k(anchor - negative + eps, p)
+    near = norm_k(difference(anchor, positive, eps), p)
+    far = norm_k(difference(anchor, negative, eps), p)
     if swap:
-        far = np.minimum(far, norm_k(positive - negative + eps, p))
+        far = np.minimum(far, norm_k(difference(positive, negative, eps), p))
     if squared:
         near, far = near * near, far * far
     return np.maximum(near - far + margin, 0.0)
@@ -97,11 +98,11 @@ def _(
     eps: float,
 ) -> Array:
     eps = 0.0 if squared else eps
-    towards, away = anchor - positive + eps, anchor - negative + eps
+    towards, away = difference(anchor, positive, eps), difference(anchor, negative, eps)
     near, far = norm_k(towards, p), norm_k(away, p)
     pull, push = norm_slope_k(towards, near, p), norm_slope_k(away, far, p)
     if swap:  # a distance between the others does not move with the anchor
-        between = norm_k(positive - negative + eps, p)
+        between = norm_k(difference(positive, negative, eps), p)
         push = push * (far <= between)
         far = np.minimum(far, between)
     if squared:

@@ -1,21 +1,25 @@
 """What every file format offers: its columns, its pieces, and the rows of a piece as Arrow batches."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # How a column is to be read: as float64 where the file has text, as text (keys, labels, ids), or as it stands.
 As = Literal["number", "text", "raw"]
+Kind = Literal["number", "text", "list", "other", "unknown"]
+# For each column the least and the largest number that may pass; infinities leave a side open.
+Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
     """What a file says of a column before its values are read."""
 
-    kind: Literal["number", "text", "list", "other", "unknown"]
+    kind: Kind
     type: str
     width: int = 1  # numbers per row, of a list column the mean or fixed length
 
@@ -28,6 +32,7 @@ class Piece:
     start: int
     stop: int
     size: int  # bytes, for progress
+    row: int | None = None  # rows of the file before the piece, where the file says it without being read
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,11 @@ class Reading:
 
 
 class Source(Protocol):
-    """One file, picklable: opening it again elsewhere gives the same rows."""
+    """One file, picklable: opening it again elsewhere gives the same rows.
+
+    All batches of a piece have one schema, and so have all pieces, except that text which should be numbers comes as
+    text, so that the check of the columns can name every such cell.
+    """
 
     path: str
     format: str
@@ -63,3 +72,65 @@ class Source(Protocol):
 
     def line(self, row: int) -> str:
         """How an editor finds a row (0-based): ' (line 7)', or nothing."""
+
+
+@runtime_checkable
+class Pruning(Protocol):
+    """A source whose file holds statistics, so that parts of it need not be read to be ruled out."""
+
+    def prune(self, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+        """The pieces without the rows that the statistics rule out; a piece with a gap becomes several."""
+
+
+class Stamp(NamedTuple):
+    """A file as it was when it was looked at: what is remembered of it is forgotten once it changes."""
+
+    path: str  # as messages name it
+    file: str  # as the system opens it
+    size: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file under the name that messages use; `file` is what is opened where that differs (spooled input)."""
+
+    path: str
+    file: str = ""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What tells this state of the file from a later one."""
+        file = self.file or self.path
+        found = os.stat(file)
+        return Stamp(self.path, file, found.st_size, found.st_mtime_ns)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file."""
+        return self.stamp.size
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows, where the file says it without being read."""
+        return None
+
+    def line(self, row: int) -> str:
+        """Binary files have no lines."""
+        return ""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a library's error, as a sentence."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+    return text if text.endswith(".") else text + "."
+
+
+def check_doubled(path: str, names: Sequence[str], tip: str = "") -> None:
+    """Refuse a file in which a name could mean two columns."""
+    if len(set(names)) < len(names):
+        from lossctl.errors import DataError
+
+        doubled = sorted({name for name in names if name and names.count(name) > 1})
+        if doubled:
+            raise DataError(f"{path} has more than one column named {', '.join(map(repr, doubled))}.{tip}")

@@ -1,0 +1,1 @@
+"""What merged statistics tell beyond the value: pure functions of arrays, statistics and results."""

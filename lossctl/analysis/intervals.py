@@ -1,0 +1,92 @@
+"""Confidence intervals from merged second moments: ratios of sums, smooth functions of sums, means over units.
+
+A value is a function of totals over rows (or units) taken as independent. Its standard error is that of its
+linearisation at the totals (Cramer 1946, 28.4; for ratios Cochran 1977, ch. 6), with the factor n / (n - 1); the quantile is Student's
+with one degree of freedom less than the effective number of rows, `(sum v)^2 / sum v^2` (Kish 1965), which is the
+number of rows where none weighs more than another.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from lossctl.analysis.quantiles import student_quantile
+from lossctl.roles import Array
+from lossctl.scatter import Index, Moments
+
+# The step of the numerical derivative in standard errors of the totals: where data vary, a loss is smooth on that scale.
+STEP = 1e-4
+# Below this share of the largest, the variance along a direction is rounding noise.
+NOISE = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A part of a value that is no ratio: a smooth function of the totals of some components, given `(k, points)`."""
+
+    of: slice
+    totals: Array
+    value: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A value's linearisation: its change by one standard deviation along each principal direction of the totals
+    (which no difference of large numbers enters), and its gradient.
+    """
+
+    changes: Array
+    gradient: Array
+
+    @property
+    def finite(self) -> bool:
+        """Whether the value could be linearised."""
+        return bool(np.isfinite(self.changes).all())
+
+
+def linearise(moments: Moments, slopes: Array, curves: Sequence[Curve]) -> Linear | None:
+    """The linearisation of `sum slopes_k residual_k` plus curves; None where sums are not finite."""
+    if not np.isfinite(moments.ee).all():
+        return None
+    scale = np.sqrt(np.diag(moments.ee))
+    scale = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(moments.ee / np.outer(scale, scale))
+    lengths = np.sqrt(np.maximum(values, 0.0))
+    directions = scale[:, np.newaxis] * vectors * lengths
+    changes: Array = (slopes[:, np.newaxis] * directions).sum(axis=0)
+    for curve in curves:
+        steps = STEP * directions[curve.of]
+        points = np.concatenate([curve.totals[:, np.newaxis] + steps, curve.totals[:, np.newaxis] - steps], axis=1)
+        ahead, behind = np.split(curve.value(points), 2)
+        changes = changes + (ahead - behind) / (2 * STEP)
+    known = values > NOISE * values.max(initial=0.0)
+    inverse = np.divide(changes, lengths, out=np.zeros_like(changes), where=known)
+    return Linear(changes, (vectors * inverse).sum(axis=1) / scale)
+
+
+def standard_error(moments: Moments, linear: Linear) -> float:
+    """Of a value that was linearised."""
+    n = float(moments.used.min())
+    return sqrt(n / (n - 1) * float((linear.changes**2).sum()))
+
+
+def degrees(moments: Moments) -> float:
+    """Degrees of freedom: Kish's effective number less one."""
+    effective = moments.v**2 / np.diag(moments.vv)
+    return max(float(effective.min()) - 1, 1.0)
+
+
+def central(value: float, error: float, freedom: float, level: float) -> tuple[float, float]:
+    """Student's interval."""
+    half = student_quantile((1 + level) / 2, freedom) * error
+    return value - half, value + half
+
+
+def influences(x: Array, v: Array, base: Index, moments: Moments, gradient: Array) -> Array:
+    """What each row adds to the linearised value."""
+    result = np.zeros(x.shape[-1])
+    for part, own, centre, slope in zip(x, v[base], moments.centre, gradient, strict=True):
+        result += slope * (part - centre * own)
+    return result

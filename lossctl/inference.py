@@ -1,0 +1,299 @@
+"""Intervals and distributions of evaluations: which method applies where, or why there is none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import isfinite
+
+import numpy as np
+
+from lossctl.analysis import bootstrap, intervals
+from lossctl.analysis.distribution import describe, exact_percentiles
+from lossctl.analysis.intervals import Curve
+from lossctl.analysis.quantiles import percentiles
+from lossctl.engine import gathered, observed
+from lossctl.engine.outcome import Outcome
+from lossctl.engine.plan import Observe, Plan, Term, View
+from lossctl.engine.units import Units
+from lossctl.evaluate import Reduced
+from lossctl.request import Job
+from lossctl.results import Distribution, Interval
+from lossctl.roles import Array
+from lossctl.scatter import Index, Moments, Scatter
+from lossctl.totals import WHOLE, Key, Tally
+
+NOT_REDUCED = "not reduced"
+
+
+class NoInterval(Exception):
+    """There is none; the message is the reason a report gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What one value is made of: moments of independent rows or units, the value's slopes, and its curved parts.
+
+    `columns` are the rows themselves, components and then bases, where they are to be resampled.
+    """
+
+    moments: Moments
+    base: Index
+    slopes: Array
+    curves: Sequence[Curve]
+    columns: Callable[[], Array]
+    method: str
+
+
+class Inference:
+    """Intervals and distributions of the slices of one view."""
+
+    def __init__(self, job: Job, view: View, outcome: Outcome) -> None:
+        self.job, self.plan, self.view, self.outcome = job, job.plan, view, outcome
+        self.reason = unsampled(job)
+
+    def interval(
+        self, key: Key, cells: Sequence[Reduced], value: float | None, reason: str | None
+    ) -> tuple[Interval | None, str | None]:
+        """The interval of a slice's value, or why there is none."""
+        request = self.job.request
+        if request.ci is None:
+            return None, None
+        if value is None or not isfinite(value):
+            return None, reason or "no value"
+        try:
+            if self.reason is not None:
+                raise NoInterval(self.reason)
+            return self._interval(key, cells, value, request.ci / 100), None
+        except NoInterval as why:
+            return None, str(why)
+
+    def _interval(self, key: Key, cells: Sequence[Reduced], value: float, level: float) -> Interval:
+        by_units = any(over_units(self.plan, term) for term in self.plan.terms)
+        found = self._over_units(key, cells) if by_units else self._over_rows(key, cells)
+        if found.moments.used.min() < 2:
+            raise NoInterval(f"one {'unit' if by_units else 'row'} tells nothing of how they vary")
+        linear = intervals.linearise(found.moments, found.slopes, found.curves)
+        if linear is None or not linear.finite:
+            raise NoInterval("the value cannot be linearised at these totals")
+        if self.job.request.ci_method == "bootstrap":
+            return self._resampled(found, linear, value, level, "units" if by_units else "rows")
+        error, freedom = intervals.standard_error(found.moments, linear), intervals.degrees(found.moments)
+        return Interval(level, *intervals.central(value, error, freedom, level), found.method)
+
+    def _resampled(
+        self, found: Observations, linear: intervals.Linear, value: float, level: float, things: str
+    ) -> Interval:
+        columns, seed = found.columns(), self.job.request.seed
+        size = len(found.slopes)
+        x, v = columns[:size], columns[size:]
+        influence = intervals.influences(x, v, found.base, found.moments, linear.gradient)
+        statistic = partial(_value, found, value - float(_value(found, 0.0, columns.sum(axis=1, keepdims=True))[0]))
+        ends = bootstrap.interval(columns, statistic, value, influence, level, seed)
+        if ends is None:
+            raise NoInterval("too many resamples have no value")
+        return Interval(level, *ends, f"bootstrap over {things} (BCa, {bootstrap.RESAMPLES} resamples, seed {seed})")
+
+    def _over_rows(self, key: Key, cells: Sequence[Reduced]) -> Observations:
+        plan, seen = self.plan, self.outcome.observed
+        scatter = seen.scatter.get(self.view) if seen is not None else None
+        moments = scatter.cell(key) if scatter is not None else None
+        if scatter is None or moments is None:
+            raise NoInterval(f"its statistics are more than {observed.MOST_COMPONENTS} numbers per row")
+        slopes = np.zeros(len(scatter.base))
+        curves, at = [], 0
+        for index, (term, cell) in enumerate(zip(plan.terms, cells, strict=True)):
+            slope = self.job.slopes[index] * cell.slope
+            if term.scope == "row":
+                slopes[at] = slope
+                at += 1
+                continue
+            curve = self._curve(index, key, slope * (cell.values.weights[0] if cell.values else 1.0), at)
+            at = curve.of.stop
+            curves.append(curve)
+        method = "delta method" if curves else "central limit"
+        return Observations(moments, scatter.base, slopes, curves, partial(self._columns, key), method)
+
+    def _curve(self, index: int, key: Key, slope: float, start: int) -> Curve:
+        """A set loss over one unit as a function of its totals; extremes are held fixed."""
+        term = self.plan.terms[index]
+        tally = self.outcome.tallies[index, self.view]
+        sums = tally.sums(np.array([tally.cells[key]]))
+        names = [
+            name
+            for name, column in tally.layout.items()
+            if column.merge == "sum" and name != "rows" and not name.startswith("finding ")
+        ]
+        sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
+        totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
+
+        def value(points: Array) -> Array:
+            moved = {name: np.repeat(part, points.shape[1], axis=-1) for name, part in sums.items()}
+            parts = np.split(points, np.cumsum(sizes)[:-1])
+            moved |= {
+                name: part if tally.layout[name].vector else part[0] for name, part in zip(names, parts, strict=True)
+            }
+            return slope * term.kernel.finish(moved, term.resolved, term.pivot)
+
+        if self.job.request.ci_method == "normal" and self.job.losses[index].facts["differentiable"] is False:
+            raise NoInterval(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
+        if _extremes_matter(term, tally, sums):
+            raise NoInterval(f"{term.loss} depends on the largest or smallest rows, which resampling cannot vary")
+        return Curve(slice(start, start + len(totals)), totals, value)
+
+    def _columns(self, key: Key) -> Array:
+        """The rows of a slice, to be resampled."""
+        seen = self.outcome.observed
+        assert seen is not None
+        rows = None if seen.full else self._places(seen).get(key)
+        size = 0 if rows is None else len(rows)
+        if not size or size > observed.MOST_ROWS:
+            raise NoInterval("too many rows to be resampled in memory; use --ci-method normal")
+        joined = seen.joined().columns
+        assert joined is not None
+        columns: Array = joined[:, rows]
+        return columns
+
+    def _places(self, seen: observed.Observed) -> dict[Key, Index]:
+        """Where the kept rows of each slice are; found once."""
+        if self.view not in seen.places:
+            seen.places[self.view] = seen.joined().slices(self.view)
+        return seen.places[self.view]
+
+    def _over_units(self, key: Key, cells: Sequence[Reduced]) -> Observations:
+        x, v, slopes, labels = [], [], [], []
+        for index, (term, cell) in enumerate(zip(self.plan.terms, cells, strict=True)):
+            if cell.values is not None:
+                names, part, base = _of_units(cell.values, self.job.reductions[index])
+            else:
+                names, part, base = self._clusters[index][key]
+            labels.append(names)
+            x.append(part)
+            v.append(base)
+            slopes.append(self.job.slopes[index] * cell.slope)
+        if any(names != labels[0] for names in labels):
+            raise NoInterval("the terms have different units")
+        columns = np.stack([*x, *v])
+        scatter, base = Scatter(), np.arange(len(x))
+        scatter.add_block(columns[: len(x)], columns[len(x) :], base, None)
+        moments = scatter.cell(WHOLE)
+        assert moments is not None
+        return Observations(moments, base, np.array(slopes), [], lambda: columns, "central limit over units")
+
+    @cached_property
+    def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
+        """Sums over each unit of losses that have row values but need units whole: rows of a unit are not independent."""
+        found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
+        for index, term in enumerate(self.plan.terms):
+            if term.scope == "group" and term.row_valued:
+                tally = gathered.row_tally(self.plan, term, self.view, self.outcome, units=True)
+                found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
+        return found
+
+    def distribution(self, key: Key, cells: Sequence[Reduced]) -> tuple[Distribution | None, str | None]:
+        """How a slice's row losses (or its units' values) are distributed, or why that cannot be said."""
+        if not self.job.request.stats:
+            return None, None
+        units = cells[0].values
+        if len(cells) == 1 and units is not None and len(units.values) > 1:
+            return _of_unit_values(units)
+        seen = self._observed
+        scatter = seen.moments.get(self.view) if seen is not None else None
+        if seen is None or scatter is None:
+            said = self.plan.terms[0].loss if len(cells) == 1 else "the sum of these terms"
+            return None, f"{said} has no value per row" if cells[0].rows else "no rows"
+        moments = scatter.cell(key)
+        if moments is None or not moments.used[0]:
+            return None, "no rows"
+        tally = seen.extremes[self.view]
+        ends = tally.sums(np.array([tally.cells[key]]))
+        rows = None if seen.full else self._places(seen).get(key)
+        values = None if rows is None or len(rows) > observed.MOST_ROWS else seen.joined().values
+        if values is not None:
+            kept = values[rows]
+            shares = exact_percentiles(kept[~np.isnan(kept)])
+        else:
+            shares = seen.sketches[self.view].percentiles(key)
+        return describe(moments, float(ends["low"][0]), float(ends["high"][0]), shares, values is not None), None
+
+    @cached_property
+    def _observed(self) -> "observed.Observed | None":
+        """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
+        terms = self.plan.terms
+        if len(terms) > 1 or terms[0].scope != "group" or not terms[0].row_valued or not self.outcome.kept:
+            return self.outcome.observed
+        return gathered.observe(self.plan, self.view, self.outcome, Observe(factors=self.job.factors))
+
+
+def over_units(plan: Plan, term: Term) -> bool:
+    """Whether a term's value is a mean (or sum) over units that are told apart by --group."""
+    return plan.group is not None and term.scope != "row"
+
+
+def unsampled(job: Job) -> str | None:
+    """Why no slice has an interval."""
+    plan = job.plan
+    if "none" in job.reductions:
+        return NOT_REDUCED
+    whole = next((term.loss for term in plan.terms if term.scope == "group" and plan.group is None), None)
+    if whole is not None:
+        return f"{whole} is computed of all rows at once: one unit tells nothing of how units vary (see --group)"
+    if len({over_units(plan, term) for term in plan.terms}) > 1:
+        return "some terms are means over rows and others over units"
+    return None
+
+
+def _value(found: Observations, offset: float, sums: Array) -> Array:
+    """The value at sums `(components and bases, points)`; `offset` is what does not depend on them."""
+    x, v = sums[: len(found.slopes)], sums[len(found.slopes) :]
+    total = np.full(sums.shape[-1], offset)
+    with np.errstate(all="ignore"):
+        for k, slope in enumerate(found.slopes):
+            if slope:
+                total += slope * found.moments.v[found.base[k]] * (x[k] / v[found.base[k]])
+        for curve in found.curves:
+            total += curve.value(x[curve.of])
+    return total
+
+
+def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]") -> bool:
+    """Whether the value follows maxima or minima, which some losses use only to tell constants."""
+    moved = dict(sums)
+    for name, column in tally.layout.items():
+        if column.merge != "sum" and "unit_weight" not in name:
+            away = 1e-3 * (1.0 + np.abs(sums[name]))
+            moved[name] = sums[name] + away if column.merge == "max" else sums[name] - away
+    here, there = (term.kernel.finish(found, term.resolved, term.pivot) for found in (sums, moved))
+    return not np.allclose(here, there, rtol=1e-12, atol=0.0, equal_nan=True)
+
+
+def _of_units(units: Units, reduction: str) -> tuple[list[object], Array, Array]:
+    """Labels, weighted values and bases of the units that count."""
+    kept = [at for at, counts in enumerate(units.counted) if counts]
+    value, weight = np.array(units.values)[kept], np.array(units.weights)[kept]
+    base = np.ones(len(kept)) if reduction == "sum" else weight
+    return [units.labels[at] for at in kept], value * weight, base
+
+
+def _of_clusters(tally: Tally, slices: int, reduction: str) -> dict[Key, tuple[list[object], Array, Array]]:
+    """The same of units whose rows have values."""
+    sums = tally.sums()
+    base = sums.get(observed.BASES.get(reduction, ""), np.ones(len(tally.cells)))
+    places: dict[Key, list[int]] = {}
+    for key, at in tally.cells.items():
+        places.setdefault(key[:slices], []).append(at)
+    labels = list(tally.cells)
+    return {key: ([labels[at][-1] for at in own], sums["loss"][own], base[own]) for key, own in places.items()}
+
+
+def _of_unit_values(units: Units) -> tuple[Distribution | None, str | None]:
+    values = np.array([value for value, counts in zip(units.values, units.counted, strict=True) if counts])
+    if not len(values):
+        return None, "no unit has a value"
+    scatter = Scatter()
+    scatter.add_block(values[np.newaxis], np.ones((1, len(values))), np.zeros(1, np.intp), None)
+    moments = scatter.cell(WHOLE)
+    assert moments is not None
+    return describe(moments, float(values.min()), float(values.max()), exact_percentiles(values), True), None
+
+
+__all__ = ["Inference", "percentiles"]

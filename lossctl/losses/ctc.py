@@ -1,0 +1,180 @@
+"""Connectionist temporal classification: sequences without an alignment, a value per row.
+
+The lattice of alignments is kept as two arrays per time step: the state of having written j labels and resting on the
+blank, `(rows, L + 1)`, and that of just having written label j, `(rows, L)`. All rows move at once; the loop is over time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.arrays import Ragged
+from lossctl.params import Param
+from lossctl.roles import Array, ClassSequence, StepLogits, StepLogProbs, StepProbs
+from lossctl.spec import example, loss
+from lossctl.vectors import Indexes, logsumexp_k, softmax_k
+
+# The logarithm of an impossible path: finite, so that two of them differ by 0 and not by NaN.
+NEVER = -1e290
+# States of rows that move together: few enough for the cache; the gradient keeps those of every step.
+TOGETHER, KEPT = 2**14, 2**21
+
+Input = Literal["logits", "log_probs", "probs"]
+
+
+@loss(
+    task="sequences",
+    convex=False,
+    differentiable=True,
+    robust="not primary focus",
+    smoothness="C-infinity",
+    scale="nats",
+    dimension="nats",
+    use_when="speech, handwriting: the labels of a sequence are known, their places in time are not",
+    avoid_when="the alignment is known (cross_entropy per step)",
+    pitfalls="Infinite where a target (with a blank between repeated labels) is longer than its steps. torch's reduction "
+    "mean divides each row by its target length first: normalize=target_length. Frameworks differ in whether the blank "
+    "is first (0) or last (-1).",
+    reference="Graves, Fernandez, Gomez, Schmidhuber 2006, doi:10.1145/1143844.1143891",
+    examples=(
+        example(
+            float(-np.log(0.3 * 0.2 + 0.3 * 0.5 + 0.6 * 0.2)),
+            {"input": "probs"},
+            pred=[[[0.6, 0.3, 0.1], [0.5, 0.2, 0.3]]],
+            target=[[1]],
+        ),
+        example(
+            float(-np.log(0.3 * 0.6 * 0.2)) / 2,
+            {"input": "probs", "normalize": "target_length"},
+            pred=[[[0.6, 0.3, 0.1], [0.6, 0.1, 0.3], [0.5, 0.2, 0.3]]],
+            target=[[1, 1]],
+        ),
+        example(
+            float(-np.log(0.1 * 0.3) - np.log(0.3 * 0.5)) / 2,
+            {"input": "probs", "blank": -1},
+            pred=[[[0.6, 0.3, 0.1], [0.5, 0.2, 0.3]], [[0.6, 0.3, 0.1], [0.5, 0.2, 0.3]]],
+            target=[[], [1, 0]],
+        ),
+        example(
+            float(np.log(4.0)) / 2,
+            {"zero_infinity": True},
+            pred=[[[0.7, 0.7], [0.7, 0.7]], [[0.2, 1.5]]],
+            target=[[], [1, 1]],
+        ),
+    ),
+)
+def ctc(
+    pred: StepLogits,
+    target: ClassSequence,
+    *,
+    blank: Annotated[int, Param("class of the blank; negative counts from the end")] = 0,
+    input: Annotated[Input, Param("what pred holds")] = "logits",
+    zero_infinity: Annotated[bool, Param("an infeasible target is worth 0 instead of infinity")] = False,
+    normalize: Annotated[
+        Literal["none", "target_length"], Param("divide a row by its number of labels (at least 1)")
+    ] = "none",
+    alphabet: Annotated[str | None, Param("for targets given as text: the classes' letters in order, blank left out")] = None,
+) -> Array:
+    """Negative log-likelihood of a label sequence, summed over its alignments to the time steps.
+
+    `-log p(target)`, `p` the sum over all paths of one class per step that give the target once repeats are merged and
+    blanks dropped. Computed by the forward algorithm in logarithms. A target that no path fits is infinite.
+    """
+    value = np.empty(len(pred))
+    for part in _lattices(_Rows.of(pred, target, blank, input), TOGETHER):
+        value[part.places] = 0.0 - part.forward()
+    value[value > -0.5 * NEVER] = 0.0 if zero_infinity else np.inf
+    return value / np.maximum(target.lengths, 1) if normalize == "target_length" else value
+
+
+@ctc.gradient
+def ctc_gradient(
+    pred: Ragged,
+    target: Ragged,
+    *,
+    blank: int,
+    input: Input,
+    zero_infinity: bool,
+    normalize: str,
+    alphabet: str | None,
+) -> Array:
+    """The derivative by each number of `pred.values`; NaN where the value is infinite."""
+    rows = _Rows.of(pred, target, blank, input)
+    pull = np.zeros(pred.values.T.shape)
+    likelihood = np.empty(len(pred))
+    longest = max(int(rows.steps.max(initial=0)), 1)
+    for part in _lattices(rows, min(TOGETHER, KEPT // longest)):
+        likelihood[part.places] = part.backward(pull.reshape(-1))
+    slope = softmax_k(pred.values) - pull.T if input == "logits" else -pull.T
+    owner = pred.row_of(np.arange(pred.values.shape[1]))
+    if normalize == "target_length":
+        slope /= np.maximum(target.lengths, 1)[owner]
+    slope[:, likelihood[owner] < 0.5 * NEVER] = 0.0 if zero_infinity else np.nan
+    return slope
+
+
+@ctc.finding("LC331")
+def _(pred: Ragged, target: Ragged, **_: object) -> npt.NDArray[np.bool_]:
+    label = target.values
+    owner = target.row_of(np.arange(len(label)))
+    repeated = owner[1:][(label[1:] == label[:-1]) & (owner[1:] == owner[:-1])]
+    shortest = target.lengths + np.bincount(repeated, minlength=len(target))
+    too_long: npt.NDArray[np.bool_] = shortest > pred.lengths
+    return too_long
+
+
+@ctc.domains
+def _(*, input: str, **_: object) -> dict[str, Any]:
+    return {"pred": {"logits": StepLogits, "log_probs": StepLogProbs, "probs": StepProbs}[input]}
+
+
+def letter_ids(alphabet: str, blank: int, classes: int) -> dict[str, int]:
+    """The class of each letter of an alphabet, which names the classes in order and leaves the blank out."""
+    ids = (index for index in range(classes) if index != blank % classes)
+    return dict(zip(alphabet, ids, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """All rows: where each one's steps begin, how many they are, and its labels."""
+
+    scores: Array  # as given, step after step
+    norm: Array  # what to take from a step's scores to have logarithms of probabilities
+    input: Input
+    classes: int
+    blank: int
+    starts: Indexes
+    steps: Indexes
+    target: Ragged
+
+    @classmethod
+    def of(cls, pred: Ragged, target: Ragged, blank: int, input: Input) -> "_Rows":
+        classes, total = pred.values.shape
+        norm = logsumexp_k(pred.values) if input == "logits" else np.zeros(total)
+        scores = pred.values.T.reshape(-1)
+        return cls(scores, norm, input, classes, blank % classes, pred.offsets[:-1], pred.lengths, target)
+
+
+@dataclass(slots=True)
+class _Lattice:
+    """Some rows, the longest first; `said` and `rest` are logarithms of the probabilities of all paths so far."""
+
+    rows: _Rows
+    places: Indexes
+    steps: Indexes
+    labels: Indexes  # (n, L), short rows filled up with the blank
+    lengths: Indexes
+    step_over: Array  # (n, L): 0 where label j may follow label j - 1 without a blank, else NEVER
+
+    def forward(self) -> Array:
+        """The log-likelihood of each row."""
+        rest, said = self._ends(np.zeros_like(self.lengths))
+        for step in range(int(self.steps.max(initial=0))):
+            n = self._moving(step)
+            to_rest, to_said = self._arrive(rest[:n], said[:n])
+            by_rest, by_said = self._emissions(step, n)
+            rest[:n], said[:n] = to_rest + by_rest, to_said + by_said
+        return self._final(rest, said)

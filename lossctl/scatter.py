@@ -1,0 +1,131 @@
+"""Second moments of row values about their own ratios, merged like totals: what intervals are made of."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.roles import Array
+from lossctl.totals import WHOLE, Key, Segments
+
+Index = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of components `x_k` over bases `v_m`, per cell (the last axis): sums, and products of residuals.
+
+    `residual` is `e_k = x_k - centre_k v_k`, where `centre_k = sum x_k / sum v_k`; `used` counts rows whose base is not 0.
+    """
+
+    x: Array
+    v: Array
+    used: Array
+    centre: Array
+    ee: Array
+    ev: Array
+    vv: Array
+
+    def about(self, centre: Array, base: Index) -> "Moments":
+        """The same about other centres: `e - d v` in place of `e`."""
+        d = centre - self.centre
+        own, between = self.vv[base], self.ev[:, base]
+        ee = self.ee - d * between - (d * between).swapaxes(0, 1) + d[:, np.newaxis] * d * own[:, base]
+        return Moments(self.x, self.v, self.used, centre, ee, self.ev - d[:, np.newaxis] * own, self.vv)
+
+    def plus(self, other: "Moments", base: Index) -> "Moments":
+        """Of the rows of both: each is moved to the common centre (Chan, Golub, LeVeque 1983, doi:10.2307/2683386)."""
+        centre = _ratio(self.x + other.x, (self.v + other.v)[base])
+        left, right = self.about(centre, base), other.about(centre, base)
+        return Moments(
+            left.x + right.x,
+            left.v + right.v,
+            left.used + right.used,
+            centre,
+            left.ee + right.ee,
+            left.ev + right.ev,
+            left.vv + right.vv,
+        )
+
+    def at(self, cells: "Index | slice") -> "Moments":
+        """Some of the cells."""
+        return Moments(*(getattr(self, item.name)[..., cells] for item in fields(self)))
+
+    def grown(self, cells: int) -> "Moments":
+        """With empty cells at the end."""
+        missing = cells - self.x.shape[-1]
+        if missing <= 0:
+            return self
+        parts = (getattr(self, item.name) for item in fields(self))
+        return Moments(*(np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) for part in parts))
+
+    def put(self, cells: Index, other: "Moments") -> None:
+        """Replace some of the cells."""
+        for item in fields(self):
+            getattr(self, item.name)[..., cells] = getattr(other, item.name)
+
+
+@dataclass(slots=True)
+class Scatter:
+    """Merged second moments of cells. `base` tells which base each component is divided by.
+
+    No pivot is needed and nothing cancels, wherever values lie and however far apart the slices are.
+    """
+
+    base: Index = field(default_factory=lambda: np.zeros(0, np.intp))
+    cells: dict[Key, int] = field(default_factory=dict)
+    moments: Moments | None = None
+
+    def add_block(self, x: Array, v: Array, base: Index, segments: Segments | None) -> None:
+        """Merge a block's components `(k, n)` over bases `(m, n)`."""
+        self.base = base
+        with np.errstate(all="ignore"):
+            self._merge([WHOLE] if segments is None else list(segments.keys), _of_block(x, v, base, segments))
+
+    def add(self, other: "Scatter") -> None:
+        """Merge what comes next in the data."""
+        if other.moments is None:
+            return
+        self.base = other.base
+        with np.errstate(all="ignore"):
+            self._merge(list(other.cells), other.moments)
+
+    def _merge(self, keys: list[Key], found: Moments) -> None:
+        if self.moments is None:
+            self.cells, self.moments = {key: at for at, key in enumerate(keys)}, found
+            return
+        at = np.array([self.cells.setdefault(key, len(self.cells)) for key in keys], dtype=np.intp)
+        self.moments = self.moments.grown(len(self.cells))
+        self.moments.put(at, self.moments.at(at).plus(found, self.base))
+
+    def cell(self, key: Key) -> Moments | None:
+        """The moments of one cell, without its axis."""
+        if self.moments is None or key not in self.cells:
+            return None
+        at = self.cells[key]
+        return Moments(*(getattr(self.moments, item.name)[..., at] for item in fields(Moments)))
+
+
+def _ratio(x: Array, v: Array) -> Array:
+    return np.where(v != 0, x / np.where(v != 0, v, 1.0), 0.0)
+
+
+def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Moments:
+    starts = np.zeros(1, np.intp)
+    if segments is not None:
+        x, v, starts = segments.arrange(x), segments.arrange(v), segments.starts
+    sizes = np.diff(starts, append=x.shape[-1])
+
+    def total(values: Array) -> Array:
+        return np.add.reduceat(np.ascontiguousarray(values), starts, axis=-1)
+
+    x_sum, v_sum = total(x), total(v)
+    centre = _ratio(x_sum, v_sum[base])
+    e = x - np.repeat(centre, sizes, axis=-1) * v[base]
+    ee = np.empty((len(x), len(x), len(starts)))
+    for k in range(len(x)):
+        ee[k, k:] = ee[k:, k] = total(e[k] * e[k:])
+    ev = np.stack([total(e * own) for own in v], axis=1)
+    vv = np.stack([total(v * own) for own in v], axis=1)
+    found = Moments(x_sum, v_sum, total((v != 0).astype(np.float64)), centre, ee, ev, vv)
+    return found if segments is None else found.at(segments.rank)
