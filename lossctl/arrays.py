@@ -89,9 +89,9 @@ def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> A
 
 
 def _check_shape(role: LossRole, dimensions: int, loss: str) -> None:
-    allowed = {"number": (1,), "vector": (2,), "either": (1, 2), "matrix": (3,)}[role.role.shape]
+    allowed = {"number": (1,), "vector": (2,), "either": (1, 2), "matrix": (3, 4)}[role.role.shape]
     if dimensions not in allowed:
-        wanted = " or ".join({1: "(n,)", 2: "(n, d)", 3: "(n, m, d)"}[size] for size in allowed)
+        wanted = " or ".join({1: "(n,)", 2: "(n, d)", 3: "(n, m, d)", 4: "(n, h, w, c)"}[size] for size in allowed)
         raise UsageError(f"{loss}: {role.name} must have the shape {wanted}, not {dimensions} dimensions.")
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arrays import Ragged
 from lossctl.roles import Array
 from lossctl.vectors import sigmoid, softmax_k, sum_k
+
+BINARY = "beside one probability per pixel the target must be 0 or 1"
 
 
 def confusion(
@@ -23,6 +26,19 @@ def confusion(
     hit, miss = p * inside, rest * inside
     counts = {"tp": hit, "fp": p - hit, "fn": miss}
     return {**counts, "tn": rest - miss} if negatives else counts
+
+
+def stray(target: "Array | Ragged", pred: "Array | Ragged") -> npt.NDArray[np.bool_]:
+    """Rows with one probability per pixel whose target is no mask of 0 and 1."""
+    labels, scores = (x.values if isinstance(x, Ragged) else x for x in (target, pred))
+    wrong: npt.NDArray[np.bool_] = np.zeros(labels.shape[-1], dtype=bool)
+    if labels.ndim == scores.ndim == 1:
+        wrong = labels > 1
+    if not isinstance(target, Ragged):
+        return wrong
+    rows = np.zeros(len(target), dtype=bool)
+    rows[target.row_of(np.flatnonzero(wrong))] = True
+    return rows
 
 
 def _probabilities(pred: Array, input: str, threshold: float | None) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """One term over one slice."""
+    """One term over one slice; `slope` is what one more of its (weighted) sum adds to its value."""
 
     value: float | None
     reason: str | None
@@ -33,6 +33,7 @@ class Reduced:
     details: Mapping[str, Any] = field(default_factory=dict)
     findings: Mapping[str, int] = field(default_factory=dict)
     values: Units | None = None
+    slope: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +97,29 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
         kind = "unit weights" if term.nested else "weights"
     if "counted" in sums and not term.nested:
         kind = "class weights" if plan.weight is None else "weights x class weights"
+    inside = elements if term.kernel.elements == "mean" and reduction.endswith("-elements") else 1
     match reduction:
         case "mean":
-            top, denominator = loss, Denominator(kind, weight)
+            denominator = Denominator(kind, weight)
         case "mean-rows":
-            top, denominator = loss, Denominator("rows", float(counted))
+            denominator = Denominator("rows", float(counted))
         case "mean-elements":
-            factor = elements if term.kernel.elements == "mean" else 1
-            top, denominator = loss * factor, Denominator("elements", weight * elements)
-            if term.kernel.elements is None:
-                top, denominator = loss, Denominator(kind, weight)
-        case "sum-elements":
-            top, denominator = loss * (elements if term.kernel.elements == "mean" else 1), Denominator("none", 1.0)
+            whole = term.kernel.elements is None
+            denominator = Denominator(kind, weight) if whole else Denominator("elements", weight * elements)
         case _:
-            top, denominator = loss, Denominator("none", 1.0)
+            denominator = Denominator("none", 1.0)
     if not counted:
         return Reduced(None, "every row is ignored", denominator, rows, rows, findings=findings)
     if not denominator.value:
         return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
-    value, reason = defined(top / denominator.value)
+    value, reason = defined(loss * inside / denominator.value)
+    slope = inside / denominator.value
     if not term.nested:
-        return Reduced(value, reason, denominator, rows, rows - counted, findings=findings)
+        return Reduced(value, reason, denominator, rows, rows - counted, findings=findings, slope=slope)
     left = rows - counted
     details = {"units_not_counted": left} if left else {}
     findings |= {"LC102": left} if left else {}
-    return Reduced(value, reason, denominator, rows, 0, counted, details, findings)
+    return Reduced(value, reason, denominator, rows, 0, counted, details, findings, slope=slope)
 
 
 def _unit_value(units: Units, reduction: str, plan: Plan) -> Reduced:
@@ -134,7 +133,8 @@ def _unit_value(units: Units, reduction: str, plan: Plan) -> Reduced:
     if not counted:
         return Reduced(None, "undefined", denominator, rows, 0, len(units.values), details, findings, units)
     value, reason = defined(units.mean() if reduction == "mean" else units.total())
-    return Reduced(value, reason, denominator, rows, 0, counted, details, findings, units)
+    slope = 1.0 / denominator.value if denominator.value else 0.0
+    return Reduced(value, reason, denominator, rows, 0, counted, details, findings, units, slope)
 
 
 def defined(value: float) -> tuple[float | None, str | None]:

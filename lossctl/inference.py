@@ -1,23 +1,22 @@
 """Intervals and distributions of evaluations: which method applies where, or why there is none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import isfinite
 
 import numpy as np
 
 from lossctl.analysis import bootstrap, intervals
-from lossctl.analysis.distribution import describe, exact_percentiles
+from lossctl.analysis.distribution import SHARES, describe, exact_percentiles
 from lossctl.analysis.intervals import Curve
-from lossctl.analysis.quantiles import percentiles
 from lossctl.engine import gathered, observed
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
 from lossctl.evaluate import Reduced
 from lossctl.request import Job
-from lossctl.results import Distribution, Interval
+from lossctl.results import Distribution, Evaluation, Interval
 from lossctl.roles import Array
 from lossctl.scatter import Index, Moments, Scatter
 from lossctl.totals import WHOLE, Key, Tally
@@ -50,6 +49,15 @@ class Inference:
     def __init__(self, job: Job, view: View, outcome: Outcome) -> None:
         self.job, self.plan, self.view, self.outcome = job, job.plan, view, outcome
         self.reason = unsampled(job)
+        self.slopes = slopes(job)
+
+    def of(self, evaluation: Evaluation, key: Key, cells: Sequence[Reduced]) -> Evaluation:
+        """An evaluation with what is asked for; where there is none, `details` says why."""
+        interval, no_interval = self.interval(key, cells, evaluation.value, evaluation.reason)
+        distribution, no_distribution = self.distribution(key, cells)
+        reasons = {"interval": no_interval, "distribution": no_distribution}
+        said = {name: reason for name, reason in reasons.items() if reason is not None}
+        return replace(evaluation, interval=interval, distribution=distribution, details={**evaluation.details, **said})
 
     def interval(
         self, key: Key, cells: Sequence[Reduced], value: float | None, reason: str | None
@@ -95,23 +103,35 @@ class Inference:
 
     def _over_rows(self, key: Key, cells: Sequence[Reduced]) -> Observations:
         plan, seen = self.plan, self.outcome.observed
+        for index, term in enumerate(plan.terms):
+            if term.scope == "set":
+                self._check_smooth(index, term, key)
         scatter = seen.scatter.get(self.view) if seen is not None else None
         moments = scatter.cell(key) if scatter is not None else None
         if scatter is None or moments is None:
             raise NoInterval(f"its statistics are more than {observed.MOST_COMPONENTS} numbers per row")
-        slopes = np.zeros(len(scatter.base))
-        curves, at = [], 0
+        factors = np.zeros(len(scatter.base))
+        curves: list[Curve] = []
+        at = 0
         for index, (term, cell) in enumerate(zip(plan.terms, cells, strict=True)):
-            slope = self.job.slopes[index] * cell.slope
+            slope = self.slopes[index] * cell.slope
             if term.scope == "row":
-                slopes[at] = slope
+                factors[at] = slope
                 at += 1
                 continue
             curve = self._curve(index, key, slope * (cell.values.weights[0] if cell.values else 1.0), at)
             at = curve.of.stop
             curves.append(curve)
         method = "delta method" if curves else "central limit"
-        return Observations(moments, scatter.base, slopes, curves, partial(self._columns, key), method)
+        return Observations(moments, scatter.base, factors, curves, partial(self._columns, key), method)
+
+    def _check_smooth(self, index: int, term: Term, key: Key) -> None:
+        """Refuse losses whose value is no smooth function of sums."""
+        tally = self.outcome.tallies[index, self.view]
+        if _extremes_matter(term, tally, tally.sums(np.array([tally.cells[key]]))):
+            raise NoInterval(f"{term.loss} follows its largest or smallest rows, and a sample does not tell how they vary")
+        if self.job.request.ci_method == "normal" and self.job.losses[index].facts["differentiable"] is False:
+            raise NoInterval(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
 
     def _curve(self, index: int, key: Key, slope: float, start: int) -> Curve:
         """A set loss over one unit as a function of its totals; extremes are held fixed."""
@@ -121,7 +141,7 @@ class Inference:
         names = [
             name
             for name, column in tally.layout.items()
-            if column.merge == "sum" and name != "rows" and not name.startswith("finding ")
+            if column.merge == "sum" and name != "rows" and not name.startswith(observed.FINDING)
         ]
         sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
         totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
@@ -134,33 +154,22 @@ class Inference:
             }
             return slope * term.kernel.finish(moved, term.resolved, term.pivot)
 
-        if self.job.request.ci_method == "normal" and self.job.losses[index].facts["differentiable"] is False:
-            raise NoInterval(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
-        if _extremes_matter(term, tally, sums):
-            raise NoInterval(f"{term.loss} depends on the largest or smallest rows, which resampling cannot vary")
         return Curve(slice(start, start + len(totals)), totals, value)
 
     def _columns(self, key: Key) -> Array:
         """The rows of a slice, to be resampled."""
         seen = self.outcome.observed
         assert seen is not None
-        rows = None if seen.full else self._places(seen).get(key)
-        size = 0 if rows is None else len(rows)
-        if not size or size > observed.MOST_ROWS:
+        rows = seen.rows(self.view, key)
+        if rows is None or len(rows) > observed.MOST_ROWS:
             raise NoInterval("too many rows to be resampled in memory; use --ci-method normal")
         joined = seen.joined().columns
         assert joined is not None
         columns: Array = joined[:, rows]
         return columns
 
-    def _places(self, seen: observed.Observed) -> dict[Key, Index]:
-        """Where the kept rows of each slice are; found once."""
-        if self.view not in seen.places:
-            seen.places[self.view] = seen.joined().slices(self.view)
-        return seen.places[self.view]
-
     def _over_units(self, key: Key, cells: Sequence[Reduced]) -> Observations:
-        x, v, slopes, labels = [], [], [], []
+        x, v, factors, labels = [], [], [], []
         for index, (term, cell) in enumerate(zip(self.plan.terms, cells, strict=True)):
             if cell.values is not None:
                 names, part, base = _of_units(cell.values, self.job.reductions[index])
@@ -169,15 +178,15 @@ class Inference:
             labels.append(names)
             x.append(part)
             v.append(base)
-            slopes.append(self.job.slopes[index] * cell.slope)
+            factors.append(self.slopes[index] * cell.slope)
         if any(names != labels[0] for names in labels):
             raise NoInterval("the terms have different units")
         columns = np.stack([*x, *v])
-        scatter, base = Scatter(), np.arange(len(x))
-        scatter.add_block(columns[: len(x)], columns[len(x) :], base, None)
+        scatter, own = Scatter(), np.arange(len(x))
+        scatter.add_block(columns[: len(x)], columns[len(x) :], own, None)
         moments = scatter.cell(WHOLE)
         assert moments is not None
-        return Observations(moments, base, np.array(slopes), [], lambda: columns, "central limit over units")
+        return Observations(moments, own, np.array(factors), [], lambda: columns, "central limit over units")
 
     @cached_property
     def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
@@ -205,15 +214,16 @@ class Inference:
         if moments is None or not moments.used[0]:
             return None, "no rows"
         tally = seen.extremes[self.view]
-        ends = tally.sums(np.array([tally.cells[key]]))
-        rows = None if seen.full else self._places(seen).get(key)
+        sums = {name: float(part[0]) for name, part in tally.sums(np.array([tally.cells[key]])).items()}
+        rows = seen.rows(self.view, key)
         values = None if rows is None or len(rows) > observed.MOST_ROWS else seen.joined().values
         if values is not None:
             kept = values[rows]
             shares = exact_percentiles(kept[~np.isnan(kept)])
         else:
-            shares = seen.sketches[self.view].percentiles(key)
-        return describe(moments, float(ends["low"][0]), float(ends["high"][0]), shares, values is not None), None
+            shares = seen.sketches[self.view].percentiles(key, SHARES)
+        ends = (sums["low"], sums["high"])
+        return describe(moments, sums["sum"] / sums["counted"], ends, shares, values is not None), None
 
     @cached_property
     def _observed(self) -> "observed.Observed | None":
@@ -222,6 +232,14 @@ class Inference:
         if len(terms) > 1 or terms[0].scope != "group" or not terms[0].row_valued or not self.outcome.kept:
             return self.outcome.observed
         return gathered.observe(self.plan, self.view, self.outcome, Observe(factors=self.job.factors))
+
+
+def slopes(job: Job) -> list[float]:
+    """What one more of each term's value adds to the whole."""
+    if job.blend is None:
+        return list(job.factors)
+    parts = ((job.blend.scale(index, 1.0) - job.blend.scale(index, 0.0)) for index in range(len(job.factors)))
+    return [factor * part for factor, part in zip(job.factors, parts, strict=True)]
 
 
 def over_units(plan: Plan, term: Term) -> bool:
@@ -236,7 +254,7 @@ def unsampled(job: Job) -> str | None:
         return NOT_REDUCED
     whole = next((term.loss for term in plan.terms if term.scope == "group" and plan.group is None), None)
     if whole is not None:
-        return f"{whole} is computed of all rows at once: one unit tells nothing of how units vary (see --group)"
+        return f"{whole} needs all rows at once, and one unit does not tell how units vary; --group makes several"
     if len({over_units(plan, term) for term in plan.terms}) > 1:
         return "some terms are means over rows and others over units"
     return None
@@ -293,7 +311,5 @@ def _of_unit_values(units: Units) -> tuple[Distribution | None, str | None]:
     scatter.add_block(values[np.newaxis], np.ones((1, len(values))), np.zeros(1, np.intp), None)
     moments = scatter.cell(WHOLE)
     assert moments is not None
-    return describe(moments, float(values.min()), float(values.max()), exact_percentiles(values), True), None
-
-
-__all__ = ["Inference", "percentiles"]
+    mean, ends = float(values.mean()), (float(values.min()), float(values.max()))
+    return describe(moments, mean, ends, exact_percentiles(values), True), None

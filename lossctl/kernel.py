@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lossctl.errors import DataError
 from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Largest, Pivot, Rows, Smallest, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
@@ -52,8 +53,15 @@ class Kernel:
 
     def _call(self, arrays: Mapping[str, Array], params: Mapping[str, Any], **supplied: object) -> Any:
         supplied = {name: supplied.get(name) for name in self.supplied}
-        with np.errstate(all="ignore"):
-            return self.function(**arrays, **params, **supplied)
+        try:
+            with np.errstate(all="ignore"):
+                return self.function(**arrays, **params, **supplied)
+        except ValueError:
+            sizes = {name: array.shape[0] for name, array in arrays.items() if len(array.shape) > 1}
+            if len(set(sizes.values())) > 1:
+                said = ", ".join(f"{name} has {size}" for name, size in sizes.items())
+                raise DataError(f"the roles do not fit together: numbers per row differ ({said}).") from None
+            raise
 
     def rows(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows:
         """Row values, components collapsed."""
@@ -95,8 +103,8 @@ class Kernel:
         if self.scope == "row":
             return self.rows(arrays, params).value
         if self.scope == "group":
-            value = self.unit(arrays, params, None).value
-            return float(value[0]) if self.unit_valued else value
+            rows_of_unit = self.unit(arrays, params, None)
+            return float(rows_of_unit.value[0]) if self.unit_valued else rows_of_unit.shown()
         pivot = pivots(arrays)
         tally = Tally()
         rows = next(iter(arrays.values())).shape[-1]

@@ -97,3 +97,13 @@ def _narrow(codes: Codes) -> npt.NDArray[np.generic]:
     """Codes in the smallest type: NumPy sorts 16-bit integers by radix."""
     top = int(codes.max())
     return codes.astype(np.uint16) if top < 1 << 16 else codes
+
+
+def merged(parts: Sequence[Encoded]) -> Encoded:
+    """One key column from the blocks' own codes."""
+    codes: dict[str | None, int] = {}
+    pieces = []
+    for part in parts:
+        table = np.array([codes.setdefault(label, len(codes)) for label in part.labels], dtype=np.int64)
+        pieces.append(table[part.codes] if len(table) else part.codes)
+    return Encoded(np.concatenate(pieces), list(codes))

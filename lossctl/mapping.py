@@ -13,7 +13,7 @@ from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
 from lossctl.spec import Loss
 
-Layout = Literal["number", "wide", "list", "nested"]
+Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Binding:
     positive: str | None = None
     classes: tuple[str, ...] = ()
     ignored: int | None = None
+
+    @property
+    def nested(self) -> bool:
+        """Whether a row is a whole unit."""
+        return self.layout in ("nested", "nested vectors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +99,27 @@ def bind(
             raise DataError(_not_found(loss.name, role, table))
     bound = _nested(loss, bound, table)
     _check_one_of(loss.name, loss.one_of, bound, table)
-    _check_widths(loss.name, bound, table)
+    _check_widths(loss, bound, table)
     return _labelled(bound, params, labels)
 
 
 def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Binding]:
     """Where one role's rows are whole units, all roles' rows are."""
-    units = [b for b in bound.values() if b.layout == "nested" and b.role.shape != "ragged"]
+    units = [b for b in bound.values() if b.nested]
     if not units:
         return bound
+    depths = {name: table.columns[b.columns[0]].type.count("list") for name, b in bound.items()}
+    shallow = min(depths.values())
     for binding in bound.values():
-        if binding.layout not in ("nested", "list"):
+        if not binding.nested and binding.layout != "list" and binding.role.shape != "ragged":
             raise DataError(
                 f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {_brief(binding.columns)!r} of "
                 f"{table.path} does not; both must be lists, or neither."
             )
-    return {name: replace(binding, layout="nested") for name, binding in bound.items()}
+    return {
+        name: replace(binding, layout="nested" if depths[name] == shallow else "nested vectors")
+        for name, binding in bound.items()
+    }
 
 
 def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
@@ -257,12 +267,8 @@ def _shape(role: LossRole, columns: tuple[str, ...], table: Table, nests: bool) 
     if about.shape == "number" and (len(columns) > 1 or lists):
         what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({_brief(columns)})"
         raise DataError(f"{role.name} takes one value per row, not {what}. Name one column with {role.option}.")
-    if about.shape == "vector" and not lists and len(columns) == 1 and kinds[columns[0]].kind == "number":
-        raise DataError(
-            f"{role.name} needs {about.says}, and {columns[0]!r} is one number per row. "
-            f"Name several columns with {role.option} A,B,... or a glob, or a list column."
-        )
-    return Binding(role.name, about, columns, "list" if lists else "wide" if len(columns) > 1 else "number", width)
+    layout: Layout = "list" if lists else "wide" if len(columns) > 1 or about.shape == "vector" else "number"
+    return Binding(role.name, about, columns, layout, width)
 
 
 def _not_found(loss: str, role: LossRole, table: Table) -> str:
@@ -285,9 +291,12 @@ def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding]
         raise DataError(f"{loss} takes one of {options}, and {table.path} has {columns}. Say which one.")
 
 
-def _check_widths(loss: str, bound: Mapping[str, Binding], table: Table) -> None:
+def _check_widths(loss: Loss, bound: Mapping[str, Binding], table: Table) -> None:
     """Roles that may be one number or several must agree; list lengths are known only when they are read."""
-    either = [binding for binding in bound.values() if binding.role.shape == "either" and binding.layout != "list"]
+    if loss.kernel.elements is None:
+        return
+    either = [b for b in bound.values() if b.role.shape == "either" and b.layout in ("number", "wide")]
+    either = [b for b in either if not (b.layout == "number" and b.role.kind in ("class or vector", "label"))]
     if len({binding.width for binding in either}) > 1:
         said = ", ".join(f"{binding.name} has {binding.width} ({_brief(binding.columns)})" for binding in either)
-        raise DataError(f"{loss} needs as many columns for each role, and of {table.path} {said}.")
+        raise DataError(f"{loss.name} needs as many columns for each role, and of {table.path} {said}.")

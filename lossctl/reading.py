@@ -29,7 +29,7 @@ class Context:
 
 def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
     """The values of a role and the rows where one is missing."""
-    if binding.layout == "nested":
+    if binding.nested:
         return _ragged(batch.column(binding.columns[0]), binding, context)
     if binding.role.shape == "matrix":
         return _matrix(batch.column(binding.columns[0]), binding, context)
@@ -69,16 +69,18 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     lengths = np.diff(offsets)
     if gaps is not None or not pt.is_nested(outer.type) or (lengths != lengths[:1]).any():
         return _uneven(lengths, gaps, name, rows, context)
-    inner, inner_offsets, _ = flat_list(outer)
-    widths = np.diff(inner_offsets)
-    if (widths != widths[:1]).any():
-        return _uneven(widths, None, name, rows, context)
+    sizes, inner = [rows, int(lengths[0]) if rows else 0], outer
+    while pt.is_nested(inner.type):
+        inner, inner_offsets, _ = flat_list(inner)
+        widths = np.diff(inner_offsets)
+        if (widths != widths[:1]).any():
+            return _uneven(widths, None, name, rows, context)
+        sizes.append(int(widths[0]) if len(widths) else 0)
     values, holes = floats(inner, name, binding.role.says, context.faults)
-    m, d = (int(lengths[0]) if rows else 0), (int(widths[0]) if len(widths) else 0)
-    cube = values.reshape(rows, m, d)
+    cube = values.reshape(sizes)
     missing = {}
     if holes is not None or not np.isfinite(cube.sum()):
-        gone: Mask = np.asarray(np.isnan(cube).any(axis=(1, 2)))
+        gone: Mask = np.asarray(np.isnan(cube).any(axis=tuple(range(1, cube.ndim))))
         missing = {name: gone} if gone.any() else {}
     return Numbers(np.moveaxis(cube, 0, -1), missing)
 
@@ -96,7 +98,10 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     """Lists of any lengths: `values` are all rows' values one after another, vectors as columns."""
     name = binding.columns[0]
     inner, offsets, gaps = flat_list(array)
-    if pt.is_list(inner.type) or pt.is_large_list(inner.type) or pt.is_fixed_size_list(inner.type):
+    while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
+        inner, deeper, _ = flat_list(inner)
+        offsets = deeper[offsets]
+    if pt.is_nested(inner.type):
         vectors = numbers(
             pa.RecordBatch.from_arrays([inner], [name]), _as_layout(binding, "list"), inner_faults := Faults()
         )
@@ -118,6 +123,14 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         gone[ragged.row_of(np.flatnonzero(holes))] = True
         gaps = gone if gaps is None else gaps | gone
     return Numbers(ragged, {} if gaps is None else {name: gaps})
+
+
+def _depth(kind: pa.DataType) -> int:
+    """How deep lists are nested."""
+    depth = 0
+    while pt.is_nested(kind):
+        kind, depth = kind.value_type, depth + 1
+    return depth
 
 
 def _as_layout(binding: Binding, layout: str) -> Binding:

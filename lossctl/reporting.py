@@ -1,7 +1,8 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns
 from lossctl.totals import Key
 
+Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
+
 DRY_RUN = "dry run"
 NO_ROWS = "no rows"
 
@@ -25,10 +28,11 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     evaluations: list[Evaluation] = []
     counts: dict[str, int] = {}
     for view in job.plan.views:
+        infer = _inference(job, view, outcome)
         terms = [reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))]
         for key in in_order(terms[0]) if view else [()]:
             cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
-            evaluations.append(_evaluation(job, view, key, cells, outcome))
+            evaluations.append(infer(_evaluation(job, view, key, cells, outcome), key, cells))
             if not view:
                 counts = {code: count for cell in cells for code, count in cell.findings.items()}
                 if rows is not None and cells[0].values is not None:
@@ -51,6 +55,15 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))
+
+
+def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
+    """What adds intervals and distributions to evaluations, where they are asked for."""
+    if job.request.ci is None and not job.request.stats:
+        return lambda evaluation, key, cells: evaluation
+    from lossctl.inference import Inference
+
+    return Inference(job, view, outcome).of
 
 
 def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:

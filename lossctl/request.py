@@ -9,7 +9,7 @@ import numpy as np
 from lossctl import expressions, spec
 from lossctl.arrays import Classes
 from lossctl.engine import local
-from lossctl.engine.plan import Plan, RowOutput, Term, block_rows
+from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, Reduced, blend_of, reduce_term
 from lossctl.mapping import Binding, Labels, Table, bind, expand
@@ -47,6 +47,10 @@ class Request:
     missing: Literal["error", "skip"] = "error"
     positive_label: str | None = None
     classes: tuple[str, ...] = ()
+    ci: float | None = None
+    ci_method: Literal["normal", "bootstrap"] = "normal"
+    seed: int = 0
+    stats: bool = False
     per_row: str | None = None
     gradient: bool = False
     max: float | None = None
@@ -151,7 +155,21 @@ def prepare(request: Request) -> Job:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
     if (request.per_row or request.reduction == "none") and row_wise:
         plan = replace(plan, rows=RowOutput(factors, request.gradient))
+    if request.ci is not None or request.stats:
+        plan = replace(plan, observe=_observe(request, plan, reductions, () if constants or blend else factors))
     return Job(request, table, plan, factors, reductions, constants, blend)
+
+
+def _observe(request: Request, plan: Plan, reductions: tuple[str, ...], factors: tuple[float, ...]) -> Observe | None:
+    from lossctl.engine.observed import wanted
+
+    return wanted(
+        plan.terms,
+        plan.group is not None,
+        reductions if request.ci is not None else (),
+        factors if request.stats else (),
+        request.ci_method == "bootstrap",
+    )
 
 
 def _constants(
@@ -262,7 +280,7 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
     loss = spec.get(term.loss)
     if loss.preparer is None:
         return term
-    scores = [b for b in term.bindings.values() if b.layout in ("wide", "list", "nested") and b.role.kind != "class"]
+    scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]
     target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)
     size = max((binding.width for binding in scores), default=1)
     names = next((b.classes for b in term.bindings.values() if b.classes), tuple(map(str, range(size))))
@@ -281,7 +299,7 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
 
 def _read_as(binding: Binding) -> As:
     """Labels are read as the file writes them; what must be numbers, as numbers."""
-    if binding.layout in ("list", "nested"):
+    if binding.layout == "list" or binding.nested:
         return "raw"
     return "number" if binding.role.kind in ("real", "simplex", "weight") else "text"
 
@@ -343,5 +361,13 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
     if request.gradient and not request.per_row:
         raise UsageError("--gradient needs --per-row FILE to write to.")
+    if request.ci is not None and not 1 <= request.ci < 100:
+        raise UsageError(f"--ci is a level in percent, e.g. --ci 95, not {request.ci:g}.")
+    if request.ci_method not in ("normal", "bootstrap"):
+        raise UsageError(f"--ci-method is normal or bootstrap, not {request.ci_method!r}.")
+    if request.ci is None and request.ci_method == "bootstrap":
+        raise UsageError("--ci-method bootstrap needs --ci LEVEL, e.g. --ci 95.")
+    if request.seed < 0:
+        raise UsageError(f"--seed must be >= 0, not {request.seed}.")
     if request.id and not request.per_row:
         raise UsageError("--id needs --per-row FILE: it names the rows there.")

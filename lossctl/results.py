@@ -41,6 +41,34 @@ class TermValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval of a value, and the method that gave it."""
+
+    level: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How row losses (or unit values) are distributed, each counted once whatever its weight; `std` has ddof 0.
+
+    `approximate` is None where the percentiles are exact (interpolated as NumPy's default), else their relative error.
+    """
+
+    mean: float
+    std: float | None
+    min: float
+    p01: float
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    approximate: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason."""
 
@@ -59,6 +87,8 @@ class Evaluation:
     ignored: int = 0
     units: int | None = None
     dimension: str = ""
+    interval: Interval | None = None
+    distribution: Distribution | None = None
     values: list[float | None] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     terms: list[TermValue] | None = None
@@ -167,8 +197,8 @@ def _evaluation(item: Evaluation) -> dict[str, Any]:
         "ignored": item.ignored,
         "units": item.units,
         "dimension": item.dimension,
-        "interval": None,
-        "distribution": None,
+        "interval": _plain(item.interval),
+        "distribution": _plain(item.distribution),
         "values": _plain(item.values),
         "details": _plain(item.details),
         "terms": _plain(item.terms),

@@ -134,12 +134,6 @@ Cosines: TypeAlias = Annotated[
 Distance: TypeAlias = Annotated[Array, Role("real", "a distance", domain=DISTANCE)]
 Relevance: TypeAlias = Annotated[Array, Role("real", "a relevance", names=_RELEVANCE)]
 GradedRelevance: TypeAlias = Annotated[Array, Role("real", "a relevance >= 0", "number", NOT_NEGATIVE, _RELEVANCE)]
-StepLogits: TypeAlias = Annotated[Array, Role("real", "T steps of K logits per row", "ragged", names=_LOGITS)]
-StepProbs: TypeAlias = Annotated[Array, Role("real", "T steps of K probabilities per row", "ragged", UNIT, _PROBS)]
-StepLogProbs: TypeAlias = Annotated[
-    Array, Role("real", "T steps of K log-probabilities per row", "ragged", LOG_PROBABILITY, _LOG_PROBS)
-]
-ClassSequence: TypeAlias = Annotated[Array, Role("class", "a list of class ids, or text with an alphabet", "ragged")]
 Mask: TypeAlias = Annotated[
     Array, Role("class or vector", "0 or 1, a class (index or name), or K labels 0/1 per row", "either", UNIT)
 ]

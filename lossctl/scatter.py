@@ -13,9 +13,9 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Of components `x_k` over bases `v_m`, per cell (the last axis): sums, and products of residuals.
+    """Of components `x_k` over bases `v_m`, per cell (the last axis): sums, and sums of products of residuals.
 
-    `residual` is `e_k = x_k - centre_k v_k`, where `centre_k = sum x_k / sum v_k`; `used` counts rows whose base is not 0.
+    A residual is `e_k = x_k - centre_k v_k` with `centre_k = sum x_k / sum v_k`; `used` counts rows of base not 0.
     """
 
     x: Array

@@ -158,14 +158,16 @@ class Loss:
         """The parameters as the kernel takes them."""
         return self.preparer(dict(params), classes) if self.preparer else dict(params)
 
-    def when_absent(self, role: str, *, scope: Scope, gapless: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
-        """Decorate the kernel that serves when an optional role has no column."""
+    def when_absent(
+        self, role: str, *, scope: Scope, unit_valued: bool = False, gapless: bool = False
+    ) -> Callable[[Callable[..., Any]], Kernel]:
+        """Decorate the kernel that serves when an optional role has no column; `gapless`: it needs every row."""
 
         def register(function: Callable[..., Any]) -> Kernel:
             kernel, params = _read_signature(function, self.name, scope)
             if not set(params) <= set(self.params):
                 raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
-            kernel.gapless = gapless
+            kernel.unit_valued, kernel.gapless = unit_valued, gapless
             self.without[role] = kernel
             return kernel
 

@@ -13,6 +13,7 @@ from math import prod
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from lossctl.roles import Array
 
@@ -65,10 +66,12 @@ def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
     return result
 
 
-def _joined(first: Array, low: Array, high: Array) -> Array:
-    """`low` where the 0/1 mask `first` is 1, else `high`, in the memory of `low`; each is finite where not taken."""
-    low *= first
-    high *= 1.0 - first
+def _joined(first: npt.NDArray[np.bool_], low: Array, high: Array) -> Array:
+    """`low` where `first`, else `high`, in the memory of `low`; each is finite where it is not taken."""
+    taken = first.astype(np.float64)
+    low *= taken
+    np.subtract(1.0, taken, out=taken)
+    high *= taken
     low += high
     return low
 
@@ -119,7 +122,7 @@ def erf(x: Array) -> Array:
     near = small + small * _polynomial(_ERF, small * small)
     large = np.minimum(size, 6.0)
     far = 1.0 - _erfcx(large) * np.exp(-large * large)
-    return np.copysign(_joined((size <= 0.5) * 1.0, near, far), x)
+    return np.copysign(_joined(size <= 0.5, near, far), x)
 
 
 @_in_pieces
@@ -144,7 +147,7 @@ def lgamma(x: Array) -> Array:
     log = np.log(x)
     far = np.maximum(x, 4.0)
     stirling = (far - 0.5) * (np.maximum(log, 1.0) - 1.0) + (HALF_LOG_2PI - 0.5) + _binet(far)
-    return _joined((x < 4.0) * 1.0, _small_lgamma(x, log), stirling)
+    return _joined(x < 4.0, _small_lgamma(x, log), stirling)
 
 
 def log_factorial(n: Array) -> Array:
@@ -158,7 +161,7 @@ def binet(x: Array) -> Array:
     log = np.log(x)
     small = np.minimum(x, 4.0)
     rest = _small_lgamma(x, log) - (small - 0.5) * log + small - HALF_LOG_2PI
-    return _joined((x < 4.0) * 1.0, rest, _binet(np.maximum(x, 4.0)))
+    return _joined(x < 4.0, rest, _binet(np.maximum(x, 4.0)))
 
 
 @_in_pieces
@@ -168,7 +171,7 @@ def stirling_gap(n: Array) -> Array:
     small = np.minimum(n, 4.0)
     near = _small_lgamma(n, log) + (1.0 - small) * log + small
     far = 0.5 * np.maximum(log, 1.0) + HALF_LOG_2PI + _binet(np.maximum(n, 4.0))
-    return _joined((n < 4.0) * 1.0, near, far)
+    return _joined(n < 4.0, near, far)
 
 
 def _small_lgamma(x: Array, log: Array) -> Array:
@@ -222,7 +225,7 @@ def _excess(p: Array, q: Array, gap: Array) -> Array:
     # log(q / p) = 2 atanh(slope), and gap - 2 p slope = gap slope: what is left has no cancellation.
     near = gap * slope
     near -= 2.0 * p * _atanh_rest(slope)
-    return _joined((np.abs(slope) <= _NEAR) * 1.0, near, gap + relative_entropy(p, q))
+    return _joined(np.abs(slope) <= _NEAR, near, gap + relative_entropy(p, q))
 
 
 @_in_pieces
@@ -234,7 +237,7 @@ def expm1_gap(x: Array) -> Array:
     near = small * slope
     near -= 2.0 * _atanh_rest(slope)
     growth -= x
-    return _joined((np.abs(slope) <= _NEAR) * 1.0, near, growth)
+    return _joined(np.abs(slope) <= _NEAR, near, growth)
 
 
 def _atanh_rest(s: Array) -> Array:

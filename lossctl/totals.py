@@ -25,6 +25,10 @@ class Rows:
     denominator: Array | None = None
     share: Array | None = None
 
+    def shown(self) -> Array:
+        """The values as a list of rows gives them: a row without a share has none."""
+        return self.value if self.share is None else np.where(self.share > 0, self.value, np.nan)
+
 
 @dataclass(frozen=True, slots=True)
 class Largest:

@@ -81,6 +81,11 @@ def _shifted(x: Array) -> tuple[Array, Array]:
     return x - top, top
 
 
+def below_max_k(x: Array) -> Array:
+    """A fresh array, `x` less its largest component: what can be exponentiated without overflow."""
+    return _shifted(x)[0]
+
+
 def logsumexp_k(x: Array) -> Array:
     """`log sum exp` over the components of `(k, n)`."""
     work, top = _shifted(x)
@@ -116,12 +121,8 @@ def argmax_k(x: Array) -> Indexes:
 
 
 def log_softmax_at(x: Array, index: Array | Indexes) -> Array:
-    """`pick_k(log_softmax_k(x), index)`, without computing the others."""
-    work, _ = _shifted(x)
-    gap = pick_k(work, index)
-    np.exp(work, out=work)
-    gap -= np.log(sum_k(work))
-    return gap
+    """`pick_k(log_softmax_k(x), index)` with all its digits, also where one component outweighs the others."""
+    return softmax_at(x, index)[0]
 
 
 def softmax_at(x: Array, index: Array | Indexes) -> tuple[Array, Array]:
@@ -146,7 +147,11 @@ def add_at_k(x: Array, index: Array | Indexes, value: Array | float) -> Array:
 
 def put_at_k(x: Array, index: Array | Indexes, value: float) -> Array:
     """A fresh array, `x` with `value` in place of component `index[i]` of row i."""
-    work = np.array(x, order="K")
+    return set_at_k(np.array(x, order="K"), index, value)
+
+
+def set_at_k(work: Array, index: Array | Indexes, value: float) -> Array:
+    """The same in place, of an array that is the caller's own."""
     flat, places = _places(work, index)
     flat[places] = value
     return work
@@ -171,7 +176,7 @@ def dot_k(x: Array, y: Array) -> Array:
 
 
 def norm_k(x: Array, p: Array | float = 2.0) -> Array:
-    """The p-norms of the rows of `(k, n)`; where powers would overflow or vanish they are taken of scaled components."""
+    """The p-norms of the rows of `(k, n)`; powers that would overflow or vanish are taken of scaled components."""
     total = _power_sum(x, p)
     length = _root(total, p)
     extreme = ~((total > 1e-280) & (total < 1e280))
@@ -196,7 +201,8 @@ def _power_sum(x: Array, p: Array | float) -> Array:
     if np.ndim(p) == 0 and p == 2.0:
         return dot_k(x, x)
     size = np.abs(x)
-    return sum_k(size if np.ndim(p) == 0 and p == 1.0 else size**p)
+    powers: Array = size if np.ndim(p) == 0 and p == 1.0 else size**p
+    return sum_k(powers)
 
 
 def _root(total: Array, p: Array | float) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lossctl.analysis.quantiles import between, percentiles
 from lossctl.results import Distribution
-from lossctl.roles import Array
+from lossctl.roles import Array, Flags
 from lossctl.scatter import Moments
 from lossctl.totals import WHOLE, Key, Segments
 
@@ -38,7 +38,7 @@ class Sketch:
     counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     _waiting: list[tuple[Counts, Counts]] = field(default_factory=list)
 
-    def add_block(self, values: Array, counted: "npt.NDArray[np.bool_] | None", segments: Segments | None) -> None:
+    def add_block(self, values: Array, counted: "Flags | None", segments: Segments | None) -> None:
         """Count a block's values; those that are not `counted` are left out."""
         buckets = _buckets(values)
         if segments is not None:
@@ -46,8 +46,9 @@ class Sketch:
             own = np.array([self.cells.setdefault(key, len(self.cells)) for key in segments.keys], np.int64)
             by_run = np.empty_like(own)
             by_run[segments.rank] = own
-            buckets = segments.arrange(buckets) + np.repeat(by_run * _CELL, sizes)
-            counted = None if counted is None else segments.arrange(counted)
+            if segments.order is not None:
+                buckets, counted = buckets[segments.order], None if counted is None else counted[segments.order]
+            buckets = buckets + np.repeat(by_run * _CELL, sizes)
         else:
             buckets += self.cells.setdefault(WHOLE, len(self.cells)) * _CELL
         self._wait(*_tallied(buckets if counted is None else buckets[counted]))
@@ -113,13 +114,14 @@ def _tallied(keys: Counts) -> tuple[Counts, Counts]:
     return found + low, dense[found].astype(np.int64)
 
 
-def describe(moments: Moments, least: float, most: float, shares: Array, exact: bool) -> Distribution:
+def describe(moments: Moments, mean: float, ends: tuple[float, float], shares: Array, exact: bool) -> Distribution:
     """A distribution from merged statistics and its percentiles; the standard deviation has ddof 0."""
+    least, most = ends
     p01, p50, p90, p99 = np.clip(shares, least, most).tolist()
     with np.errstate(all="ignore"):
         spread = float(np.sqrt(moments.ee[0, 0] / moments.used[0]))
     return Distribution(
-        mean=float(moments.centre[0]),
+        mean=mean,
         std=None if np.isnan(spread) else spread,
         min=least,
         p01=p01,

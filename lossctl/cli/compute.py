@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lossctl.results import Report
     from lossctl.spec import Loss
 
-COLUMNS, JOIN, REDUCING, OUTPUT, GATE, ENGINE = "Columns", "Join", "Reduction", "Output", "Gate", "Engine"
+COLUMNS, JOIN, REDUCING, STATISTICS = "Columns", "Join", "Reduction", "Statistics"
+OUTPUT, GATE, ENGINE = "Output", "Gate", "Engine"
 
 
 class Missing(StrEnum):
@@ -37,6 +38,13 @@ class Combine(StrEnum):
 
     uncertainty = "uncertainty"
     normalized = "normalized"
+
+
+class CiMethod(StrEnum):
+    """How intervals are found."""
+
+    normal = "normal"
+    bootstrap = "bootstrap"
 
 
 class Format(StrEnum):
@@ -112,6 +120,16 @@ def common(
     reference: Annotated[
         list[str] | None, typer.Option(metavar="R[,R]", help="Reference value of each term.", rich_help_panel=REDUCING)
     ] = None,
+    ci: Annotated[
+        float | None, typer.Option(metavar="LEVEL", help="Confidence interval, e.g. 95 (%).", rich_help_panel=STATISTICS)
+    ] = None,
+    ci_method: Annotated[
+        CiMethod, typer.Option(help="Central limit theorem (delta method), or resampling.", rich_help_panel=STATISTICS)
+    ] = CiMethod.normal,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.", rich_help_panel=STATISTICS)] = 0,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Mean, std, extremes and percentiles of row losses.", rich_help_panel=STATISTICS)
+    ] = False,
     format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
     output: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
@@ -284,7 +302,7 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
     fields |= {"by": tuple(_texts(values["by"])), "on": tuple(_texts(values["on"])), "classes": tuple(classes)}
-    fields |= {name: str(values[name]) for name in ("missing", "join")}
+    fields |= {name: str(values[name]) for name in ("missing", "join", "ci_method")}
     fields |= {"combine": values["combine"] and str(values["combine"])}
     fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
     given = {name: value for name, value in own.items() if value is not None}

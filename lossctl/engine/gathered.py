@@ -1,7 +1,7 @@
 """Losses that need a unit whole: the kept blocks are joined and every unit is evaluated at once."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +9,15 @@ import numpy.typing as npt
 from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import row_statistics
-from lossctl.engine.plan import Plan, Term, View
+from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
-from lossctl.keys import Encoded, segments
+from lossctl.keys import Encoded, merged, segments
 from lossctl.mapping import Binding
 from lossctl.roles import Array
 from lossctl.totals import Key, Rows, Tally
+
+if TYPE_CHECKING:
+    from lossctl.engine.observed import Observed
 
 Rowset: TypeAlias = slice | npt.NDArray[np.intp]
 
@@ -43,19 +46,33 @@ def row_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> Rows:
     return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
 
 
-def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome) -> Tally:
-    """The same values, merged for the slices of a view."""
+def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome, units: bool = False) -> Tally:
+    """The same values, merged for the slices of a view, or for the units inside them."""
     tally = Tally()
     if outcome.kept:
         size = sum(kept.rows for kept in outcome.kept)
         statistics = row_statistics(row_values(plan, term, view, outcome), _joined([k.weights for k in outcome.kept]))
-        tally.add_block(statistics, segments(_slices(view, outcome.kept), size), size)
+        columns = _slices(view, outcome.kept) + ([merged(_groups(outcome.kept))] if units else [])
+        tally.add_block(statistics, segments(columns, size), size)
     return tally
+
+
+def observe(plan: Plan, view: View, outcome: Outcome, wanted: Observe) -> "Observed":
+    """What distributions need of the same values."""
+    from lossctl.engine.observed import Measured, Observed
+
+    size = sum(kept.rows for kept in outcome.kept)
+    by = _slices(tuple(range(len(plan.by))), outcome.kept)
+    rows = row_values(plan, plan.terms[0], view, outcome)
+    found = Observed()
+    cells = {view: segments([by[index] for index in view], size)}
+    found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], cells, by, size)
+    return found
 
 
 def row_output(plan: Plan, outcome: Outcome) -> Iterator[RowValues]:
     """The same values, block by block, as a file of rows takes them."""
-    value, start = row_values(plan, plan.terms[0], (), outcome).value, 0
+    value, start = row_values(plan, plan.terms[0], (), outcome).shown(), 0
     for kept in outcome.kept:
         yield RowValues(kept.places, kept.ids, value[start : start + kept.rows])
         start += kept.rows
@@ -90,15 +107,19 @@ def _joined(parts: Sequence[Array | None]) -> Array | None:
 
 
 def _slices(view: View, kept: Sequence[Kept]) -> list[Encoded]:
-    return [_merged([block.by[index] for block in kept]) for index in view]
+    return [merged([block.by[index] for block in kept]) for index in view]
+
+
+def _groups(kept: Sequence[Kept]) -> list[Encoded]:
+    return [block.group for block in kept if block.group is not None]
 
 
 def _units(plan: Plan, view: View, kept: Sequence[Kept], rows: int) -> Iterator[tuple[Key, Rowset]]:
     """Every unit's key and where its rows are."""
     columns = _slices(view, kept)
-    groups = [block.group for block in kept if block.group is not None]
+    groups = _groups(kept)
     if groups:
-        columns.append(_merged(groups))
+        columns.append(merged(groups))
     cells = segments(columns, rows)
     if cells is None:
         yield (), slice(0, rows)
@@ -107,13 +128,3 @@ def _units(plan: Plan, view: View, kept: Sequence[Kept], rows: int) -> Iterator[
     for key, run in zip(cells.keys, cells.rank, strict=True):
         span = slice(int(cells.starts[run]), int(ends[run]))
         yield key, span if cells.order is None else cells.order[span]
-
-
-def _merged(parts: Sequence[Encoded]) -> Encoded:
-    """One key column from the blocks' own codes."""
-    codes: dict[str | None, int] = {}
-    pieces = []
-    for part in parts:
-        table = np.array([codes.setdefault(label, len(codes)) for label in part.labels], dtype=np.int64)
-        pieces.append(table[part.codes] if len(table) else part.codes)
-    return Encoded(np.concatenate(pieces), list(codes))

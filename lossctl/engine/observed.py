@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lossctl import spec
 from lossctl.analysis.distribution import Sketch
-from lossctl.engine.plan import Observe, View
-from lossctl.keys import Encoded
+from lossctl.engine.plan import Observe, Term, View
+from lossctl.keys import Encoded, merged, segments
 from lossctl.roles import Array
-from lossctl.scatter import Scatter
-from lossctl.totals import Largest, Rows, Segments, Smallest, Statistics, Tally
+from lossctl.scatter import Index, Scatter
+from lossctl.totals import WHOLE, Key, Histogram, Largest, Rows, Segments, Smallest, Statistics, Tally
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -19,6 +20,7 @@ MOST_COMPONENTS = 100
 MOST_ROWS = 1_000_000
 MOST_NUMBERS = 1 << 24
 
+FINDING = "finding "
 BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
 
 
@@ -44,6 +46,15 @@ class Sample:
         """How many numbers it holds."""
         return sum(part.size for part in (self.columns, self.values) if part is not None) + self.rows * len(self.by)
 
+    def places(self, view: View) -> dict[Key, Index]:
+        """Where the rows of each slice are."""
+        cells = segments([self.by[index] for index in view], self.rows)
+        if cells is None:
+            return {WHOLE: np.arange(self.rows)}
+        order = np.arange(self.rows) if cells.order is None else cells.order
+        ends = np.append(cells.starts[1:], self.rows)
+        return {key: order[cells.starts[at] : ends[at]] for key, at in zip(cells.keys, cells.rank, strict=True)}
+
 
 @dataclass(slots=True)
 class Observed:
@@ -54,6 +65,7 @@ class Observed:
     extremes: dict[View, Tally] = field(default_factory=dict)
     sketches: dict[View, Sketch] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    places: dict[View, dict[Key, Index]] = field(default_factory=dict)
     numbers: int = 0
     full: bool = False
 
@@ -63,8 +75,8 @@ class Observed:
         """Merge a block."""
         columns = values = None
         if wanted.reductions:
-            x, v, base = components(terms, wanted.reductions, rows)
-            if len(x) <= MOST_COMPONENTS:
+            if sum(map(width, terms)) <= MOST_COMPONENTS:
+                x, v, base = components(terms, wanted.reductions, rows)
                 for view, segments in cells.items():
                     self.scatter.setdefault(view, Scatter()).add_block(x, v, base, segments)
                 columns = np.concatenate([x, v]) if wanted.resample else None
@@ -84,10 +96,11 @@ class Observed:
         low, high = value, value
         if counted is not None:
             low, high = np.where(counted, value, np.inf), np.where(counted, value, -np.inf)
-        x = np.where(one > 0, value, 0.0)[np.newaxis]
+        x = (value if counted is None else np.where(counted, value, 0.0))[np.newaxis]
+        totals = {"low": Smallest(low), "high": Largest(high), "sum": x[0], "counted": one}
         for view, segments in cells.items():
             self.moments.setdefault(view, Scatter()).add_block(x, one[np.newaxis], np.zeros(1, np.intp), segments)
-            self.extremes.setdefault(view, Tally()).add_block({"low": Smallest(low), "high": Largest(high)}, segments, rows)
+            self.extremes.setdefault(view, Tally()).add_block(totals, segments, rows)
             self.sketches.setdefault(view, Sketch()).add_block(value, counted, segments)
         return value if counted is None else np.where(counted, value, np.nan)
 
@@ -113,6 +126,44 @@ class Observed:
         self._keep(other.samples)
         return self
 
+    def joined(self) -> Sample:
+        """All kept rows as one sample."""
+        if len(self.samples) > 1:
+            self.samples = [joined_samples(self.samples)]
+        return self.samples[0]
+
+    def rows(self, view: View, key: Key) -> Index | None:
+        """Where the kept rows of a slice are; None where they are no longer kept."""
+        if self.full or not self.samples:
+            return None
+        if view not in self.places:
+            self.places[view] = self.joined().places(view)
+        return self.places[view].get(key)
+
+
+def joined_samples(samples: Sequence[Sample]) -> Sample:
+    """Samples as one, in the order of the data."""
+    first = samples[0]
+    return Sample(
+        None if first.columns is None else np.concatenate([s.columns for s in samples if s.columns is not None], axis=1),
+        None if first.values is None else np.concatenate([s.values for s in samples if s.values is not None]),
+        [merged([sample.by[index] for sample in samples]) for index in range(len(first.by))],
+        sum(sample.rows for sample in samples),
+    )
+
+
+def wanted(
+    terms: Sequence[Term], grouped: bool, reductions: tuple[str, ...], factors: tuple[float, ...], resample: bool
+) -> Observe | None:
+    """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
+    smooth = resample or all(spec.get(term.loss).facts["differentiable"] is not False for term in terms if term.scope == "set")
+    independent = all(term.scope == "row" or (term.scope == "set" and not grouped) for term in terms)
+    row_wise = all(term.scope == "row" for term in terms)
+    found = Observe(
+        reductions if independent and smooth and "none" not in reductions else (), factors if row_wise else (), resample
+    )
+    return found if found.reductions or found.factors else None
+
 
 def components(
     terms: Sequence[Measured], reductions: Sequence[str], rows: int
@@ -125,18 +176,34 @@ def components(
     v: list[Array] = []
     base: list[int] = []
     for term, reduction in zip(terms, reductions, strict=True):
-        found = {name: part for name, part in term.statistics.items() if isinstance(part, np.ndarray)}
-        parts = [found["loss"]] if term.rows is not None else [found[name] for name in summed(term.statistics)]
-        size = sum(1 if part.ndim == 1 else len(part) for part in parts)
-        own = found.get(BASES.get(reduction, "")) if term.rows is not None else None
-        base += [len(v)] * size
-        v.append(np.ones(rows) if own is None else own)
-        if term.rows is None and "weight" in found:
-            v.append(found["weight"])  # no component's base: it tells how many rows really count
-        x += [np.atleast_2d(part) for part in parts]
-    return np.concatenate(x), np.stack(v), np.array(base, dtype=np.intp)
+        parts = [_dense(part) for part in summed(term)]
+        own = term.statistics.get(BASES.get(reduction, "")) if term.rows is not None else None
+        base += [len(v)] * sum(map(len, parts))
+        v.append(own if isinstance(own, np.ndarray) else np.ones(rows))
+        weight = term.statistics.get("weight")
+        if term.rows is None and isinstance(weight, np.ndarray):
+            v.append(weight)  # no component's base: it tells how many rows really count
+        x += parts
+    return np.concatenate(x) if x else np.zeros((0, rows)), np.stack(v), np.array(base, dtype=np.intp)
 
 
-def summed(statistics: Statistics) -> list[str]:
-    """The statistics of a set loss that its value is a function of and that merge by addition."""
-    return [name for name, part in statistics.items() if isinstance(part, np.ndarray) and not name.startswith("finding ")]
+def summed(term: Measured) -> "list[Array | Histogram]":
+    """A row loss's value; the statistics that merge by addition of a set loss's."""
+    parts = {name: part for name, part in term.statistics.items() if isinstance(part, np.ndarray | Histogram)}
+    if term.rows is not None:
+        return [parts["loss"]]
+    return [part for name, part in parts.items() if not name.startswith(FINDING)]
+
+
+def width(term: Measured) -> int:
+    """How many components it has."""
+    return sum(part.size if isinstance(part, Histogram) else len(np.atleast_2d(part)) for part in summed(term))
+
+
+def _dense(part: "Array | Histogram") -> Array:
+    """A statistic as components `(k, n)`."""
+    if not isinstance(part, Histogram):
+        return np.atleast_2d(part)
+    dense = np.zeros((part.size, len(part.bin)))
+    dense[part.bin, np.arange(len(part.bin))] = 1.0 if part.value is None else part.value
+    return dense

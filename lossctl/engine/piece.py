@@ -15,7 +15,7 @@ from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.kernel import Kernel, pivots
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
-from lossctl.totals import Largest, Rows, Segments, Smallest, Statistics, Tally
+from lossctl.totals import Rows, Segments, Smallest, Statistic, Statistics, Tally
 
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
@@ -99,7 +99,7 @@ def _evaluate_term(
     if term.scope == "group":
         return None, {}
     rows = None
-    statistics: dict[str, Array | Largest | Smallest]
+    statistics: dict[str, Statistic]
     if term.nested:
         rows = nested_units(kernel, arrays, params, weights)
         statistics = row_statistics(rows, weights)
@@ -145,13 +145,13 @@ def flat_size(ragged: Ragged) -> int:
     return int(ragged.offsets[-1])
 
 
-def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Array | Largest | Smallest]:
+def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Statistic]:
     """What the reductions need of row values."""
     value, denominator = rows.value, rows.denominator
     if rows.share is not None:
         value = value * rows.share
         denominator = rows.share if denominator is None else denominator
-    statistics: dict[str, Array | Largest | Smallest] = {"loss": value if weights is None else value * weights}
+    statistics: dict[str, Statistic] = {"loss": value if weights is None else value * weights}
     if denominator is not None:
         statistics["weight"] = denominator if weights is None else denominator * weights
         statistics["counted"] = (denominator > 0).astype(np.float64)

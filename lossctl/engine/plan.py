@@ -44,7 +44,7 @@ class Term:
     @property
     def nested(self) -> bool:
         """Whether every row is a whole unit."""
-        return self.kernel.scope != "row" and any(binding.layout == "nested" for binding in self.bindings.values())
+        return self.kernel.scope != "row" and any(binding.nested for binding in self.bindings.values())
 
     @property
     def row_valued(self) -> bool:

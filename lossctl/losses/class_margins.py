@@ -1,5 +1,6 @@
 """Margins between the scores of true and false classes or labels."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from lossctl.params import Param
 from lossctl.roles import Array, BinaryVector, ClassIndex, ClassTarget, Flags, ScoreVector
 from lossctl.spec import example, loss
 from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, argmax_k, max_k, pick_k, put_at_k, sum_k
+from lossctl.vectors import add_at_k, argmax_k, max_k, pick_k, put_at_k, set_at_k, sum_k
 
 EFFECTIVE_BETA = 0.999
 
@@ -113,7 +114,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
 
 def _shortfall(target: Array, pred: Array, margin: float) -> Array:
     """`max(0, margin - s_y + s_j)` of the false classes, 0 for the true one."""
-    short = put_at_k(pred - pick_k(pred, target) + margin, target, 0.0)
+    short = set_at_k(pred - (pick_k(pred, target) - margin), target, 0.0)
     return np.maximum(short, 0.0, out=short)
 
 
@@ -183,13 +184,12 @@ def multilabel_margin(target: BinaryVector, pred: ScoreVector) -> Array:
 
     `sum over (true i, false j) of max(0, 1 - (s_i - s_j)) / K`.
     """
-    rival = pred + 1.0
-    false = 1.0 - target
-    value = np.zeros(pred.shape[-1])
-    for score, true in zip(pred, target, strict=True):  # the pairs of one true label with all others at a time
-        short = rival - score
+    rival = false_scores(target, pred)
+    rival += 1.0
+    value, short = np.zeros(pred.shape[-1]), np.empty_like(rival)
+    for score, true in by_label(pred, target):
+        np.subtract(rival, score, out=short)
         np.maximum(short, 0.0, out=short)
-        short *= false
         value += true * sum_k(short)
     value /= len(pred)
     return value
@@ -198,7 +198,7 @@ def multilabel_margin(target: BinaryVector, pred: ScoreVector) -> Array:
 @multilabel_margin.gradient
 def _(target: Array, pred: Array) -> Array:
     rival, false, slope = pred + 1.0, 1.0 - target, np.zeros(pred.shape)
-    for at, (score, true) in enumerate(zip(pred, target, strict=True)):
+    for at, (score, true) in enumerate(by_label(pred, target)):
         active = (rival > score) * (false * true)
         slope += active
         slope[at] -= sum_k(active)
@@ -208,6 +208,18 @@ def _(target: Array, pred: Array) -> Array:
 @multilabel_margin.finding("LC303")
 def _(target: Array, pred: Array) -> Flags:
     return without_pairs(target)
+
+
+def by_label(pred: Array, target: Array) -> Iterator[tuple[Array, Array]]:
+    """One label after another, to pair it with all others at once."""
+    return zip(np.ascontiguousarray(pred), np.ascontiguousarray(target), strict=True)
+
+
+def false_scores(target: Array, pred: Array) -> Array:
+    """A fresh array: the scores of false labels, -infinity for true ones."""
+    scores = np.log(np.ascontiguousarray(1.0 - target))
+    scores += pred
+    return scores
 
 
 def without_pairs(target: Array) -> Flags:

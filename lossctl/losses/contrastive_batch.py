@@ -94,14 +94,15 @@ def _(
     x, y = _comparable(anchor, similarity), _comparable(positive, similarity)
     found, lengths = dot_k(x, y), _lengths(negatives, similarity)
     gaps = (_dots(negatives, x) / lengths - found) / temperature
-    mean = np.einsum("mn,mdn->dn", softmax_k(gaps) / lengths, negatives)
+    mean: Array = np.einsum("mn,mdn->dn", softmax_k(gaps) / lengths, negatives)
     slope = sigmoid(logsumexp_k(gaps)) * (mean - y)
     if symmetric:
         slope -= sigmoid(logsumexp_k((_dots(negatives, y) / lengths - found) / temperature)) * y
         slope *= 0.5
     if similarity == "cosine":  # only the part across the anchor turns it
         slope = (slope - dot_k(slope, x) * x) / norm_k(anchor)
-    return slope / temperature
+    slope /= temperature
+    return slope
 
 
 info_nce.slope_role = "anchor"
@@ -138,8 +139,8 @@ def _(
     dimension="nats",
     use_when="batches of pairs, one per class, with unnormalised embeddings",
     avoid_when="long vectors: dot products grow with them and every other candidate vanishes (info_nce)",
-    pitfalls="The regulariser of the paper on the vectors' lengths is left out. Without --group the whole dataset is one "
-    "batch.",
+    pitfalls="The regulariser of the paper on the vectors' lengths is left out. "
+    "Without --group the whole dataset is one batch.",
     reference="Sohn 2016, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 29",
     examples=(
         example(
@@ -200,7 +201,8 @@ def similarities(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
 
 def logsumexp_spent(scores: Array) -> Array:
     """`log sum exp` over each row of `(run, n)`, whose memory it works in."""
-    top = np.maximum(scores.max(axis=1), LOWEST)
+    top: Array = np.maximum(scores.max(axis=1), LOWEST)
     scores -= top[:, np.newaxis]
     np.exp(scores, out=scores)
-    return np.log(scores.sum(axis=1)) + top
+    total: Array = np.log(scores.sum(axis=1))
+    return total + top

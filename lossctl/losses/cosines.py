@@ -73,9 +73,7 @@ cosine_embedding.slope_role = "a"
         example((1.0 + (1 - 0.5)) / 2, {"eps": 4.0}, target=[[0, 0], [0, 1]], pred=[[4, 3], [0, 3]]),
     ),
 )
-def cosine_distance(
-    target: Direction, pred: Direction, *, eps: Annotated[float, Param(EPS, ge=0)] = 0.0
-) -> Array:
+def cosine_distance(target: Direction, pred: Direction, *, eps: Annotated[float, Param(EPS, ge=0)] = 0.0) -> Array:
     """One minus the cosine of the angle.
 
     `1 - cos(target, pred)`, with each squared length at least `eps`. Exact for nearly parallel vectors, where it is
@@ -106,9 +104,7 @@ def _(target: Array, pred: Array, *, eps: float) -> Array:
         example((0.0 - 0.5) / 2, {"eps": 4.0}, target=[[0, 0], [0, 1]], pred=[[4, 3], [0, 3]]),
     ),
 )
-def cosine_proximity(
-    target: Direction, pred: Direction, *, eps: Annotated[float, Param(EPS, ge=0)] = 0.0
-) -> Array:
+def cosine_proximity(target: Direction, pred: Direction, *, eps: Annotated[float, Param(EPS, ge=0)] = 0.0) -> Array:
     """The negative cosine of the angle.
 
     `-cos(target, pred)`, with each squared length at least `eps`. `cosine_proximity == cosine_distance - 1`.

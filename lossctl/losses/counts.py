@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
-from lossctl.special import HALF_LOG_2PI, TINY, binet, excess, expm1_gap, stirling_gap
 from lossctl.spec import example, loss
+from lossctl.special import HALF_LOG_2PI, TINY, binet, excess, expm1_gap, stirling_gap
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -28,7 +28,7 @@ LARGEST = float(np.finfo(np.float64).max)
     avoid_when="counts vary more than their mean (negative_binomial_nll)",
     pitfalls=(
         "Without `full` the term log y! is left out: values compare models on the same data only. `stirling`, as in"
-        " torch, is an approximation for y > 1; `exact` is the log-probability. `eps` is added to the rate, also in torch."
+        " torch, is an approximation for y > 1; `exact` is the log-probability. `eps` is added to the rate as in torch."
     ),
     reference="Nelder and Wedderburn 1972, doi:10.2307/2344614",
     examples=(
@@ -41,7 +41,15 @@ LARGEST = float(np.finfo(np.float64).max)
         example(float(np.exp(-0.5)) + 0.5 * 3, {"log_input": True}, target=[3], pred=[-0.5]),
         example(2.0 - 3 * float(np.log(2.5)) + float(np.log(6.0)), {"full": "exact", "eps": 0.5}, target=[3], pred=[2]),
         example(
-            (2.5 - 3 * float(np.log(2.5)) + 3 * float(np.log(3.0)) - 3 + float(np.log(6 * np.pi)) / 2 + 2.5 - float(np.log(2.5)))
+            (
+                2.5
+                - 3 * float(np.log(2.5))
+                + 3 * float(np.log(3.0))
+                - 3
+                + float(np.log(6 * np.pi)) / 2
+                + 2.5
+                - float(np.log(2.5))
+            )
             / 2,
             {"full": "stirling", "eps": 0.0},
             target=[3, 1],
@@ -54,27 +62,31 @@ def poisson_nll(
     pred: NotNegativeD,
     *,
     log_input: Annotated[bool, Param("predictions are logarithms of rates")] = False,
-    full: Annotated[Literal["none", "stirling", "exact"], Param("the term log y!, which predictions do not change")] = "none",
+    full: Annotated[
+        Literal["none", "stirling", "exact"], Param("the term log y!, which predictions do not change")
+    ] = "none",
     eps: Annotated[float, Param("added to the rate inside the logarithm", ge=0)] = 1e-8,
 ) -> Array:
     """Negative log-likelihood of counts under predicted rates.
 
     `pred - y log(pred + eps)`; with `log_input`: `exp(pred) - y pred`. `full`: `exact` adds `log y!`, `stirling` adds
-    `y log y - y + log(2 pi y)/2` for y > 1. `2 * poisson_nll` differs from `poisson_deviance` by what depends on y alone.
+    `y log y - y + log(2 pi y)/2` for y > 1. Twice it differs from `poisson_deviance` by what depends on y alone.
     """
+    value: Array
     if full == "none" and log_input:
-        return np.exp(pred) - target * pred
+        value = np.exp(pred) - target * pred
+        return value
     if full == "none":
-        return pred - target * np.log(np.maximum(pred + eps, TINY * (target == 0.0)))
+        value = pred - target * np.log(np.maximum(pred + eps, TINY * (target == 0.0)))
+        return value
     main = _from_log_rate(target, pred) if log_input else _from_rate(target, pred, eps)
     return main + (stirling_gap(target) if full == "exact" else _stirling_constant(target))
 
 
 @poisson_nll.gradient
 def _(target: Array, pred: Array, *, log_input: bool, full: str, eps: float) -> Array:
-    if log_input:
-        return np.exp(pred) - target
-    return 1.0 - target / np.maximum(pred + eps, TINY * (target == 0.0))
+    slope: Array = np.exp(pred) - target if log_input else 1.0 - target / np.maximum(pred + eps, TINY * (target == 0.0))
+    return slope
 
 
 @poisson_nll.domains
@@ -97,20 +109,22 @@ def _from_log_rate(target: Array, pred: Array) -> Array:
     """The same of a logarithmic rate: `y (exp(d) - 1 - d)`, `d = pred - log y`; `exp(pred)` where y = 0."""
     none = (target == 0.0) * 1.0
     distance = np.minimum(pred - np.log(target + none), 709.0)
-    return target * expm1_gap(distance) + none * np.minimum(np.exp(pred), LARGEST)
+    value: Array = target * expm1_gap(distance) + none * np.minimum(np.exp(pred), LARGEST)
+    return value
 
 
 def _stirling_constant(target: Array) -> Array:
     """`log(2 pi y)/2` for y > 1; below, where Stirling's formula is not used, `y - y log y` taken back."""
     large = (target > 1.0) * 1.0
     log = np.log(np.maximum(target, TINY))
-    return large * (HALF_LOG_2PI + 0.5 * log) + (1.0 - large) * (target - target * log)
+    constant: Array = large * (HALF_LOG_2PI + 0.5 * log) + (1.0 - large) * (target - target * log)
+    return constant
 
 
 def _broken(target: Array) -> npt.NDArray[np.bool_]:
     """Rows with a count that is not whole."""
-    broken = target != np.rint(target)
-    return broken if broken.ndim == 1 else broken.any(axis=0)
+    rows: npt.NDArray[np.bool_] = np.logical_or.reduce(np.atleast_2d(target != np.rint(target)), axis=0)
+    return rows
 
 
 @loss(
@@ -144,7 +158,8 @@ def negative_binomial_nll(target: NotNegativeD, mean: NotNegativeD, size: Positi
     gap = (target - mean) * share
     trials = size + target
     deviance = excess(size, trials * share, gap) + excess(target, trials * (mean / (size + mean)), -gap)
-    return deviance + 0.5 * np.log1p(target / size) + (binet(size) - binet(trials)) + stirling_gap(target)
+    value: Array = deviance + 0.5 * np.log1p(target / size) + (binet(size) - binet(trials)) + stirling_gap(target)
+    return value
 
 
 negative_binomial_nll.slope_role = "mean"
@@ -152,7 +167,8 @@ negative_binomial_nll.slope_role = "mean"
 
 @negative_binomial_nll.gradient
 def _(target: Array, mean: Array, size: Array) -> Array:
-    return size / (size + mean) * (1.0 - target / np.maximum(mean, TINY * (target == 0.0)))
+    slope: Array = size / (size + mean) * (1.0 - target / np.maximum(mean, TINY * (target == 0.0)))
+    return slope
 
 
 @negative_binomial_nll.finding("LC311")

@@ -1,7 +1,7 @@
 """Connectionist temporal classification: sequences without an alignment, a value per row.
 
-The lattice of alignments is kept as two arrays per time step: the state of having written j labels and resting on the
-blank, `(rows, L + 1)`, and that of just having written label j, `(rows, L)`. All rows move at once; the loop is over time.
+The lattice of alignments is kept as two arrays per time step: having written j labels and resting on the blank,
+`(rows, L + 1)`, and just having written label j, `(rows, L)`. All rows move at once; the loop is over time.
 """
 
 from collections.abc import Iterator
@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from lossctl.arrays import Ragged
 from lossctl.params import Param
-from lossctl.roles import Array, ClassSequence, StepLogits, StepLogProbs, StepProbs
+from lossctl.roles import LOG_PROBABILITY, UNIT, Array, Flags, Indexes, Role
 from lossctl.spec import example, loss
-from lossctl.vectors import Indexes, logsumexp_k, softmax_k
+from lossctl.vectors import logsumexp_k, softmax_k
 
 # The logarithm of an impossible path: finite, so that two of them differ by 0 and not by NaN.
 NEVER = -1e290
@@ -23,6 +22,12 @@ NEVER = -1e290
 TOGETHER, KEPT = 2**14, 2**21
 
 Input = Literal["logits", "log_probs", "probs"]
+StepLogits = Annotated[Ragged, Role("real", "T steps of K logits per row", "ragged", names=("logits", "logit"))]
+StepProbs = Annotated[Ragged, Role("real", "T steps of K probabilities per row", "ragged", UNIT, ("probs", "prob"))]
+StepLogProbs = Annotated[
+    Ragged, Role("real", "T steps of K log-probabilities per row", "ragged", LOG_PROBABILITY, ("log_probs", "log_prob"))
+]
+Labels = Annotated[Ragged, Role("class", "a list of class ids per row, or text with an alphabet", "ragged")]
 
 
 @loss(
@@ -35,9 +40,9 @@ Input = Literal["logits", "log_probs", "probs"]
     dimension="nats",
     use_when="speech, handwriting: the labels of a sequence are known, their places in time are not",
     avoid_when="the alignment is known (cross_entropy per step)",
-    pitfalls="Infinite where a target (with a blank between repeated labels) is longer than its steps. torch's reduction "
-    "mean divides each row by its target length first: normalize=target_length. Frameworks differ in whether the blank "
-    "is first (0) or last (-1).",
+    pitfalls="Infinite where a target (with a blank between repeated labels) is longer than its steps. torch's "
+    "reduction mean divides each row by its target length first: normalize=target_length. Frameworks differ in "
+    "whether the blank is first (0) or last (-1).",
     reference="Graves, Fernandez, Gomez, Schmidhuber 2006, doi:10.1145/1143844.1143891",
     examples=(
         example(
@@ -68,7 +73,7 @@ Input = Literal["logits", "log_probs", "probs"]
 )
 def ctc(
     pred: StepLogits,
-    target: ClassSequence,
+    target: Labels,
     *,
     blank: Annotated[int, Param("class of the blank; negative counts from the end")] = 0,
     input: Annotated[Input, Param("what pred holds")] = "logits",
@@ -76,7 +81,9 @@ def ctc(
     normalize: Annotated[
         Literal["none", "target_length"], Param("divide a row by its number of labels (at least 1)")
     ] = "none",
-    alphabet: Annotated[str | None, Param("for targets given as text: the classes' letters in order, blank left out")] = None,
+    alphabet: Annotated[
+        str | None, Param("for targets given as text: the classes' letters in order, blank left out")
+    ] = None,
 ) -> Array:
     """Negative log-likelihood of a label sequence, summed over its alignments to the time steps.
 
@@ -117,13 +124,20 @@ def ctc_gradient(
 
 
 @ctc.finding("LC331")
-def _(pred: Ragged, target: Ragged, **_: object) -> npt.NDArray[np.bool_]:
+def _(pred: Ragged, target: Ragged, **_: object) -> Flags:
     label = target.values
     owner = target.row_of(np.arange(len(label)))
     repeated = owner[1:][(label[1:] == label[:-1]) & (owner[1:] == owner[:-1])]
     shortest = target.lengths + np.bincount(repeated, minlength=len(target))
-    too_long: npt.NDArray[np.bool_] = shortest > pred.lengths
+    too_long: Flags = shortest > pred.lengths
     return too_long
+
+
+@ctc.finding("LC332")
+def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
+    owner = target.row_of(np.flatnonzero(target.values == blank % len(pred.values)))
+    with_blank: Flags = np.bincount(owner, minlength=len(target)) > 0
+    return with_blank
 
 
 @ctc.domains
@@ -178,3 +192,102 @@ class _Lattice:
             by_rest, by_said = self._emissions(step, n)
             rest[:n], said[:n] = to_rest + by_rest, to_said + by_said
         return self._final(rest, said)
+
+    def backward(self, pull: Array) -> Array:
+        """The same; to `pull`, flat, is added how fast it grows with each score, a softmax apart."""
+        rest, said = self._ends(np.zeros_like(self.lengths))
+        arrived = []
+        for step in range(int(self.steps.max(initial=0))):
+            n = self._moving(step)
+            to_rest, to_said = self._arrive(rest[:n], said[:n])
+            by_rest, by_said = self._emissions(step, n)
+            rest[:n], said[:n] = to_rest + by_rest, to_said + by_said
+            arrived.append((to_rest, to_said))
+        found = self._final(rest, said)
+        rest, said = self._ends(self.lengths)  # from here on, of all paths yet to come
+        for step in reversed(range(len(arrived))):
+            to_rest, to_said = arrived[step]
+            n = len(to_rest)
+            by_rest, by_said = self._emissions(step, n)
+            own = self.rows.input != "probs"  # a logarithm grows by its own probability
+            through_rest = np.exp(to_rest + rest[:n] + own * by_rest - found[:n, np.newaxis])
+            through_said = np.exp(to_said + said[:n] + own * by_said - found[:n, np.newaxis])
+            base = (self.rows.starts[self.places[:n]] + step) * self.rows.classes
+            np.add.at(pull, base + self.rows.blank, through_rest.sum(axis=1))
+            np.add.at(pull, base[:, np.newaxis] + self.labels[:n], through_said)
+            rest[:n], said[:n] = self._leave(rest[:n] + by_rest, said[:n] + by_said, n)
+        return found
+
+    def _moving(self, step: int) -> int:
+        """How many rows have this step."""
+        return int(np.searchsorted(-self.steps, -step, side="left"))
+
+    def _ends(self, written: Indexes) -> tuple[Array, Array]:
+        """States in which exactly so many labels are written."""
+        n, most = self.labels.shape
+        rest, said = np.full((n, most + 1), NEVER), np.full((n, most), NEVER)
+        rest[np.arange(n), written] = 0.0
+        some = np.flatnonzero(written)
+        said[some, written[some] - 1] = 0.0
+        return rest, said
+
+    def _final(self, rest: Array, said: Array) -> Array:
+        """All paths that have written every label."""
+        at = np.arange(len(rest))
+        last = np.where(self.lengths > 0, said[at, self.lengths - 1], NEVER)
+        return _log_add(rest[at, self.lengths], last)
+
+    def _arrive(self, rest: Array, said: Array) -> tuple[Array, Array]:
+        """The sums over where a path can come from."""
+        to_rest = rest.copy()
+        to_rest[:, 1:] = _log_add(rest[:, 1:], said)
+        over = self.step_over[: len(said)].copy()
+        over[:, 1:] += said[:, :-1]
+        return to_rest, _log_add(said, rest[:, :-1], over)
+
+    def _leave(self, rest: Array, said: Array, n: int) -> tuple[Array, Array]:
+        """The sums over where a path can go to."""
+        from_rest = rest.copy()
+        from_rest[:, :-1] = _log_add(rest[:, :-1], said)
+        over = np.full_like(said, NEVER)
+        over[:, :-1] = said[:, 1:] + self.step_over[:n, 1:]
+        return from_rest, _log_add(said, rest[:, 1:], over)
+
+    def _emissions(self, step: int, n: int) -> tuple[Array, Array]:
+        """Log-probabilities at a step: of the blank `(n, 1)`, and of each row's labels `(n, L)`."""
+        rows = self.rows
+        base = (rows.starts[self.places[:n]] + step)[:, np.newaxis]
+        norm = rows.norm[base]
+        blank, label = rows.scores[base * rows.classes + rows.blank], rows.scores[base * rows.classes + self.labels[:n]]
+        if rows.input == "probs":
+            blank, label = np.log(blank), np.log(label)
+        return np.maximum(blank - norm, NEVER), np.maximum(label - norm, NEVER)
+
+
+def _lattices(rows: _Rows, states: int) -> Iterator[_Lattice]:
+    """All rows, so many states at a time."""
+    order = np.argsort(-rows.steps, kind="stable")
+    most = max(int(rows.target.lengths.max(initial=0)), 1)
+    size = max(1, states // (2 * most + 1))
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        target = rows.target.take(places)
+        lengths = target.lengths
+        labels = np.full((len(places), most), rows.blank)
+        labels[np.arange(most) < lengths[:, np.newaxis]] = target.values
+        step_over = np.full(labels.shape, NEVER)
+        step_over[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0.0
+        yield _Lattice(rows, places, rows.steps[places], labels, lengths, step_over)
+
+
+def _log_add(*terms: Array) -> Array:
+    """`log sum exp` of arrays of one shape."""
+    top = terms[0]
+    for term in terms[1:]:
+        top = np.maximum(top, term)
+    total = np.exp(terms[0] - top)
+    for term in terms[1:]:
+        total += np.exp(term - top)
+    result: Array = np.log(total)
+    result += top
+    return result

@@ -7,8 +7,8 @@ import numpy as np
 
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
-from lossctl.special import excess, expm1_gap
 from lossctl.spec import example, loss
+from lossctl.special import excess, expm1_gap
 
 
 @loss(
@@ -24,14 +24,13 @@ from lossctl.spec import example, loss
     avoid_when="counts vary more than their mean (negative_binomial_nll)",
     pitfalls="Some tools halve it. Predictions of 0 are outside its domain.",
     reference="McCullagh and Nelder 1989, Generalized Linear Models, section 2.3",
-    examples=(
-        example((2 * (3 * float(np.log(3 / 2.5)) - 0.5) + 2 * 1.5) / 2, target=[3, 0], pred=[2.5, 1.5]),
-    ),
+    examples=(example((2 * (3 * float(np.log(3 / 2.5)) - 0.5) + 2 * 1.5) / 2, target=[3, 0], pred=[2.5, 1.5]),),
 )
 def poisson_deviance(target: NotNegativeD, pred: PositiveD) -> Array:
     """Deviance of the Poisson distribution.
 
-    `2 (y log(y / pred) - y + pred)`, `0 log 0 = 0`. `poisson_deviance == tweedie_deviance(power=1) == 2 * generalized_kl`.
+    `2 (y log(y / pred) - y + pred)`, `0 log 0 = 0`. `poisson_deviance == tweedie_deviance(power=1)`, and twice the
+    terms of `generalized_kl`.
     """
     return 2.0 * excess(target, pred)
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from lossctl.params import Param
 from lossctl.roles import Array, Distribution, LogDistribution, Logits, LogProbs, NotNegativeVector, RealD, Simplex
-from lossctl.special import TINY, excess, expm1_gap, relative_entropy
 from lossctl.spec import example, loss
+from lossctl.special import TINY, excess, expm1_gap, relative_entropy
 from lossctl.vectors import log_softmax_k, softmax_k, sum_k
 
 LOG_2 = float(np.log(2.0))
@@ -35,7 +35,9 @@ NEVER = -800.0  # a log-probability whose exponential is 0
     reference="Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
     examples=(
         example(
-            0.7 * float(np.log(0.7 / 0.6)) + 0.2 * float(np.log(0.2 / 0.3)), target=[[0.7, 0.2, 0.1]], pred=[[0.6, 0.3, 0.1]]
+            0.7 * float(np.log(0.7 / 0.6)) + 0.2 * float(np.log(0.2 / 0.3)),
+            target=[[0.7, 0.2, 0.1]],
+            pred=[[0.6, 0.3, 0.1]],
         ),
         example(0.25 * float(np.log(0.5)) + 0.75 * float(np.log(1.5)), target=[[0.25, 0, 0.75]], pred=[[0.5, 0, 0.5]]),
         example(
@@ -73,9 +75,9 @@ def kl_divergence(
     if input == target_input == "probs":
         return relative_entropy(target, pred)
     p, log_p = _truth(target, target_input)
-    log_q = {"probs": np.log, "log_probs": np.asarray, "logits": log_softmax_k}[input](pred)
+    log_q = log_softmax_k(pred) if input == "logits" else np.log(pred) if input == "probs" else pred
     # Where P = 0 any finite logarithm will do; where it is not, minus infinity must stay.
-    gap = log_p - np.maximum(log_q, NEVER / (p == 0.0))
+    gap: Array = log_p - np.maximum(log_q, NEVER / (p == 0.0))
     gap *= p
     return gap
 
@@ -85,7 +87,8 @@ def _(target: Array, pred: Array, *, input: str, target_input: str) -> Array:
     p, _ = _truth(target, target_input)
     match input:
         case "probs":
-            return -p / np.maximum(pred, TINY * (p == 0.0))
+            slope: Array = -p / np.maximum(pred, TINY * (p == 0.0))
+            return slope
         case "log_probs":
             return -p
         case _:
@@ -102,10 +105,8 @@ def _(*, input: str, target_input: str) -> Mapping[str, Any]:
 
 @kl_divergence.finding("LC211")
 def _(target: Array, pred: Array, *, input: str, target_input: str) -> npt.NDArray[np.bool_]:
-    if input == "logits":
-        return np.zeros(pred.shape[-1], dtype=bool)
-    impossible = 0.0 if input == "probs" else -np.inf
-    return _impossible(target > (0.0 if target_input == "probs" else -np.inf), pred, impossible)
+    nothing = {"probs": 0.0, "log_probs": -np.inf}
+    return _impossible(target, nothing[target_input], pred, nothing.get(input, np.nan))
 
 
 def _truth(target: Array, target_input: str) -> tuple[Array, Array]:
@@ -115,11 +116,12 @@ def _truth(target: Array, target_input: str) -> tuple[Array, Array]:
     return np.exp(target), np.maximum(target, NEVER)
 
 
-def _impossible(possible: npt.NDArray[np.bool_], pred: Array, impossible: float) -> npt.NDArray[np.bool_]:
-    """Rows where something possible is predicted to be impossible."""
-    if pred.size == 0 or pred.min() > impossible:
-        return np.zeros(pred.shape[-1], dtype=bool)
-    return ((pred == impossible) & possible).any(axis=0)
+def _impossible(target: Array, no_target: float, pred: Array, no_pred: float) -> npt.NDArray[np.bool_]:
+    """Rows where what can be is predicted to be impossible: the values that say so are given."""
+    rows = np.zeros(pred.shape[-1], dtype=bool)
+    if pred.size and pred.min() == no_pred:
+        rows |= ((pred == no_pred) & (target > no_target)).any(axis=0)
+    return rows
 
 
 @loss(
@@ -153,12 +155,13 @@ def generalized_kl(target: NotNegativeVector, pred: NotNegativeVector) -> Array:
 
 @generalized_kl.gradient
 def _(target: Array, pred: Array) -> Array:
-    return 1.0 - target / np.maximum(pred, TINY * (target == 0.0))
+    slope: Array = 1.0 - target / np.maximum(pred, TINY * (target == 0.0))
+    return slope
 
 
 @generalized_kl.finding("LC211")
 def _(target: Array, pred: Array) -> npt.NDArray[np.bool_]:
-    return _impossible(target > 0.0, pred, 0.0)
+    return _impossible(target, 0.0, pred, 0.0)
 
 
 @loss(
@@ -245,7 +248,8 @@ def _(target: Array, pred: Array) -> Array:
     distance = np.maximum(hellinger.kernel.function(target, pred), TINY)
     root = np.sqrt(pred)
     gap = (pred - target) / np.maximum(np.sqrt(target) + root, TINY)
-    return gap / np.maximum(root, TINY * (gap == 0.0)) / (4.0 * distance)
+    slope: Array = gap / np.maximum(root, TINY * (gap == 0.0)) / (4.0 * distance)
+    return slope
 
 
 @loss(
@@ -289,7 +293,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="nats",
     use_when="the KL part of a variational autoencoder with a standard normal prior",
     avoid_when="the prior is not the standard normal",
-    pitfalls="`logvar` is the logarithm of the variance, not of the standard deviation. A sum over dimensions, not a mean.",
+    pitfalls="`logvar` is the logarithm of the variance, not of the standard deviation. A sum over dimensions.",
     reference="Kingma and Welling 2014, arXiv:1312.6114, appendix B",
     examples=(
         example(

@@ -66,10 +66,14 @@ def binary_focal(
     weight = _alpha_of(target, alpha, alpha_mode)
     if input == "logits":
         z = (2.0 * target - 1.0) * pred
-        tail = np.log1p(np.exp(-np.abs(z)))
-        minus_log_p = tail - np.minimum(z, 0.0)
-        value: Array = weight * np.exp(-gamma * (tail + np.maximum(z, 0.0))) * minus_log_p
-        return value
+        tail = _tail(z)
+        below = np.minimum(z, 0.0)
+        z -= below  # max(z, 0)
+        z += tail  # -log(1-p_t)
+        tail -= below  # -log p_t
+        z *= -gamma
+        tail *= np.exp(z, out=z)
+        return tail if alpha is None else tail * weight
     silent = np.equal(weight, 0.0)  # a weight of 0 silences an infinite logarithm
     return -weight * np.abs(target - pred) ** gamma * _log_p_t(target, pred * ~silent + 0.5 * silent)
 
@@ -89,6 +93,14 @@ def _(target: Array, pred: Array, *, gamma: float, alpha: float | None, alpha_mo
 @binary_focal.domains
 def _(*, input: str, **_: object) -> dict[str, Any]:
     return {"pred": LogitD if input == "logits" else ProbabilityD}
+
+
+def _tail(x: Array) -> Array:
+    """`log(1 + exp(-abs(x)))`: what softplus(x) and softplus(-x) have in common."""
+    tail = np.abs(x)
+    np.negative(tail, out=tail)
+    np.exp(tail, out=tail)
+    return np.log1p(tail, out=tail)
 
 
 def _log_p_t(target: Array, pred: Array) -> Array:
@@ -234,10 +246,17 @@ def asymmetric_multilabel(
     `sum over labels of -y (1-p)^gamma_pos log p - (1-y) q^gamma_neg log(1-q)`, `q = max(p - clip, 0)`.
     `asymmetric_multilabel(gamma_pos=0, gamma_neg=0, clip=0)` is the sum over labels of bce_with_logits.
     """
-    minus_log_p, minus_log_miss = softplus(-pred), softplus(pred)
-    q, log_rest = _shifted(pred, minus_log_p, minus_log_miss, clip)
-    positive = np.exp(-gamma_pos * minus_log_miss) * minus_log_p
-    return target * positive + (1.0 - target) * q**gamma_neg * log_rest
+    tail = _tail(pred)
+    minus_log_p, minus_log_miss = tail - np.minimum(pred, 0.0), tail + np.maximum(pred, 0.0)
+    negative, log_rest = _shifted(minus_log_p, minus_log_miss, clip)
+    np.power(negative, gamma_neg, out=negative)
+    negative *= log_rest
+    positive = minus_log_p
+    positive *= np.exp(-gamma_pos * minus_log_miss)
+    positive -= negative
+    positive *= target
+    positive += negative
+    return positive
 
 
 @asymmetric_multilabel.gradient
@@ -245,14 +264,14 @@ def _(target: Array, pred: Array, *, gamma_pos: float, gamma_neg: float, clip: f
     minus_log_p, minus_log_miss = softplus(-pred), softplus(pred)
     p, miss = np.exp(-minus_log_p), np.exp(-minus_log_miss)
     positive = -(miss**gamma_pos) * (gamma_pos * p * minus_log_p + miss)
-    q, log_rest = _shifted(pred, minus_log_p, minus_log_miss, clip)
+    q, log_rest = _shifted(minus_log_p, minus_log_miss, clip)
     rest = np.maximum(miss, TINY)
     by_q = gamma_neg * miss * log_rest / np.maximum(q, TINY) + rest / (rest + clip)
     negative = (q > 0) * q**gamma_neg * p * by_q
     return target * positive + (1.0 - target) * negative
 
 
-def _shifted(x: Array, minus_log_p: Array, minus_log_miss: Array, clip: float) -> tuple[Array, Array]:
+def _shifted(minus_log_p: Array, minus_log_miss: Array, clip: float) -> tuple[Array, Array]:
     """`q = max(p - clip, 0)` and `-log(1-q)`."""
     q = np.maximum(np.exp(-minus_log_p) - clip, 0.0)
     # log1p is exact up to 1/2, and beyond it 1 - q = (1-p) + clip; each half is constant where the other one counts.

@@ -32,8 +32,7 @@ D2, D3 = float(1 / np.log2(3)), 0.5
     reference="Qin, Liu, Li 2010, doi:10.1007/s10791-009-9124-x",
     examples=(
         example(
-            1
-            - float(3 / np.log2(2 + 1 / (1 + np.exp(1.2))) + 1 / np.log2(2 + 1 / (1 + np.exp(-1.2)))) / (3 + D2),
+            1 - float(3 / np.log2(2 + 1 / (1 + np.exp(1.2))) + 1 / np.log2(2 + 1 / (1 + np.exp(-1.2)))) / (3 + D2),
             target=[2, 1],
             pred=[1.5, 0.3],
         ),
@@ -79,10 +78,11 @@ def approx_ndcg(
     dimension="bits",
     use_when="the top of the list matters: pairs weigh by what swapping them would do to NDCG",
     avoid_when="values of different lists are compared: a sum over pairs, not a mean",
-    pitfalls="A sum over pairs in base 2. The weights follow the ranks and jump where scores cross; tied scores rank in "
-    "file order. With k, pairs count whose items both stand in the first k places. " + GROUPS,
+    pitfalls="A sum over pairs in base 2. The weights follow the ranks and jump where scores cross; tied scores rank "
+    "in file order. With k, pairs count whose items both stand in the first k places. " + GROUPS,
     undefined=NO_PAIR,
-    reference="Burges, Ragno, Le 2006, NIPS 19; Wang, Li, Golbandi, Bendersky, Najork 2018, doi:10.1145/3269206.3271784",
+    reference="Burges, Ragno, Le 2006, NIPS 19; Wang, Li, Golbandi, Bendersky, Najork 2018, "
+    "doi:10.1145/3269206.3271784",
     examples=(
         example(
             float(
@@ -101,9 +101,7 @@ def approx_ndcg(
         ),
     ),
 )
-def lambda_rank(
-    target: GradedRelevance, pred: Score, *, k: Annotated[int | None, Param(CUT, ge=1)] = None
-) -> float:
+def lambda_rank(target: GradedRelevance, pred: Score, *, k: Annotated[int | None, Param(CUT, ge=1)] = None) -> float:
     """Logistic loss of pairs, each weighted by the NDCG that swapping the two would change.
 
     The sum over pairs `y_i > y_j` of `abs(G_i - G_j) abs(D_i - D_j) log2(1 + exp(-(s_i - s_j)))`, `G` the gain
@@ -137,8 +135,8 @@ def lambda_rank(
     dimension="unitless",
     use_when="rankings are judged as search engines are: graded relevance, the top counts most",
     avoid_when="a gradient is needed (approx_ndcg, lambda_rank)",
-    pitfalls="Gain 2^y - 1 by default; scikit-learn's is y (gain=linear). Tied scores are averaged over their orders, where "
-    "some tools take the order of the file. A unit without a relevant item does not count; some tools score it 0 or 1. "
+    pitfalls="Gain 2^y - 1 by default; scikit-learn's is y (gain=linear). Tied scores are averaged over their orders, "
+    "where some tools take the order of the file. A unit without a relevant item does not count; some score it 0. "
     + GROUPS,
     undefined=NO_RELEVANT,
     reference="Jarvelin and Kekalainen 2002, doi:10.1145/582415.582418; ties: McSherry and Najork 2008, "
@@ -178,9 +176,11 @@ def ndcg_loss(
 def _gain(target: Array) -> Array:
     """`2^y - 1`, divided by a power of two where it would overflow: only ratios matter."""
     shift = max(float(target.max()) - LARGEST_POWER, 0.0)
-    return np.exp2(target - shift) - np.exp2(-shift)
+    gain: Array = np.exp2(target - shift) - np.exp2(-shift)
+    return gain
 
 
 def _discount(items: int) -> Array:
     """`1/log2(1 + rank)` by place."""
-    return 1.0 / np.log2(np.arange(2.0, items + 2.0))
+    discount: Array = 1.0 / np.log2(np.arange(2.0, items + 2.0))
+    return discount

@@ -1,5 +1,6 @@
 """Losses of predicted quantiles and intervals, a value per row. `u = target - pred`."""
 
+from itertools import pairwise
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -200,6 +201,17 @@ def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Mask:
 @weighted_interval_score.rule(AS_MANY)
 def _(target: Array, pred: Array, *, levels: Levels) -> Mask:
     return np.full(pred.shape[-1], len(pred) != len(levels))
+
+
+@multi_quantile.finding("LC321")
+@crps_quantile.finding("LC321")
+@weighted_interval_score.finding("LC321")
+def _(target: Array, pred: Array, *, levels: Levels) -> Mask:
+    order = np.argsort(levels)
+    crossed = np.zeros(pred.shape[-1], dtype=bool)
+    for low, high in pairwise(order):
+        crossed |= pred[low] > pred[high]
+    return crossed
 
 
 def _pinball(target: Array, pred: Array, levels: Levels) -> Array:

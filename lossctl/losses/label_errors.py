@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lossctl.losses.class_margins import without_pairs
+from lossctl.losses.class_margins import by_label, false_scores, without_pairs
 from lossctl.params import Param
 from lossctl.roles import (
     Array,
@@ -121,9 +121,9 @@ def label_ranking(target: BinaryVector, pred: ScoreVector) -> Array:
 
     `#{(true i, false j): s_i <= s_j} / #{(true i, false j)}`.
     """
-    wrong, false = np.zeros(pred.shape[-1]), 1.0 - target
-    for score, true in zip(pred, target, strict=True):  # the pairs of one true label with all others at a time
-        wrong += true * sum_k((pred >= score) * false)
+    wrong, rival = np.zeros(pred.shape[-1]), false_scores(target, pred)
+    for score, true in by_label(pred, target):
+        wrong += true * (rival >= score).sum(axis=0)
     true = sum_k(target)
     return wrong / np.maximum(true * (len(target) - true), 1.0)
 
@@ -156,6 +156,5 @@ def coverage(target: BinaryVector, pred: ScoreVector) -> Array:
 
     `#{j: s_j >= min over true i of s_i}`.
     """
-    away = 1.0 - np.reciprocal(target)  # 0 for true labels, -inf for false ones
-    least = -max_k(away - pred)
+    least = -max_k(np.log(target) - pred)  # log 1 for true labels, log 0 for false ones
     return sum_k((pred >= least).astype(np.float64))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,13 @@ import numpy.typing as npt
 from lossctl.losses.contrastive_batch import TEMPERATURE, logsumexp_spent, similarities
 from lossctl.losses.cosines import unit
 from lossctl.params import Param
-from lossctl.roles import Array, Direction, Label
+from lossctl.roles import Array, Direction, Flags, Indexes, Label
 from lossctl.spec import example, loss
 from lossctl.totals import Rows
-from lossctl.vectors import Indexes, softplus
+from lossctl.vectors import softplus
 
 ONE_BATCH = "Without --group the whole dataset is one batch."
-FOUR = {"embedding": [[3, 4], [5, 0], [0, -2], [-8, -6]], "label": ["a", "b", "a", "b"]}
+FOUR: dict[str, Any] = {"embedding": [[3, 4], [5, 0], [0, -2], [-8, -6]], "label": ["a", "b", "a", "b"]}
 
 
 @loss(
@@ -31,7 +31,7 @@ FOUR = {"embedding": [[3, 4], [5, 0], [0, -2], [-8, -6]], "label": ["a", "b", "a
     dimension="nats",
     use_when="SimCLR: augmented views of a sample share a label, all others are negatives",
     avoid_when="classes have many rows (supcon weighs rows, not pairs)",
-    pitfalls="The mean is over positive pairs: a row counts as often as it has positives, and a row without one does not "
+    pitfalls="The mean is over positive pairs: a row counts as often as it has positives, and one without does not "
     "count. A row's other positives are left out of its denominators. " + ONE_BATCH,
     reference="Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709",
     examples=(
@@ -197,8 +197,8 @@ def multi_similarity(
     dimension="unitless",
     use_when="labelled batches: a pair should weigh by how far it is from where it belongs",
     avoid_when="similarities are no cosines",
-    pitfalls="A row without positives or without negatives is worth 0 and counts. The weights a_p, a_n are constants in "
-    "the paper's gradient. " + ONE_BATCH,
+    pitfalls="A row without positives or without negatives is worth 0 and counts. The weights a_p, a_n are constants "
+    "in the paper's gradient. " + ONE_BATCH,
     reference="Sun et al. 2020, arXiv:2002.10857",
     examples=(
         example(
@@ -250,9 +250,9 @@ def circle(
 
 @nt_xent.finding("LC511")
 @supcon.finding("LC511")
-def _(embedding: Array, label: Indexes, *, temperature: float) -> npt.NDArray[np.bool_]:
+def _(embedding: Array, label: Array, *, temperature: float) -> Flags:
     _, codes, rows = np.unique(label, return_inverse=True, return_counts=True)
-    alone: npt.NDArray[np.bool_] = rows[codes] < 2
+    alone: Flags = rows[codes] < 2
     return alone
 
 
@@ -262,7 +262,7 @@ class _Batch:
 
     run: slice
     scores: Array
-    same: npt.NDArray[np.bool_]
+    same: Flags
     itself: tuple[Indexes, Indexes]
     row: Indexes
     alike: Array
@@ -289,7 +289,7 @@ class _Batch:
         return result
 
 
-def _batches(embedding: Array, label: Indexes, temperature: float = 1.0) -> Iterator[_Batch]:
+def _batches(embedding: Array, label: Array, temperature: float = 1.0) -> Iterator[_Batch]:
     """Runs of a unit's rows; the large arrays are overwritten by the next one."""
     directions = unit(embedding)
     room = np.zeros((0, 0), dtype=bool)
@@ -303,6 +303,6 @@ def _batches(embedding: Array, label: Indexes, temperature: float = 1.0) -> Iter
         yield _Batch(run, scores, same, itself, row, scores[row, column], np.bincount(row, minlength=len(scores)))
 
 
-def _empty(label: Indexes) -> tuple[Array, Array]:
+def _empty(label: Array) -> tuple[Array, Array]:
     """Room for the rows' values and shares."""
     return np.empty(len(label)), np.empty(len(label))

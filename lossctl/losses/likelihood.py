@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from lossctl.params import Param
 from lossctl.roles import Array, Distribution, NotNegativeD, PositiveD, PositiveVector, Real, RealD, Vector
-from lossctl.special import HALF_LOG_2PI, binet, excess
 from lossctl.spec import example, loss
+from lossctl.special import HALF_LOG_2PI, binet, excess
 from lossctl.vectors import logsumexp_k, softmax_k
 
 LOG_2 = float(np.log(2.0))
@@ -26,8 +26,8 @@ LOG_2 = float(np.log(2.0))
     scale="nats",
     dimension="nats",
     use_when="a mean and its uncertainty are predicted together",
-    avoid_when="outliers: their squared error in units of a small variance decides the mean (student_t_nll, laplace_nll)",
-    pitfalls="The constant log(2 pi)/2 is left out unless `full`. Variances below `eps` are raised to it, as torch does.",
+    avoid_when="outliers: their squared error over a small variance decides the mean (student_t_nll, laplace_nll)",
+    pitfalls="The constant log(2 pi)/2 is left out unless `full`. Variances below `eps` are raised to it, as in torch.",
     reference="Nix and Weigend 1994, doi:10.1109/ICNN.1994.374138",
     examples=(
         example((0.0 + float(np.log(0.25)) + 0.25 / 0.25) / 4, target=[0, 1], pred=[0, 1.5], var=[1, 0.25]),
@@ -35,7 +35,11 @@ LOG_2 = float(np.log(2.0))
         example((1.0 + 9.0 * float(np.exp(-1.0))) / 2, target=[2], pred=[5], logvar=[1]),
         example((float(np.log(0.5)) + 9.0 / 0.5) / 2, {"eps": 0.5}, target=[2], pred=[5], var=[0]),
         example(
-            (float(np.log(4.0)) + 9.0 / 4.0 + float(np.log(2 * np.pi))) / 2, {"full": True}, target=[2], pred=[5], var=[4]
+            (float(np.log(4.0)) + 9.0 / 4.0 + float(np.log(2 * np.pi))) / 2,
+            {"full": True},
+            target=[2],
+            pred=[5],
+            var=[4],
         ),
     ),
 )
@@ -92,7 +96,8 @@ def _(
         raised = std < np.sqrt(eps)
     else:
         raised = np.asarray(logvar) < np.log(eps)
-    return raised if raised.ndim == 1 else raised.any(axis=0)
+    rows: npt.NDArray[np.bool_] = np.logical_or.reduce(np.atleast_2d(raised), axis=0)
+    return rows
 
 
 def _spread(var: Array | None, std: Array | None, logvar: Array | None, eps: float) -> tuple[Array, Array]:
@@ -157,10 +162,12 @@ def _(target: Array, pred: Array, scale: Array) -> Array:
     pitfalls="`scale` is not the standard deviation, which is scale * sqrt(df / (df - 2)) and infinite for df <= 2.",
     reference="Lange, Little and Taylor 1989, doi:10.1080/01621459.1989.10478852",
     examples=(
-        # df = 1 is Cauchy: density 1 / (pi s (1 + t^2)); df = 2: 1 / (s (2 + t^2)^1.5); df = 3: 6 sqrt 3 / (pi s (3 + t^2)^2)
+        # density for df = 1 (Cauchy): 1 / (pi s (1 + t^2)); 2: 1 / (s (2 + t^2)^1.5); 3: 6 sqrt 3 / (pi s (3 + t^2)^2)
         example(float(np.log(np.pi * 2.0 * (1 + 1.5**2))), target=[2], pred=[5], scale=[2], df=[1]),
         example(float(np.log(0.5 * (2 + 4.0) ** 1.5)), target=[3], pred=[2], scale=[0.5], df=[2]),
-        example(float(np.log(np.pi * 4.0 * (3 + 0.75**2) ** 2 / (6 * np.sqrt(3)))), target=[-1], pred=[2], scale=[4], df=[3]),
+        example(
+            float(np.log(np.pi * 4.0 * (3 + 0.75**2) ** 2 / (6 * np.sqrt(3)))), target=[-1], pred=[2], scale=[4], df=[3]
+        ),
     ),
 )
 def student_t_nll(target: RealD, pred: RealD, scale: PositiveD, df: PositiveD) -> Array:
@@ -175,7 +182,8 @@ def student_t_nll(target: RealD, pred: RealD, scale: PositiveD, df: PositiveD) -
     tail = np.log1p(bounded * bounded) + 2.0 * np.log(np.maximum(ratio, 1.0))
     # The difference of the lgammas by Stirling's formula, which loses nothing where df is large.
     constant = HALF_LOG_2PI + excess(half, half + 0.5, np.full_like(half, 0.5)) + (binet(half) - binet(half + 0.5))
-    return constant + np.log(scale) + (half + 0.5) * tail
+    value: Array = constant + np.log(scale) + (half + 0.5) * tail
+    return value
 
 
 @student_t_nll.gradient
@@ -236,10 +244,15 @@ def _(target: Array, mu: Array, sigma: Array) -> Array:
     dimension="nats",
     use_when="positive targets whose spread grows with their mean: waiting times, claims, rainfall",
     avoid_when="targets of 0 (tweedie_deviance with a power between 1 and 2)",
-    pitfalls="`rate` is the inverse scale: the mean is shape / rate. With a fixed shape, gamma_deviance ranks the same.",
+    pitfalls="`rate` is the inverse scale: the mean is shape / rate. With fixed shapes gamma_deviance ranks the same.",
     reference="McCullagh and Nelder 1989, Generalized Linear Models, chapter 8",
     examples=(
-        example(float(np.log(2.0)) - 3.0 * float(np.log(0.5)) - 2.0 * float(np.log(5.0)) + 2.5, target=[5], shape=[3], rate=[0.5]),
+        example(
+            float(np.log(2.0)) - 3.0 * float(np.log(0.5)) - 2.0 * float(np.log(5.0)) + 2.5,
+            target=[5],
+            shape=[3],
+            rate=[0.5],
+        ),
         example(-float(np.log(4.0)) + 4.0 * 0.25, target=[0.25], shape=[1], rate=[4]),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.confusion import confusion
+from lossctl.confusion import BINARY, confusion, stray
 from lossctl.params import Param
 from lossctl.roles import Array, Binary, LogitD, Mask, ProbabilityD, Score
 from lossctl.spec import example, loss
@@ -86,6 +86,11 @@ def lovasz_softmax(
 @lovasz_softmax.domains
 def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {"pred": ProbabilityD if input == "probs" else LogitD}
+
+
+@lovasz_softmax.rule(BINARY)
+def _(target: Array, pred: Array, **_: object) -> npt.NDArray[np.bool_]:
+    return stray(target, pred)
 
 
 def _extension(errors: Array, inside: npt.NDArray[np.bool_]) -> float:

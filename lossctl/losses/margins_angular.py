@@ -7,7 +7,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, ClassIndex, Cosines
 from lossctl.spec import example, loss
-from lossctl.vectors import Indexes, add_at_k, log_softmax_at, pick_k, softmax_k
+from lossctl.vectors import add_at_k, pick_k, softmax_at, softmax_k
 
 SCALE = "factor of the cosines before the softmax"
 TINY = float(np.finfo(np.float64).smallest_normal)
@@ -59,7 +59,7 @@ def arcface(
 
 
 @arcface.gradient
-def _(pred: Array, target: Indexes, *, margin: float, scale: float) -> Array:
+def _(pred: Array, target: Array, *, margin: float, scale: float) -> Array:
     own = np.clip(pick_k(pred, target), -1.0, 1.0)
     turned, slope = _turned(own, margin)
     return _cross_entropy_slope(pred, target, own - turned, scale, slope)
@@ -102,7 +102,7 @@ def cosface(
 
 
 @cosface.gradient
-def _(pred: Array, target: Indexes, *, margin: float, scale: float) -> Array:
+def _(pred: Array, target: Array, *, margin: float, scale: float) -> Array:
     return _cross_entropy_slope(pred, target, margin, scale, 1.0)
 
 
@@ -116,16 +116,16 @@ def _turned(cosine: Array, margin: Array | float) -> tuple[Array, Array]:
     return turned, slope
 
 
-def _cross_entropy(pred: Array, target: Indexes, taken: Array | float, scale: Array | float) -> Array:
-    return -log_softmax_at(add_at_k(scale * pred, target, -scale * taken), target)
+def _cross_entropy(pred: Array, target: Array, taken: Array | float, scale: Array | float) -> Array:
+    found, _ = softmax_at(add_at_k(scale * pred, target, -scale * taken), target)
+    return -found
 
 
 def _cross_entropy_slope(
-    pred: Array, target: Indexes, taken: Array | float, scale: Array | float, slope: Array | float
+    pred: Array, target: Array, taken: Array | float, scale: Array | float, slope: Array | float
 ) -> Array:
     """`scale (softmax - onehot)`, the true class's by the slope of its cosine."""
     scores = add_at_k(scale * pred, target, -scale * taken)
-    # 1 - softmax_y as -expm1 of its logarithm keeps its digits.
-    missed = -np.expm1(log_softmax_at(scores, target))
+    _, missed = softmax_at(scores, target)
     share = softmax_k(scores)
     return scale * add_at_k(share, target, -pick_k(share, target) - missed * slope)

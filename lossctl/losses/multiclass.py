@@ -11,7 +11,7 @@ from lossctl.params import Param
 from lossctl.roles import Array, ClassTarget, Logits
 from lossctl.spec import example, loss
 from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, log_softmax_at, log_softmax_k, pick_k, softmax_at, softmax_k, sum_k
+from lossctl.vectors import add_at_k, below_max_k, dot_k, log_softmax_k, pick_k, softmax_at, softmax_k, sum_k
 
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 # -log softmax of the logits 0 and log 3, whose probabilities are 1/4 and 3/4
@@ -238,21 +238,27 @@ def _(target: Array, pred: Array, *, alpha: float, beta: float, log_zero: float)
 
 
 def _cross_entropy(target: Array, pred: Array, class_weight: object, smoothing: Any) -> Array:
-    """Row values with their class weights, of logits."""
+    """`sum_c t_c (log S - x_c)`, t with weights and smoothing, x the logits below their maximum, `S = sum exp x`."""
+    x = below_max_k(pred)
+    total: Array | float
     if target.ndim == 2:
-        return -sum_k(_weighted_target(target, len(pred), class_weight, smoothing) * log_softmax_k(pred))
-    weights = of_rows(class_weight, target)
-    if _is_zero(smoothing):
-        value = log_softmax_at(pred, target)
-        np.negative(value, out=value)
-        return value if weights is None else value * weights
-    log_p = log_softmax_k(pred)
-    own = pick_k(log_p, target)
-    spread = log_p if class_weight is None else _column(class_weight) * log_p
-    every = sum_k(spread) * (smoothing / len(pred))
-    own = own if weights is None else own * weights
-    smoothed: Array = -((1.0 - smoothing) * own + every)
-    return smoothed
+        t = _weighted_target(target, len(pred), class_weight, smoothing)
+        total, linear = sum_k(t), dot_k(t, x)
+    else:
+        weights = of_rows(class_weight, target)
+        linear = pick_k(x, target)
+        if weights is not None:
+            linear *= weights
+        total = 1.0 if weights is None else weights
+        if not _is_zero(smoothing):
+            spread = _column(np.ones(len(pred)) if class_weight is None else class_weight)
+            linear += smoothing * (dot_k(np.broadcast_to(spread, x.shape), x) / len(pred) - linear)
+            total = total + smoothing * (spread.mean() - total)
+    np.exp(x, out=x)
+    value = np.log(sum_k(x))
+    value *= total
+    value -= linear
+    return value
 
 
 def _slope(target: Array, pred: Array, class_weight: object, smoothing: Any) -> Array:

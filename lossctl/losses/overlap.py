@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from lossctl.confusion import confusion
+from lossctl.confusion import BINARY, confusion, stray
 from lossctl.params import Param
 from lossctl.roles import Array, LogitD, Mask, ProbabilityD
 from lossctl.spec import example, loss
@@ -335,5 +336,10 @@ def _domains(*, input: str, **_: object) -> Mapping[str, Any]:
     return {"pred": ProbabilityD if input == "probs" else LogitD}
 
 
+def _stray(target: Array, pred: Array, **_: object) -> npt.NDArray[np.bool_]:
+    return stray(target, pred)
+
+
 for declared in (dice, generalized_dice, jaccard, tversky, focal_tversky, mcc_loss):
     declared.domains(_domains)
+    declared.rule(BINARY)(_stray)

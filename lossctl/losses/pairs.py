@@ -22,8 +22,8 @@ CONTRASTIVE_MARGIN = "distance from which a dissimilar pair costs nothing"
     dimension="distance units",
     use_when="verification: pairs are known to belong together or not",
     avoid_when="the scale of the distances is unknown (margin is in their units); relative order is all that is known",
-    pitfalls="The value is in squared distance units. Some tools halve it, add eps to the differences, or read the label "
-    "1 as dissimilar.",
+    pitfalls="The value is in squared distance units. Some tools halve it, add eps to the differences, or read the "
+    "label 1 as dissimilar.",
     reference="Hadsell, Chopra, LeCun 2006, doi:10.1109/CVPR.2006.100",
     examples=(
         example(
@@ -74,7 +74,7 @@ contrastive.slope_role = "a"
     scale="quadratic",
     dimension="distance units",
     use_when="verification from distances that another tool has measured",
-    avoid_when="the distances' scale is unknown: margin is in their units; similarities (turn them into distances first)",
+    avoid_when="the scale is unknown: margin is in its units; the numbers are similarities (make distances of them)",
     pitfalls="The value is in squared distance units. Some tools halve it, or read the label 1 as dissimilar.",
     reference="Hadsell, Chopra, LeCun 2006, doi:10.1109/CVPR.2006.100",
     examples=(
@@ -121,9 +121,7 @@ contrastive_distance.slope_role = "distance"
         example(1.6, {"margin": 2.0}, pred=[0.4], target=[-1]),
     ),
 )
-def hinge_embedding(
-    pred: Real, target: Binary, *, margin: Annotated[float, Param(CONTRASTIVE_MARGIN)] = 1.0
-) -> Array:
+def hinge_embedding(pred: Real, target: Binary, *, margin: Annotated[float, Param(CONTRASTIVE_MARGIN)] = 1.0) -> Array:
     """Distance of similar pairs, shortfall from a margin of the others.
 
     `pred` is a distance: target +1: `pred`; target -1: `max(0, margin - pred)`.

@@ -27,8 +27,8 @@ GROUPS = "Without --group (or lists in the rows) the whole dataset is one query.
     dimension="nats",
     use_when="the order matters, not the scores; clicks and other pairwise judgements",
     avoid_when="only the top of the list matters (lambda_rank, approx_ndcg)",
-    pitfalls="The mean over pairs of a query, then over queries; some tools take one mean over the pairs of all queries. "
-    + GROUPS,
+    pitfalls="The mean over pairs of a query, then over queries; some tools take one mean over all "
+    "queries' pairs. " + GROUPS,
     undefined=NO_PAIR,
     reference="Burges et al. 2005, doi:10.1145/1102351.1102363; Rendle et al. 2009, arXiv:1205.2618",
     examples=(
@@ -156,7 +156,7 @@ def softmax_rank(target: GradedRelevance, pred: Score) -> float:
     dimension="nats",
     use_when="the whole order of a list is known",
     avoid_when="many items share a label: their order in the file is taken as the truth",
-    pitfalls="Ties in the labels keep the order of the file, so the value depends on it. Grows with the list. " + GROUPS,
+    pitfalls="Ties in the labels keep the order of the file. Grows with the list. " + GROUPS,
     reference="Xia, Liu, Wang, Zhang, Li 2008, doi:10.1145/1390156.1390306",
     examples=(
         example(
@@ -210,4 +210,5 @@ def _surprise(scores: Array) -> Array:
     gap = scores.max() - scores
     shares = np.exp(-gap)
     shares[gap.argmin()] = 0.0
-    return gap + np.log1p(shares.sum())
+    result: Array = gap + np.log1p(shares.sum())
+    return result

@@ -20,8 +20,8 @@ from lossctl.spec import example, loss
     dimension="unitless",
     use_when="self-supervised embeddings without negatives: components should agree and not repeat each other",
     avoid_when="batches are much smaller than the number of components: their correlations are noise",
-    pitfalls="ddof 0 and no epsilon: a component that is constant in a unit leaves the unit undefined. Not divided by the "
-    "number of components. Without --group the whole dataset is one batch.",
+    pitfalls="ddof 0 and no epsilon: a component that is constant in a unit leaves the unit undefined. Not divided by "
+    "the number of components. Without --group the whole dataset is one batch.",
     undefined="a component is constant",
     reference="Zbontar, Jing, Misra, LeCun, Deny 2021, arXiv:2103.03230",
     examples=(

@@ -156,7 +156,7 @@ def _(target: Array, pred: Array, scale: Array, *, season: int) -> Array:
     return np.sign(pred - target) / scale
 
 
-@mase.when_absent("scale", scope="group", gapless=True)
+@mase.when_absent("scale", scope="group", unit_valued=True, gapless=True)
 def _(target: RealD, pred: RealD, *, season: Annotated[int, Param("steps back of the naive forecast", ge=1)] = 1) -> float:
     if target.shape[-1] <= season:
         return float("nan")

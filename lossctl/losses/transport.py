@@ -22,16 +22,22 @@ from lossctl.vectors import cumsum_k, sum_k
     dimension="units of the positions",
     use_when="histograms over ordered bins: mass in the next bin is better than mass far away",
     avoid_when="bins have no order (total_variation_distance)",
-    pitfalls="Columns must stand in the order of the bins, or `positions` say where they lie; bins are 1 apart without it.",
+    pitfalls="Columns must stand in the order of the bins, 1 apart, unless `positions` say where they lie.",
     reference="Rubner, Tomasi and Guibas 2000, doi:10.1023/A:1026543900054; Vallender 1974, doi:10.1137/1118101",
     examples=(
         example(0.25 + 0.125, target=[[0.5, 0.25, 0.25]], pred=[[0.25, 0.375, 0.375]]),
         example(
-            0.25 * 3.0 + 0.125 * 0.5, {"positions": (-1, 2, 2.5)}, target=[[0.5, 0.25, 0.25]], pred=[[0.25, 0.375, 0.375]]
+            0.25 * 3.0 + 0.125 * 0.5,
+            {"positions": (-1, 2, 2.5)},
+            target=[[0.5, 0.25, 0.25]],
+            pred=[[0.25, 0.375, 0.375]],
         ),
         example(
             # positions out of order: the third bin lies between the others
-            0.25 * 1.5 + 0.125 * 2.0, {"positions": (-1, 2.5, 0.5)}, target=[[0.5, 0.25, 0.25]], pred=[[0.25, 0.375, 0.375]]
+            0.25 * 1.5 + 0.125 * 2.0,
+            {"positions": (-1, 2.5, 0.5)},
+            target=[[0.5, 0.25, 0.25]],
+            pred=[[0.25, 0.375, 0.375]],
         ),
     ),
 )
@@ -86,7 +92,7 @@ def _layout(positions: tuple[float, ...] | range) -> tuple[npt.NDArray[np.intp],
     dimension="unitless",
     use_when="ordered classes, such as ratings, with a smooth loss",
     avoid_when="classes have no order (brier_multiclass)",
-    pitfalls="A sum over classes: some tools take the mean, or its root. Columns must stand in the order of the classes.",
+    pitfalls="A sum over classes: some tools take the mean, or its root. Columns must be in the order of the classes.",
     reference="Hou, Yu and Samaras 2016, arXiv:1611.05916",
     examples=(example(0.25**2 + 0.125**2, target=[[0.5, 0.25, 0.25]], pred=[[0.25, 0.375, 0.375]]),),
 )
@@ -119,7 +125,7 @@ def _(target: Array, pred: Array) -> Array:
     avoid_when="rows correspond and their errors matter (mae, which it never exceeds)",
     pitfalls="The order of rows does not matter within a unit. Both columns are samples of the same size.",
     reference="Vallender 1974, doi:10.1137/1118101",
-    examples=(example((0.5 + 1.5 + 1.0) / 3, target=[3, -0.5, 2], pred=[1, 4, -1]),),
+    examples=(example((0.5 + 1.0 + 1.0) / 3, target=[3, -0.5, 2], pred=[1, 4, -1]),),
 )
 def wasserstein_samples(target: Real, pred: Real) -> float:
     """Wasserstein-1 distance between the empirical distributions of a unit's targets and predictions.

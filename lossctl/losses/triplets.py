@@ -25,8 +25,8 @@ NORM = "which norm measures the distances"
     dimension="distance units",
     use_when="embeddings: relative similarity is known, anchor to positive and to negative",
     avoid_when="most triplets are easy: zeros hide the hard ones; pairs are labelled one by one (contrastive)",
-    pitfalls="eps is added to every difference (torch), not under the root; margin is in distance units, with squared in "
-    "squared ones.",
+    pitfalls="eps is added to every difference (torch), not under the root; margin is in distance units, with squared "
+    "in squared ones.",
     reference="Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832; Balntas et al. 2016, doi:10.5244/C.30.119",
     examples=(
         example(

@@ -50,8 +50,13 @@ class Source(Protocol):
     text, so that the check of the columns can name every such cell.
     """
 
-    path: str
-    format: str
+    @property
+    def path(self) -> str:
+        """The file as messages name it."""
+
+    @property
+    def format(self) -> str:
+        """The file's format, in a word."""
 
     @property
     def bytes(self) -> int:

@@ -1,206 +1,198 @@
-"""CSV and TSV: byte ranges parsed in parallel, cut at line ends; a file with quoted line breaks is read as one stream."""
+"""CSV and TSV: byte ranges parsed in parallel, cut at row ends; a compressed file is unpacked and parsed in order."""
 
-import os
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import pyarrow as pa
 from pyarrow import csv
 
-from lossctl.errors import DataError
-from lossctl.sources.base import ColumnInfo, Piece, Reading
+from lossctl.sources import kinds, packed
+from lossctl.sources.base import As, ColumnInfo, FileSource, Piece, Reading, Stamp
+from lossctl.sources.complaints import Complaints
+from lossctl.sources.cuts import LONGEST_ROW, Part, cuts, streamed
+from lossctl.sources.dialect import NUMBER, Dialect, recognise
+from lossctl.sources.lists import NotAList, parse
+from lossctl.sources.options import TextOptions
 
-PIECE_BYTES = 4 << 20
 HEAD_BYTES = 1 << 16
-SCAN_BYTES = 1 << 20
-MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "n/a"]
-NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?[iI]nf(inity)?")
-BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How the text is laid out: delimiter, column names, where the rows begin, whether line breaks stand in quotes."""
-
-    delimiter: str
-    names: tuple[str, ...]
-    data_start: int
-    parallel: bool
 
 
 @lru_cache(maxsize=256)
-def _dialect(path: str, size: int, changed: int) -> Dialect:
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-        while b"\n" not in head and (more := file.read(HEAD_BYTES)):
-            head += more
-    if not head.strip():
-        raise DataError(f"{path} is empty ({size} bytes); a header line and rows are needed.")
-    if b"\0" in head:
-        raise DataError(f"{path} is not text: it holds zero bytes. Give the file its true suffix (.parquet, ...).")
-    start = len(BOM) if head.startswith(BOM) else 0
-    end = head.find(b"\n")
-    header = head[start:] if end < 0 else head[start:end]
-    delimiter = "\t" if path.lower().endswith((".tsv", ".tab")) else _delimiter(header)
-    names = _split(path, header, delimiter)
-    doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled:
-        raise DataError(f"{path} has more than one column named {', '.join(map(repr, doubled))}.")
-    data_start = size if end < 0 else end + 1
-    return Dialect(delimiter, tuple(names), data_start, _quotes_balance(path, data_start, size))
-
-
-def _delimiter(header: bytes) -> str:
-    """The candidate that stands most often outside quotes in the header line."""
-    bare = re.sub(rb'"[^"]*"', b"", header)
-    return max(",;\t|", key=lambda candidate: bare.count(candidate.encode()))
-
-
-def _split(path: str, header: bytes, delimiter: str) -> list[str]:
-    import csv as text_csv
-
-    try:
-        text = header.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: the header is not UTF-8 (byte {error.start}); convert the file to UTF-8.") from None
-    return next(text_csv.reader([text.rstrip("\r")], delimiter=delimiter))
-
-
-def _boundaries(size: int, data_start: int) -> list[int]:
-    """Byte offsets at which pieces nominally begin; a piece really begins after the next line end."""
-    return list(range(data_start, size, PIECE_BYTES)) or [data_start]
-
-
-def _quotes_balance(path: str, data_start: int, size: int) -> bool:
-    """Whether every nominal boundary stands outside quotes, so that line ends near it are row ends."""
-    offsets = _boundaries(size, data_start)
-    if len(offsets) == 1:
-        return True
-    with open(path, "rb") as file:
-        file.seek(data_start)
-        for offset in offsets[1:]:
-            remaining = offset - file.tell()
-            quotes = 0
-            while remaining > 0:
-                chunk = file.read(min(SCAN_BYTES, remaining))
-                quotes += chunk.count(b'"')
-                remaining -= len(chunk)
-            if quotes % 2:
-                return False
-    return True
+def _dialect(stamp: Stamp, codec: str | None, options: TextOptions) -> Dialect:
+    size = HEAD_BYTES
+    while True:
+        head = packed.head_of(stamp.path, stamp.file, codec, size)
+        if len(head) < size or b"\n" in head or b"\r" in head or size > LONGEST_ROW:
+            return recognise(stamp.path, head, len(head) < size, options)
+        size *= 4
 
 
 @dataclass(frozen=True, slots=True)
-class CsvSource:
-    """A CSV or TSV file."""
+class CsvSource(FileSource):
+    """A CSV or TSV file; `codec` is how it is compressed."""
 
-    path: str
     format: str = "csv"
-
-    @property
-    def bytes(self) -> int:
-        return os.stat(self.path).st_size
+    options: TextOptions = field(default_factory=TextOptions)
+    codec: str | None = None
 
     @property
     def dialect(self) -> Dialect:
-        stat = os.stat(self.path)
-        return _dialect(self.path, stat.st_size, stat.st_mtime_ns)
-
-    @property
-    def rows(self) -> int | None:
-        return None
+        """How the text is laid out."""
+        return _dialect(self.stamp, self.codec, self.options)
 
     def columns(self) -> dict[str, ColumnInfo]:
-        return {name: ColumnInfo("unknown", "text") for name in self.dialect.names if name}
+        """The columns in the order of the file; what they hold is known when they are read, but for lists."""
+        dialect = self.dialect
+        return {name: _info(dialect, name) for name in dialect.names if name}
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
-        dialect, size = self.dialect, self.bytes
-        if not dialect.parallel:
-            return [Piece(file, dialect.data_start, size, size)]
-        starts = _boundaries(size, dialect.data_start)
-        stops = [*starts[1:], size]
-        return [Piece(file, start, stop, stop - start) for start, stop in zip(starts, stops, strict=True)]
+        """Ranges of bytes; what is compressed is one piece."""
+        stamp, dialect = self.stamp, self.dialect
+        if self.codec is not None:
+            return [Piece(file, 0, stamp.size, stamp.size, 0)]
+        return cuts(stamp, dialect.first, dialect.rules).pieces(file)
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
-        data = self._bytes_of(piece)
-        if not data.strip():
-            return
-        ragged: list[csv.InvalidRow] = []
+        """The rows of a piece."""
+        stamp, dialect = self.stamp, self.dialect
+        complaints = Complaints(stamp.path, dialect, self._lines_before)
+        parser = _Parser(dialect, dict(reading.columns), self.codec is not None, complaints)
+        for part in self._parts() if self.codec else [cuts(stamp, dialect.first, dialect.rules).part(piece)]:
+            batch = parser.parse(part)
+            for start in range(0, batch.num_rows, reading.batch_rows):
+                yield batch.slice(start, reading.batch_rows)
 
-        def note(row: csv.InvalidRow) -> str:
-            ragged.append(row)
-            return "skip"
+    def _parts(self) -> Iterator[Part]:
+        """All rows in order."""
+        stamp, dialect = self.stamp, self.dialect
+        if self.codec is None:
+            return cuts(stamp, dialect.first, dialect.rules).parts()
+        blocks = packed.blocks(stamp.path, stamp.file, self.codec)
+        return streamed(blocks, dialect.first, dialect.rules, stamp.path)
 
-        table = self._parse(data, reading, note)
-        if ragged:
-            self._raise_ragged(piece, ragged)
-        yield from table.combine_chunks().to_batches(reading.batch_rows)
-
-    def _parse(self, data: bytes, reading: Reading, note: object) -> pa.Table:
-        types = {
-            name: pa.float64() if how == "number" else pa.dictionary(pa.int32(), pa.string())
-            for name, how in reading.columns.items()
-        }
-        options = {
-            "read_options": csv.ReadOptions(
-                use_threads=False, column_names=list(self.dialect.names), block_size=len(data) + 1
-            ),
-            "parse_options": csv.ParseOptions(
-                delimiter=self.dialect.delimiter, newlines_in_values=not self.dialect.parallel, invalid_row_handler=note
-            ),
-        }
-        convert = {"include_columns": list(reading.columns), "null_values": MISSING, "strings_can_be_null": True}
-        try:
-            return csv.read_csv(
-                pa.BufferReader(data), convert_options=csv.ConvertOptions(column_types=types, **convert), **options
-            )
-        except pa.ArrowInvalid as error:
-            if "onversion error" not in str(error):
-                raise DataError(f"{self.path} cannot be read as CSV: {str(error).splitlines()[0]}") from None
-        # Some cell is no number: bring all as text, so that the check of the columns can name every such row.
-        types = dict.fromkeys(reading.columns, pa.string())
-        return csv.read_csv(
-            pa.BufferReader(data), convert_options=csv.ConvertOptions(column_types=types, **convert), **options
-        )
-
-    def _bytes_of(self, piece: Piece) -> bytes:
-        """The whole lines that begin in the piece's range."""
-        with open(self.path, "rb") as file:
-            if piece.start == self.dialect.data_start:
-                file.seek(piece.start)
-            else:
-                file.seek(piece.start - 1)
-                file.readline()
-            start = file.tell()
-            if start >= piece.stop:
-                return b""
-            data = file.read(piece.stop - start)
-            return data if data.endswith(b"\n") else data + file.readline()
-
-    def _raise_ragged(self, piece: Piece, ragged: list[csv.InvalidRow]) -> None:
-        first = ragged[0]
-        before = self._lines_before(piece)
-        place = f"line {before + first.number}" if first.number else "a line"
-        more = f" ({len(ragged)} such rows in this part of the file)" if len(ragged) > 1 else ""
-        raise DataError(
-            f"{self.path}, {place}: {first.actual_columns} cells where the header has {first.expected_columns}: "
-            f"{first.text[:80]!r}{more}. Quote cells that hold {self.dialect.delimiter!r}, or complete the row."
-        )
-
-    def _lines_before(self, piece: Piece) -> int:
-        """Lines of the file before the piece's first row."""
-        with open(self.path, "rb") as file:
-            if piece.start == self.dialect.data_start:
-                return file.read(piece.start).count(b"\n")
-            head = file.read(piece.start - 1)
-            return head.count(b"\n") + file.readline().count(b"\n")
+    def _lines_before(self, part: Part) -> int:
+        """How many lines of the file stand before a part's first row."""
+        lines, rules = self.dialect.lines, self.dialect.rules
+        for before in self._parts():
+            if before.offset + before.start >= part.offset + part.start:
+                break
+            lines += before.lines(rules)
+        return lines
 
     def line(self, row: int) -> str:
-        return f" (line {row + 2})" if self.dialect.parallel else ""
+        """How an editor finds a row: the file is read up to it."""
+        lines, rules = self.dialect.lines, self.dialect.rules
+        for part in self._parts():
+            _, found = part.row_starts(rules)
+            if row < len(found):
+                return f" (line {lines + int(found[row]) + 1})"
+            row -= len(found)
+            lines += part.lines(rules)
+        return ""
+
+
+def _info(dialect: Dialect, name: str) -> ColumnInfo:
+    shape = dialect.lists.get(name)
+    return ColumnInfo("unknown", "text") if shape is None else ColumnInfo("list", shape.type, shape.width)
+
+
+@dataclass(slots=True)
+class _Parser:
+    """Rows to columns: those that are plain in a quick way of our own, others by Arrow's reader."""
+
+    dialect: Dialect
+    wanted: dict[str, As]
+    in_order: bool
+    complaints: Complaints
+
+    def parse(self, part: Part) -> pa.RecordBatch:
+        """The wanted columns of some rows."""
+        columns = self._plain(part) or self._arrow(part)
+        return pa.RecordBatch.from_arrays(columns, names=list(self.wanted))
+
+    def _plain(self, part: Part) -> list[pa.Array] | None:
+        dialect = self.dialect
+        plain = dialect.decimal == "." and dialect.newline == b"\n" and not dialect.rules.quoted(*part[:3])
+        whole = part.stop > part.start and part.data[part.stop - 1] == dialect.newline[0]
+        if not plain or not whole or any(how == "raw" or name in dialect.lists for name, how in self.wanted.items()):
+            return None
+        from lossctl.sources import plain as quick
+
+        columns = [(dialect.names.index(name), how == "number") for name, how in self.wanted.items()]
+        return quick.table(part, len(dialect.names), dialect.delimiter, columns, dialect.missing)
+
+    def _arrow(self, part: Part) -> list[pa.Array]:
+        dialect = self.dialect
+        if (at := dialect.rules.unclosed(*part[:3])) is not None:
+            raise self.complaints.unclosed(part, at)
+        number, text, label = pa.float64(), pa.string(), pa.dictionary(pa.int32(), pa.string())
+        types = {name: number if how == "number" else label for name, how in self.wanted.items()}
+        types |= {name: text for name in self.wanted if name in dialect.lists}
+        found = self._read(part, types)
+        if found is None:
+            # Some cell is no number: bring all as text, so that the check of the columns can name every such row.
+            numbers = [name for name, kind in types.items() if kind == number]
+            found = self._read(part, types | dict.fromkeys(numbers, text))
+            assert found is not None, "text columns have no numbers to convert"
+            for name in numbers if self.in_order else ():
+                if (error := self.complaints.no_number(part, name, found[name])) is not None:
+                    raise error
+        for name in self.wanted:
+            if name in dialect.lists:
+                try:
+                    found[name] = parse(found[name], dialect.lists[name].depth)
+                except NotAList as bad:
+                    raise self.complaints.no_list(part, name, bad) from None
+        return [found[name] for name in self.wanted]
+
+    def _read(self, part: Part, types: dict[str, pa.DataType]) -> dict[str, pa.Array] | None:
+        """The columns by Arrow's reader; None where a cell that should be a number is none."""
+        dialect, size = self.dialect, part.stop - part.start
+        if not size:
+            return {name: pa.nulls(0, kind) for name, kind in types.items()}
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(pa.py_buffer(part.data).slice(part.start, size)),
+                csv.ReadOptions(use_threads=False, column_names=list(dialect.names), block_size=size + 1),
+                csv.ParseOptions(delimiter=dialect.delimiter, quote_char=dialect.quote or False),
+                csv.ConvertOptions(
+                    column_types=types,
+                    include_columns=list(types),
+                    null_values=list(dialect.missing),
+                    strings_can_be_null=True,
+                    decimal_point=dialect.decimal,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "onversion error to double" in str(error):
+                return None
+            raise self.complaints.unreadable(part, error) from None
+        found = {name: _one(table.column(name)) for name in types}
+        texts = [name for name, kind in types.items() if kind != pa.float64()]
+        if texts and part.data.find(b"\0", part.start, part.stop) >= 0:
+            raise self.complaints.zero_byte(part)
+        if dialect.decimal == ",":
+            found |= {name: _with_points(found[name]) for name in texts if name not in dialect.lists}
+        return found
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _with_points(array: pa.Array) -> pa.Array:
+    """Numbers with a decimal comma as they are written elsewhere; other text as it is."""
+    if isinstance(array, pa.DictionaryArray):
+        return pa.DictionaryArray.from_arrays(array.indices, _with_points(array.dictionary))
+    return kinds.strings([None if cell is None else _with_point(cell) for cell in array.to_pylist()])
+
+
+def _with_point(cell: str) -> str:
+    changed = cell.replace(",", ".")
+    return changed if numeral(changed) else cell
 
 
 def numeral(cell: str) -> bool:
     """Whether a cell reads as a number."""
-    return NUMBER.fullmatch(cell.strip().encode()) is not None
+    return NUMBER.fullmatch(cell) is not None

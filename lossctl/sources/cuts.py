@@ -10,6 +10,7 @@ then the quotes are told apart one by one.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from threading import Lock
 from typing import BinaryIO, NamedTuple
 
@@ -34,6 +35,13 @@ class Rules:
     newline: bytes = b"\n"
     quote: bytes = b""
     delimiters: bytes = b""
+
+    def unclosed(self, data: bytes, start: int, stop: int) -> int | None:
+        """Where a quote stands that is opened and never closed; a row begins at `start`."""
+        if not self.quoted(data, start, stop) or not _odd(data, self.quote, start, stop):
+            return None
+        opened, closed = (self.spans(data, start, stop) or [(start, start)])[-1]
+        return opened if closed == stop else None
 
     def quoted(self, data: bytes, start: int, stop: int) -> bool:
         """Whether there are quotes in a range."""
@@ -100,9 +108,14 @@ class Part(NamedTuple):
     stop: int
     offset: int = 0
 
+    @property
+    def buffer(self) -> npt.NDArray[np.uint8]:
+        """The bytes of the rows."""
+        return np.frombuffer(self.data, np.uint8, self.stop - self.start, self.start)
+
     def row_starts(self, rules: Rules) -> tuple[Offsets, Offsets]:
         """Where the rows begin that are not empty, and how many line ends of the part stand before each."""
-        buffer = np.frombuffer(self.data, np.uint8, self.stop - self.start, self.start)
+        buffer = self.buffer
         lines = np.flatnonzero(buffer == rules.newline[0])
         ends = lines
         if rules.quoted(self.data, self.start, self.stop):
@@ -111,15 +124,14 @@ class Part(NamedTuple):
             ends = ends[(inside < 0) | (ends > spans[np.maximum(inside, 0), 1])]
         starts = np.concatenate([[0], ends + 1])
         ends = np.concatenate([ends, [len(buffer)]])
-        length = ends - starts
-        carriage = buffer[np.minimum(starts, max(len(buffer) - 1, 0))] == 13 if len(buffer) else np.zeros(len(starts), bool)
-        filled = (length > 1) | ((length == 1) & ~carriage)
-        starts = starts[filled]
+        alone = ends - starts == 1
+        carriage = np.append(buffer, 0)[starts] == 13
+        starts = starts[(ends > starts) & ~(alone & carriage)]
         return starts + self.start, np.searchsorted(lines, starts)
 
     def lines(self, rules: Rules) -> int:
         """How many line ends there are."""
-        return int(np.count_nonzero(np.frombuffer(self.data, np.uint8, self.stop - self.start, self.start) == rules.newline[0]))
+        return int(np.count_nonzero(self.buffer == rules.newline[0]))
 
 
 class Cuts:
@@ -138,7 +150,7 @@ class Cuts:
     def pieces(self, file: int) -> list[Piece]:
         """The ranges the pieces begin in."""
         edges = [*range(self._first, self._first + self.count * PIECE_BYTES, PIECE_BYTES), self._stamp.size]
-        return [Piece(file, start, stop, stop - start) for start, stop in zip(edges, edges[1:], strict=False)]
+        return [Piece(file, start, stop, stop - start) for start, stop in pairwise(edges)]
 
     def part(self, piece: Piece) -> Part:
         """The rows that begin in a piece's range."""

@@ -35,7 +35,7 @@ def validity(present: npt.NDArray[np.bool_] | None) -> pa.Buffer | None:
 def primitive(values: npt.NDArray[np.generic], present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
     """Numbers or booleans as a column (pa.array would import pandas)."""
     if values.dtype == np.bool_:
-        bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+        bits = pa.py_buffer(np.packbits(values.astype(np.bool_, copy=False), bitorder="little"))
         return pa.Array.from_buffers(pa.bool_(), len(values), [validity(present), bits])
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))

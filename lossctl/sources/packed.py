@@ -1,7 +1,7 @@
 """Compressed text: gzip, bzip2, Zstandard, and zip with one member, unpacked as it is read."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from queue import Full, Queue
 from threading import Event, Thread
@@ -85,7 +85,7 @@ def blocks(path: str, file: str, codec: str) -> Iterator[bytes]:
         stopped.set()
 
 
-def _blocks(path: str, file: str, codec: str | None) -> Iterator[bytes]:
+def _blocks(path: str, file: str, codec: str | None) -> Generator[bytes, None, None]:
     with opened(path, file, codec) as stream:
         while block := _full(stream, BLOCK_BYTES):
             yield block

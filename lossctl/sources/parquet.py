@@ -80,7 +80,8 @@ class ParquetSource:
         leaves = [
             index
             for index in range(metadata.num_columns)
-            if metadata.schema.column(index).path.split(".")[0] in wanted or metadata.schema.column(index).path in wanted
+            if metadata.schema.column(index).path.split(".")[0] in wanted
+            or metadata.schema.column(index).path in wanted
         ]
         pieces, start, rows, size = [], 0, 0, 0
         for index in range(metadata.num_row_groups):

@@ -1,0 +1,208 @@
+"""How a CSV file is laid out, recognised from its first rows: never guessed where two readings fit equally."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from lossctl.errors import DataError
+from lossctl.sources.base import check_doubled
+from lossctl.sources.cuts import Part, Rules
+from lossctl.sources.lists import Shape, shape_of
+from lossctl.sources.options import TextOptions
+
+BOM = b"\xef\xbb\xbf"
+WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+CANDIDATES = ",;\t|"
+SAMPLE_ROWS = 200
+SHOWN = 60
+NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
+NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
+BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+
+Row = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The layout of a file: `names` are the cells of a row in order, '' for one that holds nothing in any row."""
+
+    delimiter: str
+    quote: str
+    decimal: str
+    missing: tuple[str, ...]
+    names: tuple[str, ...]
+    first: int  # the byte at which the rows begin
+    lines: int  # line ends before it
+    newline: bytes
+    lists: Mapping[str, Shape] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        """What ends a row."""
+        return Rules(self.newline, self.quote.encode(), self.delimiter.encode())
+
+
+def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dialect:
+    """The dialect of a file that begins with `head`; `whole` says that this is all of it."""
+    bom = _check_text(path, head)
+    newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
+    quote = '"' if options.quote is None else options.quote
+    behind = options.delimiter or CANDIDATES
+    rules = Rules(newline, quote.encode(), behind.encode())
+    texts, ends = _texts(path, head, bom, whole, rules)
+    delimiter = options.delimiter or _delimiter(path, texts, quote)
+    rows = [_cells(text, delimiter, quote) for text in texts]
+    decimal = options.decimal or _decimal(rows, delimiter)
+    header = _has_header(path, rows, decimal, options)
+    names = _names(path, rows, header)
+    first = ends[0] if header else len(head) - len(head[bom:].lstrip(b"\r\n"))
+    lists = _lists(names, rows[1:] if header else rows, options.missing)
+    return Dialect(
+        delimiter, quote, decimal, options.missing, names, first, head.count(newline, 0, first), newline, lists
+    )
+
+
+def _check_text(path: str, head: bytes) -> int:
+    """The length of the byte-order mark; refuse what is no UTF-8 text."""
+    if not head.strip():
+        raise DataError(f"{path} is empty ({len(head)} bytes of white space); rows are needed.")
+    for mark, encoding in WIDE_BOMS.items():
+        if head.startswith(mark):
+            raise DataError(f"{path} is {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 {path}")
+    if b"\0" in head:
+        line = head.count(b"\n", 0, head.index(b"\0")) + 1
+        raise DataError(
+            f"{path}, line {line}: zero bytes; this is no text. Give the file its true suffix (.parquet, ...)."
+        )
+    return len(BOM) if head.startswith(BOM) else 0
+
+
+def _texts(path: str, head: bytes, bom: int, whole: bool, rules: Rules) -> tuple[list[str], list[int]]:
+    """The first rows as text, and where they end."""
+    starts, lines = Part(head, bom, len(head)).row_starts(rules)
+    edges = [*starts.tolist(), len(head)]
+    rows = [head[start:stop] for start, stop in pairwise(edges)]
+    if not whole and len(rows) > 1:
+        rows.pop()
+    texts = []
+    for row, line in zip(rows[:SAMPLE_ROWS], lines.tolist(), strict=False):
+        try:
+            texts.append(row.decode().rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, line + 1, row[error.start]) from None
+    return texts, edges[1 : len(texts) + 1]
+
+
+def not_utf8(path: str, line: int, byte: int) -> DataError:
+    """The error for text in another encoding."""
+    return DataError(
+        f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8. "
+        f"Convert the file: iconv -f LATIN1 -t UTF-8 {path} (or from the encoding it has)."
+    )
+
+
+def _cells(text: str, delimiter: str, quote: str) -> Row:
+    return next(split([text], delimiter, quote), [])
+
+
+def split(texts: Iterable[str], delimiter: str, quote: str) -> Iterator[Row]:
+    """The cells of rows."""
+    import csv
+
+    csv.field_size_limit(1 << 30)
+    if not quote:
+        return csv.reader(texts, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(texts, delimiter=delimiter, quotechar=quote)
+
+
+def _delimiter(path: str, texts: list[str], quote: str) -> str:
+    """The candidate that gives all rows as many cells, most of them numbers; then the one that stands most often."""
+    candidates = CANDIDATES
+    if path.lower().split(".")[-1] in ("tsv", "tab") and "\t" in texts[0]:
+        return "\t"
+
+    def score(candidate: str) -> tuple[bool, float, int]:
+        rows = [_cells(text, candidate, quote) for text in texts]
+        width = len(rows[0])
+        cells = [cell for row in rows[1:] or rows for cell in row if cell]
+        numeric = [
+            cell for cell in cells if NUMBER.fullmatch(cell) or (candidate != "," and NUMBER_COMMA.fullmatch(cell))
+        ]
+        even = all(len(row) == width or (len(row) == width + 1 and not row[-1]) for row in rows)
+        return even, round(len(numeric) / max(1, len(cells)), 3), width
+
+    present = [candidate for candidate in candidates if len(_cells(texts[0], candidate, quote)) > 1]
+    if present:
+        return max(present, key=score)
+    spaced = score(" ")
+    return " " if spaced[0] and spaced[1] == 1 and spaced[2] > 1 else ","
+
+
+def _decimal(rows: list[Row], delimiter: str) -> str:
+    """A comma where cells read as numbers with one, and none with a point."""
+    if delimiter == ",":
+        return "."
+    commas = any(BROKEN.fullmatch(cell) for row in rows for cell in row)
+    points = any("." in cell and NUMBER.fullmatch(cell) for row in rows[1:] for cell in row)
+    return "," if commas and not points else "."
+
+
+def _has_header(path: str, rows: list[Row], decimal: str, options: TextOptions) -> bool:
+    """The first row names columns unless all its cells are numbers; 0, 1, 2, ... may be either."""
+    if options.header is not None:
+        return options.header
+    number = NUMBER_COMMA if decimal == "," else NUMBER
+    first = [cell.strip() for cell in rows[0]]
+    filled = [cell for cell in first if cell not in options.missing]
+    if not filled or not all(number.fullmatch(cell) for cell in filled):
+        return True
+    if filled != [str(index) for index in range(len(filled))]:
+        return False
+    if first[0] == "" and first[-1] != "":
+        return True  # the header of a table written with its index
+    if any(cell and not cell.strip().isdigit() for row in rows[1:] for cell in row):
+        return True
+    shown = options.delimiter or ","
+    raise DataError(
+        f"{path}: the first line ({shown.join(first)[:SHOWN]}) may be a header or a row of numbers. "
+        "Say which with --header or --no-header."
+    )
+
+
+def _names(path: str, rows: list[Row], header: bool) -> tuple[str, ...]:
+    """A name for each cell of a row: the header's, or else c and its place from 0; '' for an empty end of all rows."""
+    first, data = rows[0], rows[1:] if header else rows
+    names = [name.strip() for name in first] if header else [""] * len(first)
+    if data and all(len(row) == len(names) + 1 and not row[-1] for row in data):
+        names.append("")
+    elif names[-1] == "" and len(names) > 1 and data and all(len(row) == len(names) - 1 for row in data):
+        names.pop()
+    trailing = len(names) > 1 and names[-1] == "" and all(row[-1:] == [""] for row in data if len(row) == len(names))
+    last = len(names) - trailing
+    taken = set(names)
+    for index in range(last):
+        if not names[index]:
+            names[index] = _free(f"c{index}", taken)
+    tip = "" if not header else " If the first line is a row, say --no-header."
+    check_doubled(path, names, tip)
+    return tuple(names)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) -> dict[str, Shape]:
+    """The columns whose cells are all lists of numbers."""
+    found = {}
+    for index, name in enumerate(names):
+        cells = [row[index] for row in data if len(row) > index and row[index] not in missing]
+        if cells and cells[0].lstrip().startswith("["):
+            shapes = [shape_of(cell) for cell in cells]
+            known = [shape for shape in shapes if shape is not None]
+            if len(known) == len(shapes) and len({shape.depth for shape in known}) == 1:
+                found[name] = Shape(known[0].depth, max(1, round(sum(shape.width for shape in known) / len(known))))
+    return found

@@ -1,0 +1,146 @@
+"""Cells that hold lists of numbers: JSON arrays, nested ones too, and the way NumPy prints an array."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lossctl.sources import kinds
+
+OPEN, CLOSE, COMMA = b"[],"
+SEPARATORS = b"[], \t\r\n"
+IS_SEPARATOR = np.isin(np.arange(256), np.frombuffer(SEPARATORS, np.uint8))
+TO_LINES = bytes(10 if IS_SEPARATOR[code] else code for code in range(256))
+NOT_NUMBERS = ["null", "NaN", "nan", "None", "NA"]
+TOKEN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|-?[iI]nf(?:inity)?|null|nan|NaN|None|NA")
+
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How deep lists are nested, and how many numbers a row holds."""
+
+    depth: int
+    width: int
+
+    @property
+    def type(self) -> str:
+        """The type as Arrow writes it."""
+        return "list<" * self.depth + "double" + ">" * self.depth
+
+
+class NotAList(ValueError):
+    """A cell that holds no list of numbers of the expected depth."""
+
+    def __init__(self, row: int, cell: str) -> None:
+        super().__init__(cell)
+        self.row, self.cell = row, cell
+
+
+def shape_of(cell: str) -> Shape | None:
+    """The shape of one cell; None where it is no list of numbers."""
+    text = cell.strip()
+    depth = len(text) - len(text.lstrip("[ \n"))
+    depth = text[:depth].count("[")
+    tokens = [token for token in re.split(r"[\[\],\s]+", text) if token]
+    if not depth or not text.endswith("]") or not all(TOKEN.fullmatch(token) for token in tokens):
+        return None
+    return Shape(depth, len(tokens)) if _balanced(text, depth) else None
+
+
+def _balanced(text: str, depth: int) -> bool:
+    level = 0
+    for at, character in enumerate(text):
+        level += (character == "[") - (character == "]")
+        if level > depth or level < (at < len(text) - 1):
+            return False
+    return level == 0
+
+
+def parse(cells: pa.Array, depth: int) -> pa.Array:
+    """A text column of lists as a list column; raises `NotAList` for the first cell that is none."""
+    edges, text = _text(cells)
+    raw = np.frombuffer(text, np.uint8)
+    opens, closes = raw == OPEN, raw == CLOSE
+    level = np.cumsum(opens, dtype=np.int32) - np.cumsum(closes, dtype=np.int32)
+    separator = IS_SEPARATOR[raw]
+    tokens = np.flatnonzero(~separator & np.concatenate([[True], separator[:-1]]))
+    starts = [np.flatnonzero(opens & (level == at)) for at in range(1, depth + 1)]
+    if not _regular(edges, raw, level, tokens, starts, int(np.count_nonzero(raw == COMMA))):
+        raise _first_bad(cells, depth)
+    values = _numbers(text.translate(TO_LINES))
+    if values is None or len(values) != len(tokens):
+        raise _first_bad(cells, depth)
+    children = [*starts[1:], tokens]
+    inner = values
+    for position in range(depth - 1, 0, -1):
+        offsets = np.searchsorted(children[position], np.append(starts[position], len(raw)))
+        inner = kinds.lists(inner, offsets)
+    present = edges[1:] > edges[:-1]
+    return kinds.lists(inner, np.searchsorted(children[0], edges), present)
+
+
+def _text(cells: pa.Array) -> tuple[Offsets, bytes]:
+    """Where the cells begin and end in their text; a missing cell has no length."""
+    _, offsets, data = cells.buffers()
+    edges = np.frombuffer(offsets, np.int32, len(cells) + 1, cells.offset * 4).astype(np.int64)
+    text = b"" if data is None else data.slice(int(edges[0]), int(edges[-1] - edges[0])).to_pybytes()
+    return edges - edges[0], text
+
+
+def _regular(
+    edges: Offsets,
+    raw: npt.NDArray[np.uint8],
+    level: npt.NDArray[np.int32],
+    tokens: Offsets,
+    starts: list[Offsets],
+    commas: int,
+) -> bool:
+    """Whether every cell is one list, every number at its depth, and commas (if there are any) between all items."""
+    filled = edges[1:] > edges[:-1]
+    first, last = edges[:-1][filled], edges[1:][filled] - 1
+    if not len(first):
+        return True
+    depth = len(starts)
+    if (raw[first] != OPEN).any() or (raw[last] != CLOSE).any() or (level[last] != 0).any():
+        return False
+    if len(starts[0]) != len(first) or level.max() > depth or level.min() < 0 or (level[tokens] != depth).any():
+        return False
+    items = 0
+    for children, parents in zip([*starts[1:], tokens], starts, strict=True):
+        sizes = np.diff(np.searchsorted(children, np.append(parents, len(raw))))
+        items += int(np.maximum(sizes - 1, 0).sum())
+    return commas in (0, items)
+
+
+def _numbers(lines: bytes) -> pa.Array | None:
+    """One number a line; None where something is none."""
+    from pyarrow import csv
+
+    if not lines.strip():
+        return kinds.primitive(np.zeros(0))
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(lines),
+            csv.ReadOptions(use_threads=False, column_names=["value"], block_size=len(lines) + 1),
+            csv.ParseOptions(quote_char=False),
+            csv.ConvertOptions(column_types={"value": pa.float64()}, null_values=NOT_NUMBERS),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return table.column(0).combine_chunks()
+
+
+def _first_bad(cells: pa.Array, depth: int) -> NotAList:
+    texts = cells.to_pylist()
+    for row, cell in enumerate(texts):
+        if cell is not None and ((shape := shape_of(cell)) is None or shape.depth != depth or not _commas(cell)):
+            return NotAList(row, cell)
+    return NotAList(0, str(texts[0]))
+
+
+def _commas(cell: str) -> bool:
+    return "," not in cell or not re.search(r",\s*,|\[\s*,|,\s*\]|[^\s,\[]\s+[^\s,\]]", cell.strip())
