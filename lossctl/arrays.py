@@ -59,14 +59,34 @@ class Classes:
     counts: Callable[[], Array]
 
 
-def from_python(roles: Sequence[LossRole], given: Mapping[str, Any], loss: str) -> dict[str, Any]:
-    """Arrays by role name; all of one length."""
+def from_python(
+    roles: Sequence[LossRole], given: Mapping[str, Any], loss: str, letters: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Arrays by role name; all of one length. Text where lists are due is spelled out by `letters`."""
     codes: dict[object, int] = {}
-    named = {role.name: _array(role, given[role.name], codes, loss) for role in roles if role.name in given}
+    spelled = {name: _spelled(value, letters or {}, loss) for name, value in given.items()}
+    named = {role.name: _array(role, spelled[role.name], codes, loss) for role in roles if role.name in given}
+    _check_classes(roles, named, loss)
     sizes = {name: array.shape[-1] for name, array in named.items()}
     if len(set(sizes.values())) > 1:
         raise UsageError(f"{loss}: arrays of one length are needed, not {sizes}.")
     return named
+
+
+def depth(value: Any) -> int:
+    """How deep a Python value is nested: 1 for a number per row."""
+    if isinstance(value, np.ndarray):
+        return value.ndim
+    return 1 + depth(value[0]) if isinstance(value, list | tuple) and value else int(isinstance(value, list | tuple))
+
+
+def _spelled(value: Any, letters: Mapping[str, int], loss: str) -> Any:
+    if not letters or not isinstance(value, list | tuple) or not all(isinstance(row, str) for row in value):
+        return value
+    unknown = sorted({letter for row in value for letter in row} - letters.keys())
+    if unknown:
+        raise UsageError(f"{loss}: {', '.join(map(repr, unknown))} is not in the alphabet.")
+    return [[letters[letter] for letter in row] for row in value]
 
 
 def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> Any:
@@ -86,6 +106,16 @@ def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> A
     if about.kind == "binary":
         array = np.maximum(array, 0.0)  # -1/+1 as 0/1
     return np.moveaxis(array, 0, -1) if array.ndim > 1 else array
+
+
+def _check_classes(roles: Sequence[LossRole], named: Mapping[str, Any], loss: str) -> None:
+    """Class indexes are whole numbers; those of no score are refused where files are read, and here where negative."""
+    for role in roles:
+        array = named.get(role.name)
+        if role.role.kind == "class" and isinstance(array, np.ndarray) and array.size:
+            scores = [a.shape[0] for a in named.values() if isinstance(a, np.ndarray) and a.ndim == 2]
+            if scores and int(array.max()) >= scores[0]:
+                raise UsageError(f"{loss}: {role.name} holds class {int(array.max())}, and there are {scores[0]} scores.")
 
 
 def _check_shape(role: LossRole, dimensions: int, loss: str) -> None:

@@ -127,8 +127,8 @@ def given_counts(value: object, classes: Classes, option: str) -> Array:
 def _listed(numbers: Array, classes: Classes, said: str) -> Array:
     if len(numbers) != classes.size:
         raise UsageError(
-            f"{said} has {len(numbers)} numbers, and {classes.size} are needed, one for each of "
-            f"{listing(classes.names)}."
+            f"{said} takes as many numbers as there are classes ({classes.size}: {listing(classes.names)}), "
+            f"not {len(numbers)}."
         )
     if not (np.isfinite(numbers).all() and (numbers >= 0).all() and numbers.any()):
         found = listing(map(str, numbers.tolist()))

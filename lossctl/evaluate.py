@@ -114,10 +114,13 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
         return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
+    details: dict[str, Any] = {
+        name.removeprefix("detail "): float(total) / weight for name, total in sums.items() if name.startswith("detail ")
+    }
     if not term.nested:
-        return Reduced(value, reason, denominator, rows, rows - counted, findings=findings, slope=slope)
+        return Reduced(value, reason, denominator, rows, rows - counted, None, details, findings, slope=slope)
     left = rows - counted
-    details = {"units_not_counted": left} if left else {}
+    details |= {"units_not_counted": left} if left else {}
     findings |= {"LC102": left} if left else {}
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, slope=slope)
 

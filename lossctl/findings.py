@@ -49,7 +49,7 @@ PITFALLS = {
         Pitfall(
             "LC211",
             "warning",
-            "what happens was predicted to be impossible",
+            "rows predict 0 where the truth does not",
             "Q is 0 where P is not: the divergence is infinite.",
             "Predict logits, smooth Q, or use js_divergence, which stays finite.",
         ),
@@ -92,14 +92,14 @@ PITFALLS = {
             "LC331",
             "warning",
             "targets are longer than their steps allow",
-            "A target needs a step per label and one more between repeated labels: no alignment fits, the loss is infinite.",
+            "A target needs a step per label and one between repeated labels: no alignment fits, the loss is infinite.",
             "Check the lengths; --zero-infinity makes such rows worth 0.",
         ),
         Pitfall(
             "LC332",
             "error",
             "targets hold the blank",
-            "The blank is another class than --blank says (it is last in many frameworks), or targets are padded with it.",
+            "The blank is another class than --blank says (often the last one), or targets are padded with it.",
             "Set --blank (-1 for the last class); leave padding out of the targets.",
         ),
         Pitfall(

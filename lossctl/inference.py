@@ -24,7 +24,7 @@ from lossctl.totals import WHOLE, Key, Tally
 NOT_REDUCED = "not reduced"
 
 
-class NoInterval(Exception):
+class IntervalError(Exception):
     """There is none; the message is the reason a report gives."""
 
 
@@ -70,23 +70,22 @@ class Inference:
             return None, reason or "no value"
         try:
             if self.reason is not None:
-                raise NoInterval(self.reason)
+                raise IntervalError(self.reason)
             return self._interval(key, cells, value, request.ci / 100), None
-        except NoInterval as why:
+        except IntervalError as why:
             return None, str(why)
 
     def _interval(self, key: Key, cells: Sequence[Reduced], value: float, level: float) -> Interval:
         by_units = any(over_units(self.plan, term) for term in self.plan.terms)
         found = self._over_units(key, cells) if by_units else self._over_rows(key, cells)
         if found.moments.used.min() < 2:
-            raise NoInterval(f"one {'unit' if by_units else 'row'} tells nothing of how they vary")
+            raise IntervalError(f"one {'unit' if by_units else 'row'} tells nothing of how they vary")
         linear = intervals.linearise(found.moments, found.slopes, found.curves)
         if linear is None or not linear.finite:
-            raise NoInterval("the value cannot be linearised at these totals")
+            raise IntervalError("the value cannot be linearised at these totals")
         if self.job.request.ci_method == "bootstrap":
             return self._resampled(found, linear, value, level, "units" if by_units else "rows")
-        error, freedom = intervals.standard_error(found.moments, linear), intervals.degrees(found.moments)
-        return Interval(level, *intervals.central(value, error, freedom, level), found.method)
+        return Interval(level, *intervals.central(value, found.moments, linear, level), found.method)
 
     def _resampled(
         self, found: Observations, linear: intervals.Linear, value: float, level: float, things: str
@@ -96,9 +95,10 @@ class Inference:
         x, v = columns[:size], columns[size:]
         influence = intervals.influences(x, v, found.base, found.moments, linear.gradient)
         statistic = partial(_value, found, value - float(_value(found, 0.0, columns.sum(axis=1, keepdims=True))[0]))
-        ends = bootstrap.interval(columns, statistic, value, influence, level, seed)
+        reach = intervals.reach(found.moments, level)
+        ends = bootstrap.interval(columns, statistic, value, influence, reach, seed)
         if ends is None:
-            raise NoInterval("too many resamples have no value")
+            raise IntervalError("too many resamples have no value")
         return Interval(level, *ends, f"bootstrap over {things} (BCa, {bootstrap.RESAMPLES} resamples, seed {seed})")
 
     def _over_rows(self, key: Key, cells: Sequence[Reduced]) -> Observations:
@@ -109,7 +109,7 @@ class Inference:
         scatter = seen.scatter.get(self.view) if seen is not None else None
         moments = scatter.cell(key) if scatter is not None else None
         if scatter is None or moments is None:
-            raise NoInterval(f"its statistics are more than {observed.MOST_COMPONENTS} numbers per row")
+            raise IntervalError(f"its statistics are more than {observed.MOST_COMPONENTS} numbers per row")
         factors = np.zeros(len(scatter.base))
         curves: list[Curve] = []
         at = 0
@@ -129,9 +129,10 @@ class Inference:
         """Refuse losses whose value is no smooth function of sums."""
         tally = self.outcome.tallies[index, self.view]
         if _extremes_matter(term, tally, tally.sums(np.array([tally.cells[key]]))):
-            raise NoInterval(f"{term.loss} follows its largest or smallest rows, and a sample does not tell how they vary")
+            said = "follows its largest or smallest rows, and a sample does not tell how those vary"
+            raise IntervalError(f"{term.loss} {said}")
         if self.job.request.ci_method == "normal" and self.job.losses[index].facts["differentiable"] is False:
-            raise NoInterval(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
+            raise IntervalError(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
 
     def _curve(self, index: int, key: Key, slope: float, start: int) -> Curve:
         """A set loss over one unit as a function of its totals; extremes are held fixed."""
@@ -162,7 +163,7 @@ class Inference:
         assert seen is not None
         rows = seen.rows(self.view, key)
         if rows is None or len(rows) > observed.MOST_ROWS:
-            raise NoInterval("too many rows to be resampled in memory; use --ci-method normal")
+            raise IntervalError("too many rows to be resampled in memory; use --ci-method normal")
         joined = seen.joined().columns
         assert joined is not None
         columns: Array = joined[:, rows]
@@ -170,7 +171,7 @@ class Inference:
 
     def _over_units(self, key: Key, cells: Sequence[Reduced]) -> Observations:
         x, v, factors, labels = [], [], [], []
-        for index, (term, cell) in enumerate(zip(self.plan.terms, cells, strict=True)):
+        for index, cell in enumerate(cells):
             if cell.values is not None:
                 names, part, base = _of_units(cell.values, self.job.reductions[index])
             else:
@@ -180,7 +181,7 @@ class Inference:
             v.append(base)
             factors.append(self.slopes[index] * cell.slope)
         if any(names != labels[0] for names in labels):
-            raise NoInterval("the terms have different units")
+            raise IntervalError("the terms have different units")
         columns = np.stack([*x, *v])
         scatter, own = Scatter(), np.arange(len(x))
         scatter.add_block(columns[: len(x)], columns[len(x) :], own, None)
@@ -190,7 +191,7 @@ class Inference:
 
     @cached_property
     def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
-        """Sums over each unit of losses that have row values but need units whole: rows of a unit are not independent."""
+        """Sums over units, for losses with row values that need units whole: those of a unit are not independent."""
         found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
         for index, term in enumerate(self.plan.terms):
             if term.scope == "group" and term.row_valued:

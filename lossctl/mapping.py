@@ -21,7 +21,7 @@ class Binding:
     """The columns a role is read from: one of numbers, several of numbers, one of lists; "nested": a row is a unit.
 
     Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `ignored`
-    is the index that is no class.
+    is the index that is no class, `letters` spell text targets out.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Binding:
     positive: str | None = None
     classes: tuple[str, ...] = ()
     ignored: int | None = None
+    letters: tuple[tuple[str, int], ...] = ()
 
     @property
     def nested(self) -> bool:
@@ -94,10 +95,16 @@ def bind(
             others_given = role.name in loss.one_of and any(name in named for name in loss.one_of)
             columns = None if others_given else _search(role, table, used)
         if columns is not None:
-            bound[role.name] = _shape(role, columns, table, nests)
+            bound[role.name] = _shape(role, columns, table, nests, tuple(loss.spelling(params).items()))
         elif role.required:
             raise DataError(_not_found(loss.name, role, table))
     bound = _nested(loss, bound, table)
+    vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
+    for role in loss.roles_for(params, loss.kernel, vectors):
+        binding = bound.get(role.name)
+        if binding is not None and binding.role != role.role:
+            fitting = binding if binding.nested else _shape(role, binding.columns, table, nests, ())
+            bound[role.name] = replace(fitting, role=role.role)
     _check_one_of(loss.name, loss.one_of, bound, table)
     _check_widths(loss, bound, table)
     return _labelled(bound, params, labels)
@@ -244,7 +251,9 @@ def _brief(columns: tuple[str, ...]) -> str:
     return f"{columns[0]},{columns[1]},...,{columns[-1]}"
 
 
-def _shape(role: LossRole, columns: tuple[str, ...], table: Table, nests: bool) -> Binding:
+def _shape(
+    role: LossRole, columns: tuple[str, ...], table: Table, nests: bool, letters: tuple[tuple[str, int], ...]
+) -> Binding:
     """The binding of a role to columns, where their number and type fit it."""
     about = role.role
     kinds = {name: table.columns[name] for name in columns}
@@ -259,6 +268,8 @@ def _shape(role: LossRole, columns: tuple[str, ...], table: Table, nests: bool) 
         raise DataError(f"{role.option}: list column {lists[0]!r} must stand alone, not among {len(columns)} columns.")
     width = kinds[columns[0]].width if lists else len(columns)
     if about.shape in ("matrix", "ragged"):
+        if not lists and letters and about.kind == "class" and kinds[columns[0]].kind in ("text", "unknown"):
+            return Binding(role.name, about, columns, "nested", width, letters=letters)
         if not lists:
             raise DataError(f"{role.name} needs {about.says}: a list column, which {columns[0]!r} is not.")
         return Binding(role.name, about, columns, "nested" if about.shape == "ragged" else "list", width)

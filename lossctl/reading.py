@@ -11,9 +11,11 @@ from pyarrow import types as pt
 from lossctl import labels
 from lossctl.arrays import Ragged
 from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
+from lossctl.keys import encode
 from lossctl.mapping import Binding
 from lossctl.roles import Array
 from lossctl.spec import Rule
+from lossctl.vectors import max_k
 
 SUM_TOLERANCE = 1e-6
 
@@ -97,6 +99,8 @@ def _uneven(lengths: npt.NDArray[np.int64], gaps: Mask | None, name: str, rows: 
 def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     """Lists of any lengths: `values` are all rows' values one after another, vectors as columns."""
     name = binding.columns[0]
+    if binding.letters:
+        return _spelled(array, binding, context)
     inner, offsets, gaps = flat_list(array)
     while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
         inner, deeper, _ = flat_list(inner)
@@ -123,6 +127,23 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         gone[ragged.row_of(np.flatnonzero(holes))] = True
         gaps = gone if gaps is None else gaps | gone
     return Numbers(ragged, {} if gaps is None else {name: gaps})
+
+
+def _spelled(array: pa.Array, binding: Binding, context: Context) -> Numbers:
+    """Text as the classes of its letters."""
+    letters, name = dict(binding.letters), binding.columns[0]
+    keys = encode(array)
+    spelled = [[letters.get(letter, -1) for letter in label or ""] for label in keys.labels]
+    wrong = np.array([-1 in word for word in spelled], dtype=bool)[keys.codes] if spelled else np.zeros(0, dtype=bool)
+    if wrong.any():
+        at = np.flatnonzero(wrong)
+        shown = (repr(keys.labels[keys.codes[place]]) for place in at)
+        note(context.faults, Trouble("class", name, f"letters of {''.join(letters)!r}"), at, shown)
+    words = [np.array(spelled[code], dtype=np.intp) for code in keys.codes]
+    offsets = np.cumsum([0, *(len(word) for word in words)]).astype(np.intp)
+    gaps = np.array([label is None for label in keys.labels], dtype=bool)[keys.codes] if len(keys.labels) else None
+    missing = {name: gaps} if gaps is not None and gaps.any() else {}
+    return Numbers(Ragged(np.concatenate([*words, np.zeros(0, np.intp)]), offsets), missing)
 
 
 def _depth(kind: pa.DataType) -> int:
@@ -153,6 +174,11 @@ def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.
         check_domain(values.values, binding, faults, owners if rows is None else rows[owners])
         return
     check_domain(values, binding, faults, rows)
+    if binding.role.nonzero and values.size:
+        zero = np.flatnonzero(max_k(np.abs(values)) == 0)
+        if len(zero):
+            name = ", ".join(binding.columns[:3])
+            note(faults, Trouble("zero", name), zero if rows is None else rows[zero], ("zeros" for _ in zero))
     if binding.role.kind == "simplex" and values.size:
         total = values.T.sum(axis=1) if not values.flags.c_contiguous else values.sum(axis=0)
         if abs(float(total.max()) - 1) > SUM_TOLERANCE or abs(float(total.min()) - 1) > SUM_TOLERANCE:

@@ -65,6 +65,7 @@ class Role:
     shape: Shape = "number"
     domain: Interval = Interval()
     names: tuple[str, ...] = ()
+    nonzero: bool = False
 
     @property
     def input(self) -> str | None:
@@ -127,7 +128,9 @@ ClassTarget: TypeAlias = Annotated[
 ]
 Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
 LabelOrScores: TypeAlias = Annotated[Array, Role("label", "a label of any kind, or K scores per row", "either")]
-Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, not all 0", "vector")]
+Direction: TypeAlias = Annotated[
+    Array, Role("real", "D finite numbers per row, not all 0", "vector", nonzero=True)
+]
 Cosines: TypeAlias = Annotated[
     Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lossctl.arrays import Ragged
 from lossctl.engine.block import RowValues
 from lossctl.engine.units import Units
 from lossctl.errors import UsageError
@@ -95,10 +96,26 @@ def row_columns(before: int, values: RowValues, id: str | None, predicted: Seque
     gradient = values.gradient
     if gradient is None:
         return columns
+    if isinstance(gradient, Ragged):
+        return {**columns, "gradient": _lists(gradient)}
     if gradient.ndim == 1:
         return {**columns, "gradient": doubles(gradient)}
+    if gradient.ndim > 2:
+        cube = np.moveaxis(gradient, -1, 0)
+        inner = pa.FixedSizeListArray.from_arrays(doubles(cube.ravel()), cube.shape[2])
+        return {**columns, "gradient": pa.FixedSizeListArray.from_arrays(inner, cube.shape[1])}
     names = predicted if len(predicted) == len(gradient) else [f"{predicted[0]}.{at}" for at in range(len(gradient))]
     return {**columns, **{f"gradient.{name}": doubles(part) for name, part in zip(names, gradient, strict=True)}}
+
+
+def _lists(gradient: Ragged) -> pa.Array:
+    """A list per row of lists: the gradient by every number of every step."""
+    size = len(gradient.values)
+    steps = pa.FixedSizeListArray.from_arrays(doubles(gradient.values.T.ravel()), size)
+    offsets = np.ascontiguousarray(gradient.offsets, dtype=np.int32)
+    return pa.ListArray.from_buffers(
+        pa.list_(steps.type), len(gradient), [None, pa.py_buffer(offsets)], children=[steps]
+    )
 
 
 def unit_columns(units: Units) -> dict[str, pa.Array]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from lossctl.arrays import Classes, classes_of, from_python
-from lossctl.errors import DeclarationError, UsageError, did_you_mean
+from lossctl.arrays import Classes, classes_of, depth, from_python
+from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
 from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
 from lossctl.params import Parameter, Value, resolve
 from lossctl.roles import Array, Flags, Role
@@ -77,6 +77,8 @@ class Loss:
     params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
     role_chooser: Callable[..., Mapping[str, Any]] | None = None
+    speller: Callable[..., Mapping[str, int]] | None = None
+    detailer: Callable[..., Mapping[str, Array]] | None = None
 
     @property
     def roles(self) -> tuple[LossRole, ...]:
@@ -144,13 +146,30 @@ class Loss:
         """Decorate the function from parameters as given to those the kernel takes (class weights as an array)."""
         self.preparer = function
 
+    def letters(self, function: Callable[..., Mapping[str, int]]) -> None:
+        """Decorate a function from the parameters to the class of each letter, for targets that are text."""
+        self.speller = function
+
+    def detail(self, function: Callable[..., Mapping[str, Array]]) -> None:
+        """Decorate a function of row values, arrays and parameters; the means of what it gives go to the details."""
+        self.detailer = function
+
+    def spelling(self, params: Mapping[str, Any]) -> Mapping[str, int]:
+        """The class of each letter, where text targets are spelled out."""
+        return self.speller(**params) if self.speller else {}
+
     def domains(self, function: Callable[..., Mapping[str, Any]]) -> None:
-        """Decorate a function from the parameters to the roles that they change: `{"pred": Simplex}`."""
+        """Decorate a function from the parameters to the roles that they change: `{"pred": Simplex}`.
+
+        Beside the parameters it is given `vectors`, the names of the roles that hold several numbers a row.
+        """
         self.role_chooser = function
 
-    def roles_for(self, params: Mapping[str, Any], kernel: Kernel) -> tuple[LossRole, ...]:
-        """The kernel's roles, as the parameters make them."""
-        changed = self.role_chooser(**params) if self.role_chooser else {}
+    def roles_for(
+        self, params: Mapping[str, Any], kernel: Kernel, vectors: frozenset[str] = frozenset()
+    ) -> tuple[LossRole, ...]:
+        """The kernel's roles, as the parameters make them, and the roles (`vectors`) that hold several numbers a row."""
+        changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
         chosen = {name: _role_of(annotation) for name, annotation in changed.items()}
         return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
@@ -209,8 +228,13 @@ class Loss:
         for role in kernel.roles:
             if role.required and role.name not in given:
                 raise UsageError(f"{self.name} needs {role.name}.")
-        named = from_python(self.roles_for(params, kernel), given, self.name)
-        return kernel.alone(named, self.prepared(params, classes_of(kernel.roles, named)))
+        vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
+        named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
+        prepared = self.prepared(params, classes_of(kernel.roles, named))
+        for rule in self.rules:
+            if rule.broken(**named, **prepared).any():
+                raise DataError(f"{self.name}: {rule.says}.")
+        return kernel.alone(named, prepared)
 
 
 _REGISTRY: dict[str, Loss] = {}

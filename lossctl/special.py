@@ -19,6 +19,7 @@ from lossctl.roles import Array
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 HALF_LOG_2PI = 0.9189385332046728
+_LOG_2 = 0.6931471805599453
 _SQRT_HALF = 0.7071067811865476
 _INVERSE_SQRT_2PI = 0.3989422804014327
 
@@ -226,6 +227,23 @@ def _excess(p: Array, q: Array, gap: Array) -> Array:
     near = gap * slope
     near -= 2.0 * p * _atanh_rest(slope)
     return _joined(np.abs(slope) <= _NEAR, near, gap + relative_entropy(p, q))
+
+
+@_in_pieces
+def jensen_shannon(p: Array, q: Array) -> Array:
+    """`(p log(p / m) + q log(q / m)) / 2`, `m = (p + q)/2`, to full relative precision also where they almost agree."""
+    # With s = p + q and u = abs(p - q)/s it is s/4 ((1+u) log(1+u) + (1-u) log(1-u)), which is
+    # s/4 (log(1-u^2) + u log((1+u)/(1-u))): nothing cancels where u is small.
+    total = p + q
+    safe = np.maximum(total, TINY)
+    u = np.abs(p - q) / safe
+    rest = np.maximum(2.0 * np.minimum(p, q) / safe, 1e-18)  # 1 - u; less than this adds nothing
+    # The first logarithm serves below u^2 = 1/2 and the second above; where they do not serve they give -log 2.
+    value: Array = np.log1p(-np.minimum(u * u, 0.5))
+    value += np.log(np.minimum(rest * (1.0 + u), 0.5)) + _LOG_2
+    value += u * np.log1p(2.0 * u / rest)
+    value *= 0.25 * total
+    return value
 
 
 @_in_pieces

@@ -140,7 +140,7 @@ class Tally:
             return
         if not self.layout:
             self.layout = other.layout
-        self._merge(list(other.cells), other.high, other.low, other.top)
+        self._merge(list(other.cells), other.high.copy(), other.low.copy(), other.top.copy())
 
     def _merge(self, keys: Sequence[Key], high: Array, low: Array | None, top: Array) -> None:
         first = len(self.cells) == 0

@@ -190,7 +190,7 @@ def norm_k(x: Array, p: Array | float = 2.0) -> Array:
 
 def norm_slope_k(x: Array, length: Array, p: Array | float = 2.0) -> Array:
     """The derivative of `norm_k` by each component; 0 at the origin, where there is none."""
-    unit = x / (length + (length == 0.0))
+    unit: Array = x / (length + (length == 0.0))
     if np.ndim(p) == 0 and p == 2.0:
         return unit
     slope: Array = np.sign(unit) * np.abs(unit) ** (p - 1.0)

@@ -1,12 +1,14 @@
 """The bootstrap: rows or units drawn again with replacement, seeded, the same whatever the number of threads.
 
-Intervals are bias-corrected and accelerated (BCa: Efron 1987, doi:10.2307/2289144; DiCiccio and Efron 1996,
-doi:10.1214/ss/1032280214): second-order correct, which skewed losses need and plain percentiles are not.
+Intervals are bias-corrected and accelerated (BCa: Efron 1987, doi:10.2307/2289144): second-order correct, which skewed
+losses need and plain percentiles are not. They are expanded for small samples, which the bootstrap takes to vary
+less than they do: by Student's quantile and sqrt(n / (n - 1)) (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
 """
 
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from lossctl.analysis.quantiles import normal_cdf, normal_quantile, percentiles
 from lossctl.roles import Array
@@ -37,7 +39,7 @@ def resampled(columns: Array, seed: int, resamples: int = RESAMPLES) -> Array:
     return sums
 
 
-def _draw(rng: np.random.Generator, table: Array, counts: "np.ndarray[tuple[int], np.dtype[np.int64]]", total: Array) -> None:
+def _draw(rng: np.random.Generator, table: Array, counts: "npt.NDArray[np.int64]", total: Array) -> None:
     """Add the sums of so many rows of the table, drawn for each resample; many small ones are drawn at once."""
     size = table.shape[-1]
     together = max(1, BLOCK // size) if (counts == counts[0]).all() else 1
@@ -47,16 +49,18 @@ def _draw(rng: np.random.Generator, table: Array, counts: "np.ndarray[tuple[int]
         total[:, start:stop] += table.take(rows, axis=1).sum(axis=-1)
 
 
-def bca(replicates: Array, value: float, influence: Array, level: float) -> tuple[float, float]:
-    """The interval of a value from its replicates and the rows' influences (for the acceleration)."""
+def bca(replicates: Array, value: float, influence: Array, reach: float) -> tuple[float, float]:
+    """The interval of a value from its replicates and the rows' influences (for the acceleration).
+
+    It reaches so many standard deviations to either side, before bias and skewness are corrected.
+    """
     count = len(replicates)
     below = float((replicates < value).sum()) + 0.5 * float((replicates == value).sum())
     bias = normal_quantile((below + 0.5) / (count + 1))
     size = float((influence**2).sum())
     pull = float((influence**3).sum()) / (6 * size**1.5) if size > 0 else 0.0
     shares = []
-    for tail in ((1 - level) / 2, (1 + level) / 2):
-        z = bias + normal_quantile(tail)
+    for z in (bias - reach, bias + reach):
         # An acceleration so strong that the map turns back ends at the extreme.
         room = 1 - pull * z
         shares.append(normal_cdf(bias + z / room) if room > 0 else float(z > 0))
@@ -65,7 +69,7 @@ def bca(replicates: Array, value: float, influence: Array, level: float) -> tupl
 
 
 def interval(
-    columns: Array, statistic: Callable[[Array], Array], value: float, influence: Array, level: float, seed: int
+    columns: Array, statistic: Callable[[Array], Array], value: float, influence: Array, reach: float, seed: int
 ) -> tuple[float, float] | None:
     """BCa interval of a statistic of sums of columns; None where one resample in twenty has no finite value."""
     replicates = statistic(resampled(columns, seed))
@@ -73,4 +77,4 @@ def interval(
     if len(defined) < 0.95 * len(replicates):
         return None
     scale = float(np.abs(influence).max(initial=0.0))
-    return bca(defined, value, influence / scale if scale > 0 else influence, level)
+    return bca(defined, value, influence / scale if scale > 0 else influence, reach)

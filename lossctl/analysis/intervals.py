@@ -1,9 +1,9 @@
 """Confidence intervals from merged second moments: ratios of sums, smooth functions of sums, means over units.
 
 A value is a function of totals over rows (or units) taken as independent. Its standard error is that of its
-linearisation at the totals (Cramer 1946, 28.4; for ratios Cochran 1977, ch. 6), with the factor n / (n - 1); the quantile is Student's
-with one degree of freedom less than the effective number of rows, `(sum v)^2 / sum v^2` (Kish 1965), which is the
-number of rows where none weighs more than another.
+linearisation at the totals (Cramer 1946, 28.4; for ratios Cochran 1977, ch. 6), with the factor n / (n - 1); the
+quantile is Student's with one degree of freedom less than the effective number of rows, `(sum v)^2 / sum v^2` (Kish
+1965), which is the number of rows where none weighs more than another.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from lossctl.analysis.quantiles import student_quantile
 from lossctl.roles import Array
 from lossctl.scatter import Index, Moments
 
-# The step of the numerical derivative in standard errors of the totals: where data vary, a loss is smooth on that scale.
+# The step of numerical derivatives, in standard errors of the totals: a loss that is smooth at all is so on that scale.
 STEP = 1e-4
 # Below this share of the largest, the variance along a direction is rounding noise.
 NOISE = 1e-14
@@ -39,6 +39,11 @@ class Linear:
 
     changes: Array
     gradient: Array
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the value, without the factor for small samples."""
+        return sqrt(float((self.changes**2).sum()))
 
     @property
     def finite(self) -> bool:
@@ -66,21 +71,21 @@ def linearise(moments: Moments, slopes: Array, curves: Sequence[Curve]) -> Linea
     return Linear(changes, (vectors * inverse).sum(axis=1) / scale)
 
 
-def standard_error(moments: Moments, linear: Linear) -> float:
-    """Of a value that was linearised."""
-    n = float(moments.used.min())
-    return sqrt(n / (n - 1) * float((linear.changes**2).sum()))
-
-
 def degrees(moments: Moments) -> float:
     """Degrees of freedom: Kish's effective number less one."""
     effective = moments.v**2 / np.diag(moments.vv)
     return max(float(effective.min()) - 1, 1.0)
 
 
-def central(value: float, error: float, freedom: float, level: float) -> tuple[float, float]:
+def reach(moments: Moments, level: float) -> float:
+    """How many standard deviations an interval reaches to either side, small samples allowed for."""
+    n = float(moments.used.min())
+    return sqrt(n / (n - 1)) * student_quantile((1 + level) / 2, degrees(moments))
+
+
+def central(value: float, moments: Moments, linear: Linear, level: float) -> tuple[float, float]:
     """Student's interval."""
-    half = student_quantile((1 + level) / 2, freedom) * error
+    half = reach(moments, level) * linear.spread
     return value - half, value + half
 
 

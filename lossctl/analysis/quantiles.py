@@ -1,6 +1,6 @@
 """Quantiles of the normal and of Student's distribution, and of sorted values."""
 
-from math import exp, isfinite, lgamma, log, pi, sqrt
+from math import exp, isfinite, lgamma, log, pi
 
 import numpy as np
 

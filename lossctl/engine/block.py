@@ -28,7 +28,7 @@ class RowValues:
     rows: npt.NDArray[np.int64]
     ids: pa.Array | None
     loss: Array
-    gradient: Array | None = None
+    gradient: Any = None
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lossctl import spec
 from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.piece import row_statistics
+from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
 from lossctl.keys import Encoded, merged, segments
@@ -26,7 +27,7 @@ def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Ke
     """The units of every slice with their values, in the order of the data."""
     found: dict[Key, Units] = {}
     unit_weights = _joined([kept.unit_weights for kept in outcome.kept])
-    for key, at, rows in _evaluated(plan, term, view, outcome):
+    for key, at, rows, _ in _evaluated(plan, term, view, outcome):
         low_high = None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max()))
         units = found.setdefault(key[: len(view)], Units.empty())
         size = at.stop - at.start if isinstance(at, slice) else len(at)
@@ -34,11 +35,16 @@ def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Ke
     return found
 
 
-def row_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> Rows:
-    """The row values of a loss that needs whole units, in the order of the data."""
+def row_values(
+    plan: Plan, term: Term, view: View, outcome: Outcome, extras: dict[str, Array] | None = None
+) -> Rows:
+    """The row values of a loss that needs whole units, in the order of the data; `extras` takes its remarks."""
     size = sum(kept.rows for kept in outcome.kept)
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
-    for _, at, rows in _evaluated(plan, term, view, outcome):
+    for _, at, rows, arrays in _evaluated(plan, term, view, outcome):
+        if extras is not None:
+            for name, found in remarks(spec.get(term.loss), rows, arrays, dict(term.resolved), None).items():
+                extras.setdefault(name, np.zeros(size))[at] = found
         value[at] = rows.value
         share[at] = 1.0 if rows.share is None else rows.share
         denominator[at] = share[at] if rows.denominator is None else rows.denominator
@@ -51,7 +57,12 @@ def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome, units: bool 
     tally = Tally()
     if outcome.kept:
         size = sum(kept.rows for kept in outcome.kept)
-        statistics = row_statistics(row_values(plan, term, view, outcome), _joined([k.weights for k in outcome.kept]))
+        weights = _joined([kept.weights for kept in outcome.kept])
+        extras: dict[str, Array] = {}
+        rows = row_values(plan, term, view, outcome, extras)
+        statistics = row_statistics(rows, weights)
+        for name, values in extras.items():
+            statistics[name] = values if weights is None or name.startswith("finding") else values * weights
         columns = _slices(view, outcome.kept) + ([merged(_groups(outcome.kept))] if units else [])
         tally.add_block(statistics, segments(columns, size), size)
     return tally
@@ -78,8 +89,8 @@ def row_output(plan: Plan, outcome: Outcome) -> Iterator[RowValues]:
         start += kept.rows
 
 
-def _evaluated(plan: Plan, term: Term, view: View, outcome: Outcome) -> Iterator[tuple[Key, Rowset, Rows]]:
-    """Every unit of a view: its key, where its rows are, and what the kernel says of it."""
+def _evaluated(plan: Plan, term: Term, view: View, outcome: Outcome) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
+    """Every unit of a view: its key, where its rows are, what the kernel says of it, and its arrays."""
     if not outcome.kept:
         return
     arrays = {name: _values(binding, outcome.kept) for name, binding in term.bindings.items()}
@@ -87,7 +98,7 @@ def _evaluated(plan: Plan, term: Term, view: View, outcome: Outcome) -> Iterator
     size = sum(kept.rows for kept in outcome.kept)
     for key, at in _units(plan, view, outcome.kept, size):
         part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
-        yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at])
+        yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at]), part
 
 
 def _values(binding: Binding, kept: Sequence[Kept]) -> Array:

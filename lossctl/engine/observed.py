@@ -12,7 +12,7 @@ from lossctl.engine.plan import Observe, Term, View
 from lossctl.keys import Encoded, merged, segments
 from lossctl.roles import Array
 from lossctl.scatter import Index, Scatter
-from lossctl.totals import WHOLE, Key, Histogram, Largest, Rows, Segments, Smallest, Statistics, Tally
+from lossctl.totals import WHOLE, Histogram, Key, Largest, Rows, Segments, Smallest, Statistics, Tally
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -66,20 +66,25 @@ class Observed:
     sketches: dict[View, Sketch] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     places: dict[View, dict[Key, Index]] = field(default_factory=dict)
+    kept: int = 0
     numbers: int = 0
     full: bool = False
 
     def add_block(
-        self, wanted: Observe, terms: Sequence[Measured], cells: Mapping[View, Segments | None], by: list[Encoded], rows: int
+        self,
+        wanted: Observe,
+        terms: Sequence[Measured],
+        cells: Mapping[View, Segments | None],
+        by: list[Encoded],
+        rows: int,
     ) -> None:
         """Merge a block."""
         columns = values = None
-        if wanted.reductions:
-            if sum(map(width, terms)) <= MOST_COMPONENTS:
-                x, v, base = components(terms, wanted.reductions, rows)
-                for view, segments in cells.items():
-                    self.scatter.setdefault(view, Scatter()).add_block(x, v, base, segments)
-                columns = np.concatenate([x, v]) if wanted.resample else None
+        if wanted.reductions and sum(map(width, terms)) <= MOST_COMPONENTS:
+            x, v, base = components(terms, wanted.reductions, rows)
+            for view, found in cells.items():
+                self.scatter.setdefault(view, Scatter()).add_block(x, v, base, found)
+            columns = np.concatenate([x, v]) if wanted.resample else None
         if wanted.factors:
             values = self._add_values(wanted.factors, terms, cells, rows)
         if columns is not None or values is not None:
@@ -88,7 +93,8 @@ class Observed:
     def _add_values(
         self, factors: Sequence[float], terms: Sequence[Measured], cells: Mapping[View, Segments | None], rows: int
     ) -> Array:
-        losses = [factor * term.rows.value for factor, term in zip(factors, terms, strict=True) if term.rows is not None]
+        rows_of = (term.rows for term in terms if term.rows is not None)
+        losses = [factor * own.value for factor, own in zip(factors, rows_of, strict=True)]
         value: Array = sum(losses[1:], start=losses[0])
         masks = [mask > 0 for term in terms if isinstance(mask := term.statistics.get("counted"), np.ndarray)]
         counted = np.logical_and.reduce(masks) if masks else None
@@ -98,15 +104,17 @@ class Observed:
             low, high = np.where(counted, value, np.inf), np.where(counted, value, -np.inf)
         x = (value if counted is None else np.where(counted, value, 0.0))[np.newaxis]
         totals = {"low": Smallest(low), "high": Largest(high), "sum": x[0], "counted": one}
-        for view, segments in cells.items():
-            self.moments.setdefault(view, Scatter()).add_block(x, one[np.newaxis], np.zeros(1, np.intp), segments)
-            self.extremes.setdefault(view, Tally()).add_block(totals, segments, rows)
-            self.sketches.setdefault(view, Sketch()).add_block(value, counted, segments)
+        for view, found in cells.items():
+            self.moments.setdefault(view, Scatter()).add_block(x, one[np.newaxis], np.zeros(1, np.intp), found)
+            self.extremes.setdefault(view, Tally()).add_block(totals, found, rows)
+            self.sketches.setdefault(view, Sketch()).add_block(value, counted, found)
         return value if counted is None else np.where(counted, value, np.nan)
 
     def _keep(self, samples: Sequence[Sample]) -> None:
         self.numbers += sum(sample.numbers for sample in samples)
-        self.full = self.full or self.numbers > MOST_NUMBERS
+        self.kept += sum(sample.rows for sample in samples)
+        sliced = any(sample.by for sample in samples)
+        self.full = self.full or self.numbers > MOST_NUMBERS or (self.kept > MOST_ROWS and not sliced)
         if self.full:
             self.samples = []
         else:
@@ -145,7 +153,7 @@ def joined_samples(samples: Sequence[Sample]) -> Sample:
     """Samples as one, in the order of the data."""
     first = samples[0]
     return Sample(
-        None if first.columns is None else np.concatenate([s.columns for s in samples if s.columns is not None], axis=1),
+        None if first.columns is None else np.concatenate([s.columns for s in samples if s.columns is not None], 1),
         None if first.values is None else np.concatenate([s.values for s in samples if s.values is not None]),
         [merged([sample.by[index] for sample in samples]) for index in range(len(first.by))],
         sum(sample.rows for sample in samples),
@@ -156,7 +164,8 @@ def wanted(
     terms: Sequence[Term], grouped: bool, reductions: tuple[str, ...], factors: tuple[float, ...], resample: bool
 ) -> Observe | None:
     """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
-    smooth = resample or all(spec.get(term.loss).facts["differentiable"] is not False for term in terms if term.scope == "set")
+    sets = [spec.get(term.loss) for term in terms if term.scope == "set"]
+    smooth = resample or all(loss.facts["differentiable"] is not False for loss in sets)
     independent = all(term.scope == "row" or (term.scope == "set" and not grouped) for term in terms)
     row_wise = all(term.scope == "row" for term in terms)
     found = Observe(

@@ -94,8 +94,9 @@ class Outcome:
                 )
 
 
-KINDS = ("unmatched", "text", "length", "missing key", "missing", "binary", "class", "infinite", "inexact", "outside", "simplex", "rule")
+KINDS = ("unmatched", "text", "length", "missing key", "missing", "zero", "binary", "class", "infinite", "inexact", "outside", "simplex", "rule")
 REMEDIES = {
+    "zero": "A vector of zeros has no direction; leave such rows out with --where, or give an --eps > 0 where the loss has it.",
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
     "text": "Correct the file, or name another column.",
     "length": "All rows of a list column must hold as many numbers as the first.",
@@ -123,6 +124,7 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
     expected = {
         "text": f"{trouble.expected} is needed",
         "rule": trouble.expected,
+        "zero": "a vector that is not all 0 is needed",
         "binary": "a label 0 or 1 is needed",
         "class": f"one of the classes ({trouble.expected}) is needed",
         "simplex": "probabilities that sum to 1 are needed",

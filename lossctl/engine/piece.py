@@ -15,6 +15,7 @@ from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.kernel import Kernel, pivots
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
+from lossctl.spec import Loss
 from lossctl.totals import Rows, Segments, Smallest, Statistic, Statistics, Tally
 
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
@@ -87,7 +88,8 @@ def _observe(plan: Plan, wanted: Observe, block: Block, evaluated: list[Evaluate
 
     cells = {view: block.segments(view, units=False) for view in plan.views}
     observed = result.observed or Observed()
-    observed.add_block(wanted, [Measured(statistics, rows) for rows, statistics in evaluated], cells, block.by, block.rows)
+    terms = [Measured(statistics, rows) for rows, statistics in evaluated]
+    observed.add_block(wanted, terms, cells, block.by, block.rows)
     result.observed = observed
 
 
@@ -112,14 +114,27 @@ def _evaluate_term(
             unit_weights = block.numbers[plan.unit_weight]
             statistics |= {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
     if not term.nested:
-        for finding in spec.get(term.loss).findings:
-            mask = finding.mask(**arrays, **params)
-            rows_shown = np.asarray(mask.any(axis=0)) if mask.ndim > 1 else mask
-            statistics["finding " + finding.code] = rows_shown.astype(np.float64)
+        statistics |= remarks(spec.get(term.loss), rows, arrays, params, weights)
     for view in plan.views:
         tally = result.tallies.setdefault((index, view), Tally())
         tally.add_block(statistics, block.segments(view, units=term.scope == "set"), block.rows)
     return rows, statistics
+
+
+def remarks(
+    loss: Loss, rows: Rows | None, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None
+) -> dict[str, Array]:
+    """Row by row what a loss remarks on its data: the pitfalls it shows, and what its details are the means of."""
+    found: dict[str, Array] = {}
+    with np.errstate(all="ignore"):
+        for finding in loss.findings:
+            mask = finding.mask(**arrays, **params)
+            shown = np.asarray(mask.any(axis=0)) if mask.ndim > 1 else mask
+            found["finding " + finding.code] = shown.astype(np.float64)
+        if loss.detailer is not None and rows is not None:
+            for name, values in loss.detailer(rows.value, **arrays, **params).items():
+                found["detail " + name] = values if weights is None else values * weights
+    return found
 
 
 def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None) -> Rows:
@@ -174,12 +189,14 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
-def row_gradient(term: Term, arrays: dict[str, Array], params: dict[str, Any]) -> Array:
+def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> Any:
     """Derivative of the row value by each predicted number."""
     declared = spec.get(term.loss)
     assert declared.slope is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
         slope = declared.slope(**arrays, **params)
+    if isinstance(declared_pred := arrays.get(declared.slope_role), Ragged) and slope.shape[-1] != len(declared_pred):
+        return Ragged(slope, declared_pred.offsets)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope
 
 

@@ -96,7 +96,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     avoid_when="the columns are probabilities (bce): they would be taken for logits near 0",
     pitfalls="pos_weight multiplies the positive labels' term alone and the mean still divides by rows; a row weight "
     "multiplies the row and enters the mean's denominator.",
-    reference="Berkson 1944, doi:10.1080/01621459.1944.10500699; PyTorch BCEWithLogitsLoss",
+    reference="Berkson 1944, doi:10.1080/01621459.1944.10500699; torch.nn.BCEWithLogitsLoss",
     examples=(
         example(
             float(np.log1p(np.exp(-2)) + np.log1p(np.exp(-1)) + np.log(2)) / 3, target=[1, 0, 1], pred=[2, -1, 0]
@@ -149,7 +149,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     use_when="every row has several labels that may be true together",
     avoid_when="exactly one label per row is true (cross_entropy)",
     pitfalls="The mean over labels, not their sum: with many labels, mostly false, the easy negatives decide it.",
-    reference="PyTorch MultiLabelSoftMarginLoss",
+    reference="torch.nn.MultiLabelSoftMarginLoss",
     examples=(
         example((LOG_2 + float(np.log(4 / 3))) / 2, target=[[1, 0]], pred=[[0.0, -LOG_3]]),
         example(

@@ -1,6 +1,7 @@
 """Losses of pairs of boxes, a value per row. IoU, U and C: intersection over union, union, and the area of the hull."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,17 @@ EPS = 1e-7
 V = 4.0 / np.pi**2
 BOX = "boxes have four numbers, and neither inverted corners nor negative sizes"
 SHAPE = float(V * (np.pi / 4 - np.arctan(2.0)) ** 2)  # of a square beside a box twice as wide as high
+TURN = float(V * (np.arctan(2 / 3) - np.arctan(2.5 / 1.5)) ** 2)
+
+# Boxes 2 x 3 and 2.5 x 1.5 that share 1 x 1.5 inside a hull of 3.5 x 3, written in two formats; U + eps = 8.5.
+XYWH: tuple[Mapping[str, Any], Mapping[str, Any]] = (
+    {"box_format": "xywh", "eps": 0.25},
+    {"target": [[1, 1, 2, 3]], "pred": [[2, 2.5, 2.5, 1.5]]},
+)
+CXCYWH: tuple[Mapping[str, Any], Mapping[str, Any]] = (
+    {"box_format": "cxcywh", "eps": 0.25},
+    {"target": [[2, 2.5, 2, 3]], "pred": [[3.25, 3.25, 2.5, 1.5]]},
+)
 
 
 @loss(
@@ -32,18 +44,8 @@ SHAPE = float(V * (np.pi / 4 - np.arctan(2.0)) ** 2)  # of a square beside a box
     reference="Yu et al. 2016, arXiv:1608.01471",
     examples=(
         example(1 - 1 / (7 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
-        example(
-            1 - 1.5 / (6 + 3.75 - 1.5 + 0.25),
-            {"box_format": "xywh", "eps": 0.25},
-            target=[[1, 1, 2, 3]],
-            pred=[[2, 2.5, 2.5, 1.5]],
-        ),
-        example(
-            1 - 1.5 / (6 + 3.75 - 1.5 + 0.25),
-            {"box_format": "cxcywh", "eps": 0.25},
-            target=[[2, 2.5, 2, 3]],
-            pred=[[3.25, 3.25, 2.5, 1.5]],
-        ),
+        example(1 - 1.5 / 8.5, XYWH[0], **XYWH[1]),
+        example(1 - 1.5 / 8.5, CXCYWH[0], **CXCYWH[1]),
     ),
 )
 def box_iou(target: Box, pred: Box, *, box_format: Format = "xyxy", eps: Eps = EPS) -> Array:
@@ -75,6 +77,8 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     examples=(
         example(1 - 1 / (7 + 1e-7) + 2 / (9 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 + (12 - 3) / (12 + 0.5), {"eps": 0.5}, target=[[0, 0, 1, 1]], pred=[[2, 2, 4, 3]]),
+        example(1 - 1.5 / 8.5 + (10.5 - 8.25) / 10.75, XYWH[0], **XYWH[1]),
+        example(1 - 1.5 / 8.5 + (10.5 - 8.25) / 10.75, CXCYWH[0], **CXCYWH[1]),
     ),
 )
 def giou(target: Box, pred: Box, *, box_format: Format = "xyxy", eps: Eps = EPS) -> Array:
@@ -113,6 +117,8 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     examples=(
         example(1 - 1 / (7 + 1e-7) + 2 / (18 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 + (2.5**2 + 2**2) / (16 + 9 + 0.5), {"eps": 0.5}, target=[[0, 0, 1, 1]], pred=[[2, 2, 4, 3]]),
+        example(1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25), XYWH[0], **XYWH[1]),
+        example(1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25), CXCYWH[0], **CXCYWH[1]),
     ),
 )
 def diou(target: Box, pred: Box, *, box_format: Format = "xyxy", eps: Eps = EPS) -> Array:
@@ -150,6 +156,16 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
             {"eps": 0.5},
             target=[[0, 0, 1, 1]],
             pred=[[2, 2, 4, 3]],
+        ),
+        example(
+            1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25) + TURN**2 / (1 - 1.5 / 8.5 + TURN + 0.25),
+            XYWH[0],
+            **XYWH[1],
+        ),
+        example(
+            1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25) + TURN**2 / (1 - 1.5 / 8.5 + TURN + 0.25),
+            CXCYWH[0],
+            **CXCYWH[1],
         ),
     ),
 )

@@ -17,7 +17,7 @@ EFFECTIVE_BETA = 0.999
 
 
 @loss(
-    task="multiclass, SVM",
+    task="multiclass",
     aliases=("crammer_singer",),
     convex=True,
     differentiable="no (kink)",
@@ -51,7 +51,7 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
 
 
 @loss(
-    task="multiclass, SVM",
+    task="multiclass",
     aliases=("weston_watkins",),
     convex=True,
     differentiable="no (kink)",
@@ -63,8 +63,8 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     avoid_when="probabilities are wanted (cross_entropy)",
     pitfalls="Divided by K, as in PyTorch. With class weights the mean divides by their sum over the rows; PyTorch's "
     "divides by rows.",
-    reference="Weston and Watkins 1999, Support vector machines for multi-class pattern recognition; PyTorch "
-    "MultiMarginLoss",
+    reference="Weston and Watkins 1999, Support vector machines for multi-class pattern recognition; "
+    "torch.nn.MultiMarginLoss",
     examples=(
         example((0.25 + (2.5 + 4.0)) / 3 / 2, target=[0, 2], pred=[[2.0, 1.25, -1.0], [0.5, 2.0, -1.0]]),
         example((1.25**2 + 0.5**2) / 3, {"margin": 2.0, "p": 2}, target=[0], pred=[[2.0, 1.25, 0.5]]),
@@ -119,7 +119,7 @@ def _shortfall(target: Array, pred: Array, margin: float) -> Array:
 
 
 @loss(
-    task="multiclass, SVM",
+    task="multiclass",
     convex=True,
     differentiable="no (kink)",
     robust="moderate",
@@ -129,7 +129,7 @@ def _shortfall(target: Array, pred: Array, margin: float) -> Array:
     use_when="Keras' categorical hinge is to be reproduced",
     avoid_when="scores may all be negative (multiclass_hinge): the true class's place in the maximum counts as 0",
     pitfalls="The maximum includes the true class as 0, so rivals below 0 are treated as if at 0.",
-    reference="Keras CategoricalHinge",
+    reference="keras.losses.CategoricalHinge",
     examples=(
         example((0.25 + 4.0) / 2, target=[0, 2], pred=[[2.0, 1.25, -1.0], [0.5, 2.0, -1.0]]),
         example(1 + 0.0 + 0.5, target=[0], pred=[[-0.5, -2.0]]),
@@ -173,7 +173,7 @@ def _true_score(target: Array, pred: Array) -> Array:
     avoid_when="labels are to be judged one by one (multilabel_bce)",
     pitfalls="Divided by K, as in PyTorch, not by the number of pairs. A row without a true or without a false label "
     "is worth 0.",
-    reference="PyTorch MultiLabelMarginLoss",
+    reference="torch.nn.MultiLabelMarginLoss",
     examples=(
         example((0.5 + 1.75 + 0.0 + 0.25) / 4, target=[[1, 0, 0, 1]], pred=[[0.5, 0.0, 1.25, 2.0]]),
         example(0.0, target=[[1, 1]], pred=[[0.5, 0.0]]),

@@ -56,7 +56,7 @@ def categorical_cross_entropy(
     smooth = np.ndim(label_smoothing) > 0 or label_smoothing != 0.0
     if target.ndim == 1 and not smooth:
         return -np.log(np.maximum(_true_probability(target, pred, normalize), eps))
-    p = np.maximum(pred / sum_k(pred) if normalize else pred, eps)
+    p = np.maximum(pred / _total(pred) if normalize else pred, eps)
     if target.ndim == 2:
         t = target * (1.0 - label_smoothing) + label_smoothing / len(pred)
         return -sum_k(t * np.log(p + (t == 0)))  # a weight of 0 silences log 0
@@ -67,7 +67,7 @@ def categorical_cross_entropy(
 
 @categorical_cross_entropy.gradient
 def _(target: Array, pred: Array, *, eps: float, normalize: bool, label_smoothing: float) -> Array:
-    total: Any = sum_k(pred) if normalize else 1.0
+    total: Any = _total(pred) if normalize else 1.0
     p = pred / total
     hot = target if target.ndim == 2 else add_at_k(np.zeros(pred.shape), target, 1.0)
     t = (hot * (1.0 - label_smoothing) + label_smoothing / len(pred)) * (p >= eps)
@@ -78,7 +78,7 @@ def _(target: Array, pred: Array, *, eps: float, normalize: bool, label_smoothin
 @categorical_cross_entropy.finding("LC201")
 def _(target: Array, pred: Array, *, eps: float, normalize: bool, label_smoothing: float) -> Flags:
     if target.ndim == 2:
-        p = pred / sum_k(pred) if normalize else pred
+        p = pred / _total(pred) if normalize else pred
         clipped: Flags = np.logical_or.reduce((p < eps) & (target > 0), axis=0)
         return clipped
     return _is_clipped(target, pred, eps, normalize)
@@ -101,7 +101,7 @@ def _(*, normalize: bool, **_: object) -> dict[str, Any]:
     use_when="the model gives K probabilities, and some rows are to be ignored or classes weighted",
     avoid_when="logits are at hand (cross_entropy): a probability of 0 has lost them",
     pitfalls="With class weights the mean divides by their sum over the rows, as in PyTorch and unlike Keras.",
-    reference="Good 1952, doi:10.1111/j.2517-6161.1952.tb00104.x; Keras SparseCategoricalCrossentropy",
+    reference="Good 1952, doi:10.1111/j.2517-6161.1952.tb00104.x; keras.losses.SparseCategoricalCrossentropy",
     examples=(
         example((2 * LOG_2 + LOG_4_3) / 2, target=[0, 1], pred=[[0.25, 0.75]] * 2),
         example(
@@ -137,7 +137,7 @@ def sparse_categorical_cross_entropy(
 def _(
     target: Array, pred: Array, *, eps: float, normalize: bool, ignore_index: int | None, class_weight: object
 ) -> Array:
-    total: Any = sum_k(pred) if normalize else 1.0
+    total: Any = _total(pred) if normalize else 1.0
     p = pick_k(pred, target) / total
     own = -_row_factor(target, class_weight, ignore_index) * (p >= eps) / np.maximum(p, TINY)
     spread = -own * p / total if normalize else np.zeros(len(own))
@@ -173,7 +173,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     use_when="the columns are log-probabilities, as a log-softmax layer gives them",
     avoid_when="the columns are logits (cross_entropy) or probabilities (sparse_categorical_cross_entropy)",
     pitfalls="Nothing is normalised: logits in its columns give a number that means nothing.",
-    reference="PyTorch NLLLoss",
+    reference="torch.nn.NLLLoss",
     examples=(
         example((1.5 + 0.25) / 2, target=[0, 1], pred=[[-1.5, -0.25]] * 2),
         example((1.5 * 1.5 + 0.5 * 0.25) / 2, {"class_weight": [1.5, 0.5]}, target=[0, 1], pred=[[-1.5, -0.25]] * 2),
@@ -213,7 +213,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
 
 
 @loss(
-    task="multiclass, noisy labels",
+    task="multiclass",
     aliases=("gce",),
     convex=True,
     differentiable=True,
@@ -293,7 +293,12 @@ def _residual(target: Array, pred: Array) -> Array:
 
 def _true_probability(target: Array, pred: Array, normalize: bool) -> Array:
     p = pick_k(pred, target)
-    return p / sum_k(pred) if normalize else p
+    return p / _total(pred) if normalize else p
+
+
+def _total(pred: Array) -> Array:
+    """A row's sum; of a row of zeros every probability is then 0, which is clipped and counted."""
+    return np.maximum(sum_k(pred), TINY)
 
 
 def _is_clipped(target: Array, pred: Array, eps: float, normalize: bool) -> Flags:

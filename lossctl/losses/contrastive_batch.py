@@ -113,6 +113,12 @@ def _(*, similarity: str, **_: object) -> dict[str, Any]:
     return {} if similarity == "cosine" else {"anchor": Vector, "positive": Vector}
 
 
+@info_nce.detail
+def _(value: Array, *, anchor: Array, negatives: Array | None = None, **_: object) -> dict[str, Array]:
+    candidates = np.full(len(value), float(len(value) if negatives is None else 1 + len(negatives)))
+    return {"candidates": candidates, "mutual_information_bound": np.log(candidates) - value}
+
+
 @info_nce.when_absent("negatives", scope="group")
 def _(
     anchor: Direction,

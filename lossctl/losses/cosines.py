@@ -109,7 +109,7 @@ def cosine_proximity(target: Direction, pred: Direction, *, eps: Annotated[float
 
     `-cos(target, pred)`, with each squared length at least `eps`. `cosine_proximity == cosine_distance - 1`.
     """
-    return -_cosine(target, pred, eps)
+    return 0.0 - _cosine(target, pred, eps)
 
 
 @cosine_proximity.gradient

@@ -108,7 +108,10 @@ def ctc_gradient(
     normalize: str,
     alphabet: str | None,
 ) -> Array:
-    """The derivative by each number of `pred.values`; NaN where the value is infinite."""
+    """The derivative by each number of `pred.values`; NaN where the value is infinite.
+
+    For logits `softmax - occupancy`; log-probabilities and probabilities are taken as free of each other.
+    """
     rows = _Rows.of(pred, target, blank, input)
     pull = np.zeros(pred.values.T.shape)
     likelihood = np.empty(len(pred))
@@ -151,6 +154,21 @@ def letter_ids(alphabet: str, blank: int, classes: int) -> dict[str, int]:
     return dict(zip(alphabet, ids, strict=False))
 
 
+@ctc.letters
+def _(*, alphabet: str | None, blank: int, **_: object) -> dict[str, int]:
+    return letter_ids(alphabet, blank, len(alphabet) + 1) if alphabet else {}
+
+
+@ctc.rule("the alphabet must name every class but the blank")
+def _(pred: Ragged, target: Ragged, *, alphabet: str | None, **_: object) -> Flags:
+    return np.full(len(pred), alphabet is not None and len(alphabet) != len(pred.values) - 1)
+
+
+@ctc.rule("the blank must be one of the classes")
+def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
+    return np.full(len(pred), not -len(pred.values) <= blank < len(pred.values))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """All rows: where each one's steps begin, how many they are, and its labels."""
@@ -183,27 +201,22 @@ class _Lattice:
     lengths: Indexes
     step_over: Array  # (n, L): 0 where label j may follow label j - 1 without a blank, else NEVER
 
-    def forward(self) -> Array:
-        """The log-likelihood of each row."""
+    def forward(self, arrived: list[tuple[Array, Array]] | None = None) -> Array:
+        """The log-likelihood of each row; `arrived` collects the states of every step before its own scores."""
         rest, said = self._ends(np.zeros_like(self.lengths))
         for step in range(int(self.steps.max(initial=0))):
             n = self._moving(step)
             to_rest, to_said = self._arrive(rest[:n], said[:n])
             by_rest, by_said = self._emissions(step, n)
             rest[:n], said[:n] = to_rest + by_rest, to_said + by_said
+            if arrived is not None:
+                arrived.append((to_rest, to_said))
         return self._final(rest, said)
 
     def backward(self, pull: Array) -> Array:
         """The same; to `pull`, flat, is added how fast it grows with each score, a softmax apart."""
-        rest, said = self._ends(np.zeros_like(self.lengths))
-        arrived = []
-        for step in range(int(self.steps.max(initial=0))):
-            n = self._moving(step)
-            to_rest, to_said = self._arrive(rest[:n], said[:n])
-            by_rest, by_said = self._emissions(step, n)
-            rest[:n], said[:n] = to_rest + by_rest, to_said + by_said
-            arrived.append((to_rest, to_said))
-        found = self._final(rest, said)
+        arrived: list[tuple[Array, Array]] = []
+        found = self.forward(arrived)
         rest, said = self._ends(self.lengths)  # from here on, of all paths yet to come
         for step in reversed(range(len(arrived))):
             to_rest, to_said = arrived[step]

@@ -8,7 +8,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import excess, expm1_gap
+from lossctl.special import excess, expm1_gap, relative_entropy
 
 
 @loss(
@@ -130,7 +130,7 @@ def _(*, power: float) -> str | None:
 
 
 @tweedie_deviance.domains
-def _(*, power: object = None) -> Mapping[str, Any]:
+def _(*, power: object = None, **_: object) -> Mapping[str, Any]:
     if not isinstance(power, float):
         return {}
     if power >= 2.0:
@@ -153,7 +153,8 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
     a, b = 1.0 - power, 2.0 - power
     ratio = target / pred
     positive = (target > 0.0) * 1.0
-    log = np.log(positive * ratio + (1.0 - positive))
+    safe = positive * target + (1.0 - positive) * pred
+    log = relative_entropy(safe, pred) / safe
     if abs(a) >= abs(b):
         unit = (expm1_gap(b * log) / b - expm1_gap(log)) / a
     else:

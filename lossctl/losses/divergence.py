@@ -9,10 +9,9 @@ import numpy.typing as npt
 from lossctl.params import Param
 from lossctl.roles import Array, Distribution, LogDistribution, Logits, LogProbs, NotNegativeVector, RealD, Simplex
 from lossctl.spec import example, loss
-from lossctl.special import TINY, excess, expm1_gap, relative_entropy
+from lossctl.special import TINY, excess, expm1_gap, jensen_shannon, relative_entropy
 from lossctl.vectors import log_softmax_k, softmax_k, sum_k
 
-LOG_2 = float(np.log(2.0))
 NEVER = -800.0  # a log-probability whose exponential is 0
 
 
@@ -74,8 +73,8 @@ def kl_divergence(
     """
     if input == target_input == "probs":
         return relative_entropy(target, pred)
-    p, log_p = _truth(target, target_input)
     log_q = log_softmax_k(pred) if input == "logits" else np.log(pred) if input == "probs" else pred
+    p, log_p = _truth(np.asarray(target, order="C" if log_q.flags.c_contiguous else "K"), target_input)
     # Where P = 0 any finite logarithm will do; where it is not, minus infinity must stay.
     gap: Array = log_p - np.maximum(log_q, NEVER / (p == 0.0))
     gap *= p
@@ -96,7 +95,7 @@ def _(target: Array, pred: Array, *, input: str, target_input: str) -> Array:
 
 
 @kl_divergence.domains
-def _(*, input: str, target_input: str) -> Mapping[str, Any]:
+def _(*, input: str, target_input: str, **_: object) -> Mapping[str, Any]:
     return {
         "pred": {"probs": Simplex, "log_probs": LogProbs, "logits": Logits}[input],
         "target": {"probs": Distribution, "log_probs": LogDistribution}[target_input],
@@ -193,18 +192,7 @@ def js_divergence(target: Distribution, pred: Simplex) -> Array:
 
     `(KL(P || M) + KL(Q || M)) / 2`, `M = (P + Q)/2`. Symmetric, in [0, log 2], and its root is a metric.
     """
-    # With s = P + Q and u = abs(P - Q)/s a term is s/4 ((1+u) log(1+u) + (1-u) log(1-u)), which is
-    # s/4 (log(1-u^2) + u log((1+u)/(1-u))): nothing cancels where P and Q almost agree.
-    total = target + pred
-    safe = np.maximum(total, TINY)
-    u = np.abs(target - pred) / safe
-    rest = np.maximum(2.0 * np.minimum(target, pred) / safe, 1e-18)  # 1 - u; less than this adds nothing
-    square = u * u
-    # The first logarithm serves below u^2 = 1/2 and the second above; where they do not serve they give -log 2.
-    value = np.log1p(-np.minimum(square, 0.5)) + (np.log(np.minimum(rest * (1.0 + u), 0.5)) + LOG_2)
-    value += u * np.log1p(2.0 * u / rest)
-    value *= 0.25 * total
-    return value
+    return jensen_shannon(target, pred)
 
 
 @js_divergence.gradient
@@ -319,4 +307,4 @@ gaussian_kl.slope_role = "mu"
 
 @gaussian_kl.gradient
 def _(mu: Array, logvar: Array) -> Array:
-    return mu
+    return mu.copy()

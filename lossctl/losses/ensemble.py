@@ -40,8 +40,8 @@ def crps_ensemble(target: Real, pred: Vector, *, estimator: Estimator = "nrg") -
     """Continuous ranked probability score of an ensemble.
 
     `mean abs(x_i - y) - sum_ij abs(x_i - x_j) / (2 M^2)`; `fair` divides by `2 M (M-1)`, which needs two members.
-    In order of size both are sums of pinball losses, member k at the level `(k - 1/2)/M`: no difference of large
-    numbers, and `M log M` steps. With one member it is `mae`.
+    In order of size both are sums of pinball losses, member k at the level `(k - 1/2)/M` (`fair`: `(k - 1)/(M - 1)`):
+    no difference of large numbers, and `M log M` steps. With one member it is `mae`.
     """
     deviation = pred - target
     deviation.sort(axis=0)
@@ -118,7 +118,7 @@ def _moments(target: Array, pred: Array) -> tuple[Array, Array, Array]:
 
 
 @loss(
-    task="forecast, multivariate",
+    task="forecast",
     convex=False,
     differentiable="no (kink)",
     robust=True,
@@ -189,7 +189,7 @@ def _directions(x: Array) -> Array:
 
 
 @loss(
-    task="forecast, multivariate",
+    task="forecast",
     convex=False,
     differentiable="no (kink)",
     robust="controlled by p",

@@ -116,7 +116,7 @@ def _alpha_of(target: Array, alpha: float | None, mode: str) -> Array | float:
 
 
 @loss(
-    task="imbalanced classification, multiclass",
+    task="multiclass, imbalanced classification",
     aliases=("multiclass_focal", "categorical_focal"),
     convex="generally no",
     differentiable=True,
@@ -127,7 +127,7 @@ def _alpha_of(target: Array, alpha: float | None, mode: str) -> Array | float:
     use_when="some classes are rare and most rows are easy",
     avoid_when="probabilities must stay calibrated: it makes them less confident",
     pitfalls="alpha enters the value and not the mean's denominator: the mean divides by rows.",
-    reference="Lin et al. 2017, arXiv:1708.02002; Keras CategoricalFocalCrossentropy",
+    reference="Lin et al. 2017, arXiv:1708.02002; keras.losses.CategoricalFocalCrossentropy",
     examples=(
         example(0.75**2 * 2 * LOG_2, target=[0], pred=[[0.0, LOG_3]]),
         example(

@@ -17,7 +17,7 @@ SQRT_2_BY_PI = float(np.sqrt(2.0 / np.pi))
 
 
 @loss(
-    task="forecast, uncertainty regression",
+    task="forecast, probabilistic",
     aliases=("crps_gaussian",),
     convex="yes (mean)",
     differentiable=True,
@@ -51,7 +51,7 @@ def _(target: Array, pred: Array, std: Array) -> Array:
 
 
 @loss(
-    task="forecast, ordinal classification",
+    task="forecast, multiclass",
     convex=True,
     differentiable=True,
     robust=False,

@@ -54,7 +54,7 @@ def _(real: Array, fake: Array, *, input: str) -> Array:
 
 
 @gan_discriminator.domains
-def _(*, input: str) -> Mapping[str, Any]:
+def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {} if input == "logits" else {"real": UnitD, "fake": UnitD}
 
 

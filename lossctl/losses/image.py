@@ -13,12 +13,12 @@ from lossctl.vectors import sum_k
 
 
 @loss(
-    task="image restoration",
+    task="generative",
     aliases=("tv",),
     convex=True,
     differentiable="l1: no (kink), l2: yes",
     robust="l1 only",
-    smoothness="C0 (l1), C-infinity (l2)",
+    smoothness="C0",
     scale="linear (l1), quadratic (l2)",
     dimension="pixel units (l1), squared pixel units (l2)",
     use_when="noise in a restored or generated image is to be kept down while edges stay (l1)",

@@ -18,7 +18,7 @@ SAME_LEVEL = 1e-9
 
 
 @loss(
-    task="forecast, quantile regression",
+    task="forecast",
     convex=True,
     differentiable="no (kink)",
     robust=True,
@@ -56,7 +56,7 @@ def _(*, levels: Levels) -> str | None:
 
 
 @loss(
-    task="forecast, quantile regression",
+    task="forecast",
     convex=True,
     differentiable="no (kink)",
     robust=True,

@@ -12,6 +12,7 @@ from lossctl.special import HALF_LOG_2PI, binet, excess
 from lossctl.vectors import logsumexp_k, softmax_k
 
 LOG_2 = float(np.log(2.0))
+LOG_LEAST = float(np.log(1e-300))
 
 
 @loss(
@@ -60,9 +61,13 @@ def gaussian_nll(
     """
     log_variance, precision = _spread(var, std, logvar, eps)
     residual = pred - target
-    value = log_variance + residual * (residual * precision)
+    value = residual * precision
+    value *= residual
+    value += log_variance
     value *= 0.5
-    return value + HALF_LOG_2PI if full else value
+    if full:
+        value += HALF_LOG_2PI
+    return value
 
 
 @gaussian_nll.gradient
@@ -177,9 +182,13 @@ def student_t_nll(target: RealD, pred: RealD, scale: PositiveD, df: PositiveD) -
     It tends to `gaussian_nll(full=true)` with `std = s` as df grows; df = 1 is the Cauchy distribution.
     """
     half = 0.5 * df
-    ratio = np.abs(pred - target) / (scale * np.sqrt(df))
+    distance = np.abs(pred - target)
+    ratio = distance / scale / np.sqrt(df)
     bounded = np.minimum(ratio, 1.0 / ratio)  # log(1 + r^2) = 2 log r + log(1 + r^-2): no square that overflows
-    tail = np.log1p(bounded * bounded) + 2.0 * np.log(np.maximum(ratio, 1.0))
+    growth = np.log(np.maximum(ratio, 1.0))
+    if not np.isfinite(growth.sum()):  # the ratio itself overflows where its logarithm does not
+        growth = np.where(np.isinf(growth), np.log(distance) - np.log(scale) - 0.5 * np.log(df), growth)
+    tail = np.log1p(bounded * bounded) + 2.0 * growth
     # The difference of the lgammas by Stirling's formula, which loses nothing where df is large.
     constant = HALF_LOG_2PI + excess(half, half + 0.5, np.full_like(half, 0.5)) + (binet(half) - binet(half + 0.5))
     value: Array = constant + np.log(scale) + (half + 0.5) * tail
@@ -262,8 +271,12 @@ def gamma_nll(target: PositiveD, shape: PositiveD, rate: PositiveD) -> Array:
     `lgamma(a) - a log r - (a - 1) log x + r x`, `x = target`, `a = shape`, `r = rate`; a = 1 is the exponential
     distribution. The gradient is by `rate`.
     """
-    scaled = np.minimum(rate * target, 1e300)
-    return excess(shape, scaled) + (np.log(target) + HALF_LOG_2PI) + (binet(shape) - 0.5 * np.log(shape))
+    log = np.log(target)
+    scaled = np.clip(rate * target, 1e-300, 1e300)
+    value = excess(shape, scaled) + (log + HALF_LOG_2PI) + (binet(shape) - 0.5 * np.log(shape))
+    # What the logarithm of a vanishing rate * target lacks, shape times; exactly 0 elsewhere.
+    value += shape * (scaled <= 1e-300) * (LOG_LEAST - np.log(rate) - log)
+    return value
 
 
 gamma_nll.slope_role = "rate"

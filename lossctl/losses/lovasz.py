@@ -61,6 +61,12 @@ def lovasz_hinge(target: Binary, pred: Score) -> float:
         ),
         example((0.3 + 0.3 + 0.5) / 3, {"average": "all"}, target=[0, 2], pred=[[0.7, 0.1, 0.2], [0.2, 0.3, 0.5]]),
         example(0.6 * (1 / 2) + 0.1 * (1 - 1 / 2), target=[1, 0], pred=[0.9, 0.6]),
+        example(
+            (0.3 + 0.5) / 2,
+            {"input": "logits"},
+            target=[0, 2],
+            pred=[[float(np.log(p)) for p in row] for row in ((1.4, 0.2, 0.4), (0.1, 0.15, 0.25))],
+        ),
     ),
 )
 def lovasz_softmax(

@@ -52,7 +52,7 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
 
 
 @loss(
-    task="binary, SVM",
+    task="binary",
     aliases=("l2_hinge",),
     convex=True,
     differentiable=True,
@@ -83,7 +83,7 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
 
 
 @loss(
-    task="binary, SVM",
+    task="binary",
     aliases=("rennie_hinge",),
     convex=True,
     differentiable=True,
@@ -140,7 +140,7 @@ def _(target: Array, pred: Array) -> Array:
 
 
 @loss(
-    task="binary, SVM",
+    task="binary",
     aliases=("truncated_hinge",),
     convex=False,
     differentiable="no (kink)",

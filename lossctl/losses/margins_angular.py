@@ -118,7 +118,7 @@ def _turned(cosine: Array, margin: Array | float) -> tuple[Array, Array]:
 
 def _cross_entropy(pred: Array, target: Array, taken: Array | float, scale: Array | float) -> Array:
     found, _ = softmax_at(add_at_k(scale * pred, target, -scale * taken), target)
-    return -found
+    return 0.0 - found
 
 
 def _cross_entropy_slope(

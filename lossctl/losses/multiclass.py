@@ -93,7 +93,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
 
 
 @loss(
-    task="imbalanced classification, multiclass",
+    task="multiclass, imbalanced classification",
     aliases=("class_balanced",),
     convex=True,
     differentiable=True,
@@ -188,7 +188,7 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
 
 
 @loss(
-    task="multiclass, noisy labels",
+    task="multiclass",
     aliases=("sce",),
     convex=False,
     differentiable=True,

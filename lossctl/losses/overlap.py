@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from lossctl.confusion import BINARY, confusion, stray
 from lossctl.params import Param
-from lossctl.roles import Array, LogitD, Mask, ProbabilityD
+from lossctl.roles import Array, LogitD, Mask, ProbabilityD, SoftBinaryD
 from lossctl.spec import example, loss
 from lossctl.totals import Statistics, Sums
 
@@ -31,8 +31,11 @@ BETA = Param("weight of false negatives", ge=0)
 # The articles' example, and one with a unit of uneven counts; TP, FP, FN are 1.7, 0.3, 0.3 and 0.9, 0.8, 0.1.
 ARTICLE: Mapping[str, Any] = {"target": [1, 1, 0, 0], "pred": [0.9, 0.8, 0.2, 0.1]}
 CLASSES: Mapping[str, Any] = {"target": [0, 2], "pred": [[0.7, 0.1, 0.2], [0.2, 0.3, 0.5]]}
+THREE: Mapping[str, Any] = {"target": [0, 2, 0], "pred": [[0.7, 0.1, 0.2], [0.5, 0.1, 0.4], [0.6, 0.3, 0.1]]}
 TVERSKY: Mapping[str, Any] = {"alpha": 0.3, "beta": 0.7, "smooth": 0.5}
+SHARP: Mapping[str, Any] = {"gamma": 2.0, "smooth": 0.0}
 UNEVEN: Mapping[str, Any] = {"target": [1, 0, 0], "pred": [0.9, 0.6, 0.2]}
+LOGITS: Mapping[str, Any] = {"target": [1, 0, 0], "pred": [float(np.log(odds)) for odds in (9, 1.5, 0.25)]}
 
 
 @loss(
@@ -55,6 +58,7 @@ UNEVEN: Mapping[str, Any] = {"target": [1, 0, 0], "pred": [0.9, 0.6, 0.2]}
         example(1 - 2.0 / 3.0, {"smooth": 0.0, "threshold": 0.5}, **UNEVEN),
         example(((1 - 1.4 / 1.9) + (1 - 1.0 / 1.7)) / 2, {"smooth": 0.0}, **CLASSES),
         example(((1 - 1.4 / 1.9) + 1 + (1 - 1.0 / 1.7)) / 3, {"smooth": 0.0, "average": "all"}, **CLASSES),
+        example(1 - (1.8 + 0.5) / (2.7 + 0.5), {"smooth": 0.5, "input": "logits"}, **LOGITS),
     ),
 )
 def dice(
@@ -90,7 +94,7 @@ def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) ->
 
 
 @loss(
-    task="imbalanced segmentation",
+    task="segmentation",
     scope="set",
     convex=False,
     differentiable=ALMOST,
@@ -107,9 +111,17 @@ def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) ->
         example(
             1 - (2 * (1.3 / 4 + 0.4) + 0.5) / ((1.8 + 2) / 4 + (0.7 + 1) + 0.5 + 0.5),
             {"smooth": 0.5},
-            target=[0, 2, 0],
-            pred=[[0.7, 0.1, 0.2], [0.5, 0.1, 0.4], [0.6, 0.3, 0.1]],
+            **THREE,
         ),
+        example(
+            1 - (2 * (1.3 / 2 + 0.4) + 0.5) / ((1.8 + 2) / 2 + (0.7 + 1) + 0.5 + 0.5),
+            {"class_weighting": "simple", "smooth": 0.5},
+            **THREE,
+        ),
+        example(
+            1 - (2 * (1.3 + 0.4) + 0.5) / (3.0 + 3.0 + 0.5), {"class_weighting": "uniform", "smooth": 0.5}, **THREE
+        ),
+        example(1 - (1.8 + 0.5) / (2.7 + 0.5), {"smooth": 0.5, "input": "logits"}, **LOGITS),
     ),
 )
 def generalized_dice(
@@ -161,6 +173,8 @@ def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Array:
     examples=(
         example(1 - (1.7 + 1e-6) / (2.3 + 1e-6), **ARTICLE),
         example(1 - (0.9 + 0.5) / (1.8 + 0.5), {"smooth": 0.5}, **UNEVEN),
+        example(1 - (0.9 + 0.5) / (1.8 + 0.5), {"smooth": 0.5, "input": "logits"}, **LOGITS),
+        example(((1 - 0.7 / 1.2) + 1 + (1 - 0.5 / 1.2)) / 3, {"smooth": 0.0, "average": "all"}, **CLASSES),
     ),
 )
 def jaccard(
@@ -200,6 +214,12 @@ def _(sums: Sums, *, smooth: float, average: str, **_: object) -> Array:
     examples=(
         example(1 - (1.7 + 1e-6) / (2.0 + 1e-6), {"alpha": 0.3, "beta": 0.7}, **ARTICLE),
         example(1 - (0.9 + 0.5) / (0.9 + 0.3 * 0.8 + 0.7 * 0.1 + 0.5), TVERSKY, **UNEVEN),
+        example(1 - (0.9 + 0.5) / (0.9 + 0.3 * 0.8 + 0.7 * 0.1 + 0.5), {**TVERSKY, "input": "logits"}, **LOGITS),
+        example(
+            ((1 - 1.2 / (1.2 + 0.06 + 0.21)) + (1 - 0.5 / (0.5 + 0.12)) + (1 - 1.0 / (1.0 + 0.06 + 0.35))) / 3,
+            {**TVERSKY, "average": "all"},
+            **CLASSES,
+        ),
     ),
 )
 def tversky(
@@ -227,7 +247,7 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, average: str, **_
 
 
 @loss(
-    task="imbalanced segmentation",
+    task="segmentation",
     scope="set",
     convex=False,
     differentiable=ALMOST,
@@ -243,6 +263,10 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, average: str, **_
     examples=(
         example((1 - (1.7 + 1e-6) / (2.0 + 1e-6)) ** 0.75, **ARTICLE),
         example((1 - (0.9 + 0.5) / (0.9 + 0.3 * 0.8 + 0.7 * 0.1 + 0.5)) ** 2.0, {**TVERSKY, "gamma": 2.0}, **UNEVEN),
+        example(
+            (1 - (0.9 + 0.5) / (0.9 + 0.3 * 0.8 + 0.7 * 0.1 + 0.5)) ** 0.75, {**TVERSKY, "input": "logits"}, **LOGITS
+        ),
+        example(((1 - 0.7 / 0.95) ** 2 + 1 + (1 - 0.5 / 0.85) ** 2) / 3, {**SHARP, "average": "all"}, **CLASSES),
     ),
 )
 def focal_tversky(
@@ -270,7 +294,7 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, gamma: float, ave
 
 
 @loss(
-    task="imbalanced segmentation",
+    task="segmentation",
     scope="set",
     convex=False,
     differentiable=ALMOST,
@@ -288,6 +312,19 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, gamma: float, ave
             1 - (1.4 * 1.7 - 1.3 * 0.6) / float(np.sqrt((1.4 + 1.3) * (1.4 + 0.6) * (1.7 + 1.3) * (1.7 + 0.6))),
             {"eps": 0.5},
             **UNEVEN,
+        ),
+        example(
+            1 - (1.4 * 1.7 - 1.3 * 0.6) / float(np.sqrt((1.4 + 1.3) * (1.4 + 0.6) * (1.7 + 1.3) * (1.7 + 0.6))),
+            {"eps": 0.5, "input": "logits"},
+            **LOGITS,
+        ),
+        example(
+            1
+            - (1.2 * 1.3 - 0.7 * 0.8) / float(np.sqrt(1.9 * 2.0 * 2.0 * 2.1)) / 3
+            - (0.5 * 2.1 - 0.9 * 0.5) / float(np.sqrt(1.4 * 1.0 * 3.0 * 2.6)) / 3
+            - (1.0 * 1.3 - 0.7 * 1.0) / float(np.sqrt(1.7 * 2.0 * 2.0 * 2.3)) / 3,
+            {"eps": 0.5, "average": "all"},
+            **CLASSES,
         ),
     ),
 )
@@ -332,8 +369,9 @@ def _averaged(value: Array, sums: Sums, average: str) -> Array:
     return mean
 
 
-def _domains(*, input: str, **_: object) -> Mapping[str, Any]:
-    return {"pred": ProbabilityD if input == "probs" else LogitD}
+def _domains(*, input: str, vectors: frozenset[str] = frozenset(), **_: object) -> Mapping[str, Any]:
+    pred = {"pred": ProbabilityD if input == "probs" else LogitD}
+    return pred if "pred" in vectors else {**pred, "target": SoftBinaryD}
 
 
 def _stray(target: Array, pred: Array, **_: object) -> npt.NDArray[np.bool_]:

@@ -1,10 +1,12 @@
 """Distances between distributions over an order or on a line: how far mass has to move."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arrays import Classes
+from lossctl.errors import UsageError
 from lossctl.params import Param
 from lossctl.roles import Array, Distribution, Real, Simplex
 from lossctl.spec import example, loss
@@ -68,9 +70,12 @@ def _(target: Array, pred: Array, *, positions: tuple[float, ...] | None) -> Arr
     return slope
 
 
-@wasserstein_hist.rule("there must be as many positions as bins")
-def _(target: Array, pred: Array, *, positions: tuple[float, ...] | None) -> npt.NDArray[np.bool_]:
-    return np.full(pred.shape[-1], positions is not None and len(positions) != len(pred))
+@wasserstein_hist.prepare
+def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
+    positions = params["positions"]
+    if positions is not None and len(positions) != classes.size:
+        raise UsageError(f"wasserstein_hist: --positions holds {len(positions)} numbers, for {classes.size} bins.")
+    return params
 
 
 def _layout(positions: tuple[float, ...] | range) -> tuple[npt.NDArray[np.intp], Array]:

@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lossctl.results import Check, Evaluation, Report
+from lossctl.results import Check, Distribution, Evaluation, Report
 
 STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
+STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 
@@ -40,6 +41,11 @@ def _parts(report: Report, terminal: bool, precision: int) -> Iterator[Renderabl
     yield Text.assemble((whole.spec, "bold"), f" on {whole.data}")
     yield Text("  ".join(f"{role}: {_brief(columns)}" for role, columns in whole.columns.items()), style="dim")
     yield _values(report.results, terminal, precision)
+    if any(result.distribution for result in report.results):
+        yield _distributions(report.results, terminal, precision)
+    for name in ("interval", "distribution"):
+        for reason in dict.fromkeys(result.details[name] for result in report.results if name in result.details):
+            yield Text(f"no {name}: {reason}", style="dim")
     if whole.terms:
         yield _terms(whole, terminal, precision)
     if whole.values is not None:
@@ -57,6 +63,10 @@ def _values(results: list[Evaluation], terminal: bool, precision: int) -> Table:
     for name in names:
         table.add_column(escape(name), overflow="fold")
     table.add_column("value", justify="right", style="bold", no_wrap=True)
+    intervals = any(result.interval or "interval" in result.details for result in results)
+    if intervals:
+        level = next((result.interval.level for result in results if result.interval), None)
+        table.add_column("interval" if level is None else f"{100 * level:g} % interval", no_wrap=True)
     table.add_column("unit", overflow="fold")
     table.add_column(f"{whole.reduction} over", justify="right", overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
@@ -67,8 +77,36 @@ def _values(results: list[Evaluation], terminal: bool, precision: int) -> Table:
         keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
         value = number(result.value, precision) if result.value is not None else f"({result.reason})"
-        table.add_row(*keys, value, result.dimension, _denominator(result), f"{result.rows:,}", *counts)
+        interval = [_interval(result, precision)] if intervals else []
+        table.add_row(*keys, value, *interval, result.dimension, _denominator(result), f"{result.rows:,}", *counts)
     return table
+
+
+def _interval(result: Evaluation, precision: int) -> str:
+    found = result.interval
+    return "-" if found is None else f"{number(found.low, precision)} to {number(found.high, precision)}"
+
+
+def _distributions(results: list[Evaluation], terminal: bool, precision: int) -> Table:
+    """A line per slice: what --stats tells; percentiles of a sketch are marked."""
+    table = _table(terminal)
+    names = list(dict.fromkeys(name for result in results for name in result.slice or {}))
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    for heading in STATISTICS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for result in results:
+        keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
+        table.add_row(*keys, *(_statistic(result.distribution, name, precision) for name in STATISTICS))
+    return table
+
+
+def _statistic(found: Distribution | None, name: str, precision: int) -> str:
+    value = getattr(found, name, None)
+    if value is None:
+        return "-"
+    about = "~" if found is not None and found.approximate and name.startswith("p") else ""
+    return about + number(value, precision)
 
 
 def _terms(result: Evaluation, terminal: bool, precision: int) -> Table:

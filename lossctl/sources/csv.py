@@ -99,7 +99,7 @@ def _info(dialect: Dialect, name: str) -> ColumnInfo:
 
 @dataclass(slots=True)
 class _Parser:
-    """Rows to columns: those that are plain in a quick way of our own, others by Arrow's reader."""
+    """Rows to columns."""
 
     dialect: Dialect
     wanted: dict[str, As]
@@ -108,32 +108,20 @@ class _Parser:
 
     def parse(self, part: Part) -> pa.RecordBatch:
         """The wanted columns of some rows."""
-        columns = self._plain(part) or self._arrow(part)
-        return pa.RecordBatch.from_arrays(columns, names=list(self.wanted))
-
-    def _plain(self, part: Part) -> list[pa.Array] | None:
-        dialect = self.dialect
-        plain = dialect.decimal == "." and dialect.newline == b"\n" and not dialect.rules.quoted(*part[:3])
-        whole = part.stop > part.start and part.data[part.stop - 1] == dialect.newline[0]
-        if not plain or not whole or any(how == "raw" or name in dialect.lists for name, how in self.wanted.items()):
-            return None
-        from lossctl.sources import plain as quick
-
-        columns = [(dialect.names.index(name), how == "number") for name, how in self.wanted.items()]
-        return quick.table(part, len(dialect.names), dialect.delimiter, columns, dialect.missing)
-
-    def _arrow(self, part: Part) -> list[pa.Array]:
         dialect = self.dialect
         if (at := dialect.rules.unclosed(*part[:3])) is not None:
             raise self.complaints.unclosed(part, at)
         number, text, label = pa.float64(), pa.string(), pa.dictionary(pa.int32(), pa.string())
         types = {name: number if how == "number" else label for name, how in self.wanted.items()}
         types |= {name: text for name in self.wanted if name in dialect.lists}
-        found = self._read(part, types)
+        plain = set(types.values()) == {number}
+        found = self._read(part, types, dialect.likely if plain else dialect.missing)
+        if found is None and plain and dialect.likely != dialect.missing:
+            found = self._read(part, types, dialect.missing)
         if found is None:
             # Some cell is no number: bring all as text, so that the check of the columns can name every such row.
             numbers = [name for name, kind in types.items() if kind == number]
-            found = self._read(part, types | dict.fromkeys(numbers, text))
+            found = self._read(part, types | dict.fromkeys(numbers, text), dialect.missing)
             assert found is not None, "text columns have no numbers to convert"
             for name in numbers if self.in_order else ():
                 if (error := self.complaints.no_number(part, name, found[name])) is not None:
@@ -144,22 +132,25 @@ class _Parser:
                     found[name] = parse(found[name], dialect.lists[name].depth)
                 except NotAList as bad:
                     raise self.complaints.no_list(part, name, bad) from None
-        return [found[name] for name in self.wanted]
+        return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
 
-    def _read(self, part: Part, types: dict[str, pa.DataType]) -> dict[str, pa.Array] | None:
+    def _read(
+        self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]
+    ) -> dict[str, pa.Array] | None:
         """The columns by Arrow's reader; None where a cell that should be a number is none."""
         dialect, size = self.dialect, part.stop - part.start
         if not size:
             return {name: pa.nulls(0, kind) for name, kind in types.items()}
+        quote = dialect.quote if dialect.rules.quoted(*part[:3]) else False
         try:
             table = csv.read_csv(
                 pa.BufferReader(pa.py_buffer(part.data).slice(part.start, size)),
                 csv.ReadOptions(use_threads=False, column_names=list(dialect.names), block_size=size + 1),
-                csv.ParseOptions(delimiter=dialect.delimiter, quote_char=dialect.quote or False),
+                csv.ParseOptions(delimiter=dialect.delimiter, quote_char=quote),
                 csv.ConvertOptions(
                     column_types=types,
                     include_columns=list(types),
-                    null_values=list(dialect.missing),
+                    null_values=list(missing),
                     strings_can_be_null=True,
                     decimal_point=dialect.decimal,
                 ),

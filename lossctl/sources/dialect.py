@@ -31,6 +31,7 @@ class Dialect:
     quote: str
     decimal: str
     missing: tuple[str, ...]
+    likely: tuple[str, ...]  # those of the missing values that must be looked for; a named one costs time in each cell
     names: tuple[str, ...]
     first: int  # the byte at which the rows begin
     lines: int  # line ends before it
@@ -58,9 +59,9 @@ def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dial
     names = _names(path, rows, header)
     first = ends[0] if header else len(head) - len(head[bom:].lstrip(b"\r\n"))
     lists = _lists(names, rows[1:] if header else rows, options.missing)
-    return Dialect(
-        delimiter, quote, decimal, options.missing, names, first, head.count(newline, 0, first), newline, lists
-    )
+    likely = ("",) if _only_empty(head, delimiter, options.missing) else options.missing
+    lines = head.count(newline, 0, first)
+    return Dialect(delimiter, quote, decimal, options.missing, likely, names, first, lines, newline, lists)
 
 
 def _check_text(path: str, head: bytes) -> int:
@@ -193,6 +194,15 @@ def _free(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+def _only_empty(head: bytes, delimiter: str, missing: tuple[str, ...]) -> bool:
+    """Whether missing values are empty cells as far as can be seen, and no number means one."""
+    if any(number.fullmatch(text) for text in missing for number in (NUMBER, NUMBER_COMMA)):
+        return False
+    named = "|".join(re.escape(text) for text in missing if text)
+    edge = f"[{re.escape(delimiter)}\r\n]"
+    return not named or re.search(f"(?:^|{edge})(?:{named})(?={edge}|$)".encode(), head) is None
 
 
 def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) -> dict[str, Shape]:

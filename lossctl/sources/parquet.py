@@ -1,7 +1,9 @@
-"""Parquet: a piece is a run of row groups; only the wanted columns are read."""
+"""Parquet: a piece is a run of row groups; only the wanted columns are read, and row groups are ruled out by statistics.
 
-import os
-from collections.abc import Iterator, Sequence
+A field of a struct is a column of its own, under the path that Parquet gives it: `scores.cat`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,127 +12,205 @@ import pyarrow.parquet as pq
 from pyarrow import types as pt
 
 from lossctl.errors import DataError
-from lossctl.sources.base import ColumnInfo, Piece, Reading
+from lossctl.sources.base import Bounds, ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
+from lossctl.sources.kinds import kind_of as kind_of
 
 PIECE_ROWS = 1 << 19
 # Small enough to stay in cache while pages are decoded; larger buffers only cost memory.
 READ_BUFFER = 1 << 18
-
-
-@lru_cache(maxsize=256)
-def _metadata(path: str, size: int, changed: int) -> pq.FileMetaData:
-    try:
-        return pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as Parquet: {_first_line(error)} It may be truncated or of another format."
-        ) from None
+# What pyarrow raises for a damaged file; its own errors and the system's are not all of one family.
+DAMAGED = (pa.ArrowException, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetSource:
+class Column:
+    """Where a column lies: its name in the schema and the fields below it, its type, and its leaves in the file."""
+
+    path: tuple[str, ...]
+    type: pa.DataType
+    leaves: tuple[int, ...]
+
+    @property
+    def selector(self) -> str:
+        """The column as Parquet addresses it."""
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a file says of itself."""
+
+    metadata: pq.FileMetaData
+    columns: Mapping[str, Column]
+
+
+@lru_cache(maxsize=256)
+def _footer(stamp: Stamp) -> Footer:
+    try:
+        metadata = pq.read_metadata(stamp.file)
+        schema = metadata.schema.to_arrow_schema()
+    except DAMAGED as error:
+        raise _unreadable(stamp.path, error) from None
+    check_doubled(stamp.path, schema.names)
+    leaves: dict[str, list[int]] = {}
+    for index in range(metadata.num_columns):
+        path = metadata.schema.column(index).path
+        for name in _prefixes(path):
+            leaves.setdefault(name, []).append(index)
+    columns: dict[str, Column] = {}
+    for field in schema:
+        for column in _columns((field.name,), field.type):
+            columns.setdefault(".".join(column[0]), Column(*column, tuple(leaves.get(".".join(column[0]), ()))))
+    return Footer(metadata, {**columns, **{name: columns[name] for name in schema.names}})
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = path.split(".")
+    return [".".join(parts[:size]) for size in range(1, len(parts) + 1)]
+
+
+def _columns(path: tuple[str, ...], kind: pa.DataType) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:
+    """A column, and where it is a struct the fields in it."""
+    yield path, kind
+    if pt.is_struct(kind):
+        for index in range(kind.num_fields):
+            field = kind.field(index)
+            yield from _columns((*path, field.name), field.type)
+
+
+def _unreadable(path: str, error: Exception) -> DataError:
+    said = first_line(error)
+    if "ncrypt" in said:
+        return DataError(f"{path} is encrypted; write it again without encryption. ({said})")
+    return DataError(f"{path} cannot be read as Parquet: {said} It may be truncated, damaged or of another format.")
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetSource(FileSource):
     """A Parquet file."""
 
-    path: str
     format: str = "parquet"
 
     @property
-    def bytes(self) -> int:
-        return os.stat(self.path).st_size
-
-    @property
     def metadata(self) -> pq.FileMetaData:
-        stat = os.stat(self.path)
-        return _metadata(self.path, stat.st_size, stat.st_mtime_ns)
+        """The file's footer."""
+        return _footer(self.stamp).metadata
 
     @property
     def rows(self) -> int | None:
-        return self.metadata.num_rows
+        """The number of rows, as the footer says."""
+        return int(self.metadata.num_rows)
 
     def columns(self) -> dict[str, ColumnInfo]:
-        schema = self.metadata.schema.to_arrow_schema()
-        names = schema.names
-        doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        if doubled:
-            raise DataError(f"{self.path} has more than one column named {', '.join(map(repr, doubled))}.")
-        return {field.name: self._info(field) for field in schema}
+        """The columns in the order of the file."""
+        footer = _footer(self.stamp)
+        return {name: self._info(column, footer.metadata) for name, column in footer.columns.items()}
 
-    def _info(self, field: pa.Field) -> ColumnInfo:
-        kind = kind_of(field.type)
+    def _info(self, column: Column, metadata: pq.FileMetaData) -> ColumnInfo:
+        kind = kind_of(column.type)
         if kind != "list":
-            return ColumnInfo(kind, str(field.type))
-        if pt.is_fixed_size_list(field.type):
-            return ColumnInfo("list", str(field.type), max(1, field.type.list_size))
-        return ColumnInfo("list", str(field.type), self._mean_length(field.name))
-
-    def _mean_length(self, name: str) -> int:
-        metadata = self.metadata
+            return ColumnInfo(kind, str(column.type))
+        if pt.is_fixed_size_list(column.type):
+            return ColumnInfo("list", str(column.type), max(1, column.type.list_size))
         if not metadata.num_row_groups or not metadata.num_rows:
-            return 1
+            return ColumnInfo("list", str(column.type))
         group = metadata.row_group(0)
-        values = sum(
-            group.column(index).num_values
-            for index in range(metadata.num_columns)
-            if group.column(index).path_in_schema.split(".")[0] == name
-        )
-        return max(1, round(values / max(1, group.num_rows)))
+        values = sum(group.column(leaf).num_values for leaf in column.leaves)
+        return ColumnInfo("list", str(column.type), max(1, round(values / max(1, group.num_rows))))
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
-        metadata, wanted = self.metadata, set(columns)
-        leaves = [
-            index
-            for index in range(metadata.num_columns)
-            if metadata.schema.column(index).path.split(".")[0] in wanted
-            or metadata.schema.column(index).path in wanted
-        ]
-        pieces, start, rows, size = [], 0, 0, 0
+        """Runs of row groups of half a million rows or more."""
+        footer = _footer(self.stamp)
+        metadata = footer.metadata
+        leaves = sorted({leaf for name in columns if name in footer.columns for leaf in footer.columns[name].leaves})
+        pieces, start, rows, size, before = [], 0, 0, 0, 0
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
             rows += group.num_rows
             size += sum(group.column(leaf).total_compressed_size for leaf in leaves)
             if rows >= PIECE_ROWS or index == metadata.num_row_groups - 1:
-                pieces.append(Piece(file, start, index + 1, size))
-                start, rows, size = index + 1, 0, 0
+                pieces.append(Piece(file, start, index + 1, size, before))
+                before, start, rows, size = before + rows, index + 1, 0, 0
         return pieces
 
+    def prune(self, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+        """The pieces without the row groups whose statistics say that no row is within the bounds."""
+        footer = _footer(self.stamp)
+        known = [(footer.columns[name], limits) for name, limits in bounds.items() if name in footer.columns]
+        flat = [(column.leaves[0], *limits) for column, limits in known if len(column.leaves) == 1]
+        return [part for piece in pieces for part in self._kept(piece, flat, footer.metadata)] if flat else list(pieces)
+
+    def _kept(
+        self, piece: Piece, bounds: Sequence[tuple[int, float, float]], metadata: pq.FileMetaData
+    ) -> Iterator[Piece]:
+        """A piece's runs of row groups that may hold rows within the bounds."""
+        groups = [metadata.row_group(index) for index in range(piece.start, piece.stop)]
+        kept = [not any(_excludes(group.column(leaf), low, high) for leaf, low, high in bounds) for group in groups]
+        if all(kept):
+            yield piece
+            return
+        row, start = piece.row, None
+        share = piece.size / max(1, len(groups))
+        for index, (group, keep) in enumerate(zip([*groups, None], [*kept, False], strict=True)):
+            if keep and start is None:
+                start, first = index, row
+            elif not keep and start is not None:
+                edges = (piece.start + start, piece.start + index)
+                yield Piece(piece.file, *edges, round(share * (index - start)), first)
+                start = None
+            if group is not None and row is not None:
+                row += group.num_rows
+
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
-        texts = [name for name, how in reading.columns.items() if how == "text"]
+        """The rows of a piece."""
+        stamp = self.stamp
+        footer = _footer(stamp)
+        wanted = {name: footer.columns[name] for name in reading.columns}
+        texts = [wanted[name].selector for name, how in reading.columns.items() if how == "text"]
         try:
             with pq.ParquetFile(
-                self.path,
-                metadata=self.metadata,
+                stamp.file,
+                metadata=footer.metadata,
                 pre_buffer=False,
                 buffer_size=READ_BUFFER,
                 read_dictionary=texts or None,
             ) as file:
-                yield from file.iter_batches(
+                for batch in file.iter_batches(
                     reading.batch_rows,
                     row_groups=range(piece.start, piece.stop),
-                    columns=list(reading.columns),
+                    columns=[column.selector for column in wanted.values()],
                     use_threads=False,
-                )
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-            raise DataError(f"{self.path} cannot be read: {_first_line(error)} The file is damaged.") from None
-
-    def line(self, row: int) -> str:
-        return ""
+                ):
+                    yield _selected(batch, wanted)
+        except DAMAGED as error:
+            raise _unreadable(stamp.path, error) from None
 
 
-def kind_of(kind: pa.DataType) -> str:
-    """The kind of values a type holds, as far as roles care."""
-    if pt.is_dictionary(kind):
-        return kind_of(kind.value_type)
-    if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind) or pt.is_decimal(kind) or pt.is_null(kind):
-        return "number"
-    if pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind):
-        return "text"
-    if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
-        return "list"
-    if isinstance(kind, pa.BaseExtensionType):
-        return kind_of(kind.storage_type)
-    return "other"
+def _excludes(chunk: pq.ColumnChunkMetaData, low: float, high: float) -> bool:
+    """Whether no number of a column chunk is within the bounds; missing values never are."""
+    statistics = chunk.statistics
+    if statistics is None:
+        return False
+    if statistics.has_null_count and statistics.null_count == chunk.num_values:
+        return True
+    if not statistics.has_min_max:
+        return False
+    least, most = statistics.min, statistics.max
+    if not isinstance(least, int | float) or not isinstance(most, int | float):
+        return False
+    return least > high or most < low  # false where a limit is NaN
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).splitlines()[0].strip()
-    return text if text.endswith(".") else text + "."
+def _selected(batch: pa.RecordBatch, wanted: Mapping[str, Column]) -> pa.RecordBatch:
+    """The wanted columns alone, fields of structs taken out of them."""
+    if batch.schema.names == list(wanted):
+        return batch
+    return pa.RecordBatch.from_arrays([_taken(batch, column.path) for column in wanted.values()], names=list(wanted))
+
+
+def _taken(batch: pa.RecordBatch, path: tuple[str, ...]) -> pa.Array:
+    array = batch.column(path[0])
+    for name in path[1:]:
+        # flatten, and not field: a missing struct makes its fields missing
+        array = array.flatten()[array.type.get_field_index(name)]
+    return array
