@@ -12,7 +12,7 @@ from lossctl.analysis.distribution import SHARES, describe, exact_percentiles
 from lossctl.analysis.intervals import Curve
 from lossctl.engine import gathered, observed
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan import Observe, Plan, Term, View
+from lossctl.engine.plan import Observe, Term, View
 from lossctl.engine.units import Units
 from lossctl.evaluate import Reduced
 from lossctl.request import Job
@@ -76,21 +76,23 @@ class Inference:
             return None, str(why)
 
     def _interval(self, key: Key, cells: Sequence[Reduced], value: float, level: float) -> Interval:
-        by_units = any(over_units(self.plan, term) for term in self.plan.terms)
-        found = self._over_units(key, cells) if by_units else self._over_rows(key, cells)
+        things = "rows" if self.plan.group is None else "units"
+        found = self._over_rows(key, cells) if things == "rows" else self._over_units(key, cells)
         if found.moments.used.min() < 2:
-            raise IntervalError(f"one {'unit' if by_units else 'row'} tells nothing of how they vary")
+            raise IntervalError(f"one of them does not tell how {things} vary")
         linear = intervals.linearise(found.moments, found.slopes, found.curves)
         if linear is None or not linear.finite:
             raise IntervalError("the value cannot be linearised at these totals")
         if self.job.request.ci_method == "bootstrap":
-            return self._resampled(found, linear, value, level, "units" if by_units else "rows")
+            return self._resampled(found, linear, value, level, things)
         return Interval(level, *intervals.central(value, found.moments, linear, level), found.method)
 
     def _resampled(
         self, found: Observations, linear: intervals.Linear, value: float, level: float, things: str
     ) -> Interval:
         columns, seed = found.columns(), self.job.request.seed
+        if columns.shape[-1] > observed.MOST_ROWS:
+            raise IntervalError(f"too many {things} to be resampled in memory; use --ci-method normal")
         size = len(found.slopes)
         x, v = columns[:size], columns[size:]
         influence = intervals.influences(x, v, found.base, found.moments, linear.gradient)
@@ -191,12 +193,17 @@ class Inference:
 
     @cached_property
     def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
-        """Sums over units, for losses with row values that need units whole: those of a unit are not independent."""
+        """Sums over units, of the terms with row values: those of one unit are not independent."""
         found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
+        seen = self.outcome.observed
         for index, term in enumerate(self.plan.terms):
-            if term.scope == "group" and term.row_valued:
+            if term.scope == "row" and seen is not None:
+                tally = seen.clusters[index, self.view]
+            elif term.row_valued:
                 tally = gathered.row_tally(self.plan, term, self.view, self.outcome, units=True)
-                found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
+            else:
+                continue
+            found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
         return found
 
     def distribution(self, key: Key, cells: Sequence[Reduced]) -> tuple[Distribution | None, str | None]:
@@ -243,11 +250,6 @@ def slopes(job: Job) -> list[float]:
     return [factor * part for factor, part in zip(job.factors, parts, strict=True)]
 
 
-def over_units(plan: Plan, term: Term) -> bool:
-    """Whether a term's value is a mean (or sum) over units that are told apart by --group."""
-    return plan.group is not None and term.scope != "row"
-
-
 def unsampled(job: Job) -> str | None:
     """Why no slice has an interval."""
     plan = job.plan
@@ -256,8 +258,6 @@ def unsampled(job: Job) -> str | None:
     whole = next((term.loss for term in plan.terms if term.scope == "group" and plan.group is None), None)
     if whole is not None:
         return f"{whole} needs all rows at once, and one unit does not tell how units vary; --group makes several"
-    if len({over_units(plan, term) for term in plan.terms}) > 1:
-        return "some terms are means over rows and others over units"
     return None
 
 
@@ -286,11 +286,10 @@ def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]") -> bool
 
 
 def _of_units(units: Units, reduction: str) -> tuple[list[object], Array, Array]:
-    """Labels, weighted values and bases of the units that count."""
-    kept = [at for at, counts in enumerate(units.counted) if counts]
-    value, weight = np.array(units.values)[kept], np.array(units.weights)[kept]
-    base = np.ones(len(kept)) if reduction == "sum" else weight
-    return [units.labels[at] for at in kept], value * weight, base
+    """Labels, weighted values and bases; those of units that do not count are 0."""
+    counts = np.array(units.counted)
+    value, weight = np.where(counts, units.values, 0.0), np.where(counts, units.weights, 0.0)
+    return list(units.labels), value * weight, counts.astype(np.float64) if reduction == "sum" else weight
 
 
 def _of_clusters(tally: Tally, slices: int, reduction: str) -> dict[Key, tuple[list[object], Array, Array]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossctl.errors import DataError
 from lossctl.roles import Array, Flags, Role
-from lossctl.totals import Largest, Pivot, Rows, Smallest, Statistics, Tally
+from lossctl.totals import Histogram, Largest, Pivot, Rows, Smallest, Statistic, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
 
 Scope = Literal["row", "set", "group"]
@@ -117,11 +117,20 @@ def pivots(arrays: Mapping[str, Array]) -> Pivot:
     return {name: array[..., :1].copy() for name, array in arrays.items()}
 
 
-def _weigh(statistic: Array | Largest | Smallest, weights: Array, counted: Flags) -> Array | Largest | Smallest:
+def weighed(values: Array, weights: Array) -> Array:
+    """Values times weights; what weighs nothing is nothing, be it infinite."""
+    with np.errstate(invalid="ignore"):
+        product = values * weights
+    return product if weights.all() else np.where(weights > 0, product, 0.0)
+
+
+def _weigh(statistic: Statistic, weights: Array, counted: Flags) -> Statistic:
     match statistic:
         case Largest(value):
             return Largest(value if counted.all() else np.where(counted, value, -np.inf))
         case Smallest(value):
             return Smallest(value if counted.all() else np.where(counted, value, np.inf))
-        case _:
+        case Histogram():
             return weights * statistic
+        case _:
+            return weighed(statistic, weights)

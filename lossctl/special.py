@@ -222,7 +222,7 @@ def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
 
 @_in_pieces
 def _excess(p: Array, q: Array, gap: Array) -> Array:
-    slope = gap / np.maximum(p + q, TINY)
+    slope = gap / np.maximum(p + q, 5e-324)  # the least number: only 0 / 0 is 0
     # log(q / p) = 2 atanh(slope), and gap - 2 p slope = gap slope: what is left has no cancellation.
     near = gap * slope
     near -= 2.0 * p * _atanh_rest(slope)

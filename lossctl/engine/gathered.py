@@ -70,14 +70,14 @@ def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome, units: bool 
 
 def observe(plan: Plan, view: View, outcome: Outcome, wanted: Observe) -> "Observed":
     """What distributions need of the same values."""
-    from lossctl.engine.observed import Measured, Observed
+    from lossctl.engine.observed import Cut, Measured, Observed
 
     size = sum(kept.rows for kept in outcome.kept)
     by = _slices(tuple(range(len(plan.by))), outcome.kept)
     rows = row_values(plan, plan.terms[0], view, outcome)
     found = Observed()
-    cells = {view: segments([by[index] for index in view], size)}
-    found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], cells, by, size)
+    slices = {view: segments([by[index] for index in view], size)}
+    found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], Cut(slices, {}, by, size))
     return found
 
 

@@ -33,6 +33,16 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """How a block's rows are cut: into the slices of each view, and into the units inside them."""
+
+    slices: Mapping[View, Segments | None]
+    units: Mapping[View, Segments | None]
+    by: list[Encoded]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A block's rows, kept: components and bases as columns `(c, n)`, row losses (NaN: does not count), slices."""
 
@@ -61,6 +71,7 @@ class Observed:
     """Second moments and distributions by view, and the rows themselves while they are few (`full`: no longer)."""
 
     scatter: dict[View, Scatter] = field(default_factory=dict)
+    clusters: dict[tuple[int, View], Tally] = field(default_factory=dict)
     moments: dict[View, Scatter] = field(default_factory=dict)
     extremes: dict[View, Tally] = field(default_factory=dict)
     sketches: dict[View, Sketch] = field(default_factory=dict)
@@ -70,43 +81,38 @@ class Observed:
     numbers: int = 0
     full: bool = False
 
-    def add_block(
-        self,
-        wanted: Observe,
-        terms: Sequence[Measured],
-        cells: Mapping[View, Segments | None],
-        by: list[Encoded],
-        rows: int,
-    ) -> None:
+    def add_block(self, wanted: Observe, terms: Sequence[Measured], cut: Cut) -> None:
         """Merge a block."""
         columns = values = None
-        if wanted.reductions and sum(map(width, terms)) <= MOST_COMPONENTS:
-            x, v, base = components(terms, wanted.reductions, rows)
-            for view, found in cells.items():
+        for view, units in cut.units.items():
+            for index, term in enumerate(terms):
+                if term.rows is not None:
+                    self.clusters.setdefault((index, view), Tally()).add_block(term.statistics, units, cut.rows)
+        if wanted.reductions and not cut.units and sum(map(width, terms)) <= MOST_COMPONENTS:
+            x, v, base = components(terms, wanted.reductions, cut.rows)
+            for view, found in cut.slices.items():
                 self.scatter.setdefault(view, Scatter()).add_block(x, v, base, found)
             columns = np.concatenate([x, v]) if wanted.resample else None
         if wanted.factors:
-            values = self._add_values(wanted.factors, terms, cells, rows)
+            values = self._add_values(wanted.factors, terms, cut)
         if columns is not None or values is not None:
-            self._keep([Sample(columns, values, by, rows)])
+            self._keep([Sample(columns, values, cut.by, cut.rows)])
 
-    def _add_values(
-        self, factors: Sequence[float], terms: Sequence[Measured], cells: Mapping[View, Segments | None], rows: int
-    ) -> Array:
+    def _add_values(self, factors: Sequence[float], terms: Sequence[Measured], cut: Cut) -> Array:
         rows_of = (term.rows for term in terms if term.rows is not None)
         losses = [factor * own.value for factor, own in zip(factors, rows_of, strict=True)]
         value: Array = sum(losses[1:], start=losses[0])
         masks = [mask > 0 for term in terms if isinstance(mask := term.statistics.get("counted"), np.ndarray)]
         counted = np.logical_and.reduce(masks) if masks else None
-        one = np.ones(rows) if counted is None else counted.astype(np.float64)
+        one = np.ones(cut.rows) if counted is None else counted.astype(np.float64)
         low, high = value, value
         if counted is not None:
             low, high = np.where(counted, value, np.inf), np.where(counted, value, -np.inf)
         x = (value if counted is None else np.where(counted, value, 0.0))[np.newaxis]
         totals = {"low": Smallest(low), "high": Largest(high), "sum": x[0], "counted": one}
-        for view, found in cells.items():
+        for view, found in cut.slices.items():
             self.moments.setdefault(view, Scatter()).add_block(x, one[np.newaxis], np.zeros(1, np.intp), found)
-            self.extremes.setdefault(view, Tally()).add_block(totals, found, rows)
+            self.extremes.setdefault(view, Tally()).add_block(totals, found, cut.rows)
             self.sketches.setdefault(view, Sketch()).add_block(value, counted, found)
         return value if counted is None else np.where(counted, value, np.nan)
 
@@ -124,6 +130,8 @@ class Observed:
         """With what comes next in the data."""
         for view, scatter in other.scatter.items():
             self.scatter.setdefault(view, Scatter()).add(scatter)
+        for place, tally in other.clusters.items():
+            self.clusters.setdefault(place, Tally()).add(tally)
         for view, scatter in other.moments.items():
             self.moments.setdefault(view, Scatter()).add(scatter)
         for view, tally in other.extremes.items():
@@ -164,12 +172,12 @@ def wanted(
     terms: Sequence[Term], grouped: bool, reductions: tuple[str, ...], factors: tuple[float, ...], resample: bool
 ) -> Observe | None:
     """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
-    sets = [spec.get(term.loss) for term in terms if term.scope == "set"]
+    scopes = {term.scope for term in terms}
+    sets = [spec.get(term.loss) for term in terms if term.scope == "set" and not grouped]
     smooth = resample or all(loss.facts["differentiable"] is not False for loss in sets)
-    independent = all(term.scope == "row" or (term.scope == "set" and not grouped) for term in terms)
-    row_wise = all(term.scope == "row" for term in terms)
+    possible = "row" in scopes if grouped else "group" not in scopes and smooth
     found = Observe(
-        reductions if independent and smooth and "none" not in reductions else (), factors if row_wise else (), resample
+        reductions if possible and "none" not in reductions else (), factors if scopes == {"row"} else (), resample
     )
     return found if found.reductions or found.factors else None
 

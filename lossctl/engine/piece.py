@@ -12,7 +12,7 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.kernel import Kernel, pivots
+from lossctl.kernel import Kernel, pivots, weighed
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
 from lossctl.spec import Loss
@@ -84,12 +84,14 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
 
 
 def _observe(plan: Plan, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult) -> None:
-    from lossctl.engine.observed import Measured, Observed
+    from lossctl.engine.observed import Cut, Measured, Observed
 
-    cells = {view: block.segments(view, units=False) for view in plan.views}
+    slices = {view: block.segments(view, units=False) for view in plan.views}
+    by_units = wanted.reductions and plan.group is not None
+    units = {view: block.segments(view, units=True) for view in plan.views} if by_units else {}
     observed = result.observed or Observed()
     terms = [Measured(statistics, rows) for rows, statistics in evaluated]
-    observed.add_block(wanted, terms, cells, block.by, block.rows)
+    observed.add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
     result.observed = observed
 
 
@@ -164,9 +166,9 @@ def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Statistic]:
     """What the reductions need of row values."""
     value, denominator = rows.value, rows.denominator
     if rows.share is not None:
-        value = value * rows.share
+        value = weighed(value, rows.share)
         denominator = rows.share if denominator is None else denominator
-    statistics: dict[str, Statistic] = {"loss": value if weights is None else value * weights}
+    statistics: dict[str, Statistic] = {"loss": value if weights is None else weighed(value, weights)}
     if denominator is not None:
         statistics["weight"] = denominator if weights is None else denominator * weights
         statistics["counted"] = (denominator > 0).astype(np.float64)

@@ -154,10 +154,10 @@ def negative_binomial_nll(target: NotNegativeD, mean: NotNegativeD, size: Positi
     `mean + mean^2/r`. It tends to `poisson_nll(full=exact)` as the size grows. The gradient is by `mean`.
     """
     # Loader's form: two deviances and what Stirling's formula leaves, so that nothing cancels where the size is large.
-    share = size / (size + mean)
-    gap = (target - mean) * share
-    trials = size + target
-    deviance = excess(size, trials * share, gap) + excess(target, trials * (mean / (size + mean)), -gap)
+    trials, total = size + target, size + mean
+    gap = (target - mean) * (size / total)
+    fair = np.maximum(size * (trials / total), TINY)  # what size would be, were the mean right
+    deviance = excess(size, fair, gap) + excess(target, mean * (trials / total), -gap)
     value: Array = deviance + 0.5 * np.log1p(target / size) + (binet(size) - binet(trials)) + stirling_gap(target)
     return value
 

@@ -151,7 +151,6 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
     # With w = y / pred and l = log w: 2 pred^b (w^b/(a b) - w/a + 1/b), a = 1 - p and b = 2 - p. Written with
     # exp(x) - 1 - x, it neither cancels near w = 1 nor near the powers 1 and 2.
     a, b = 1.0 - power, 2.0 - power
-    ratio = target / pred
     positive = (target > 0.0) * 1.0
     safe = positive * target + (1.0 - positive) * pred
     log = relative_entropy(safe, pred) / safe
@@ -159,4 +158,9 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
         unit = (expm1_gap(b * log) / b - expm1_gap(log)) / a
     else:
         unit = np.exp(log) * (expm1_gap(a * log) / a + expm1_gap(-log)) / b
-    return 2.0 * pred**b * (positive * unit + (1.0 - positive) * (1.0 / b - ratio / a))
+    rest = 1.0 - positive
+    value: Array = 2.0 * pred**b * (positive * unit + rest / b - rest * target / pred / a)
+    if not np.isfinite(value.sum()):  # the factors overflow where the terms do not
+        plain = np.maximum(target, 0.0) ** b / (a * b) - target * pred**a / a + pred**b / b
+        value = np.where(np.isfinite(value), value, 2.0 * plain)
+    return value

@@ -8,12 +8,13 @@ import pyarrow as pa
 from pyarrow import csv
 
 from lossctl.sources import kinds, packed
-from lossctl.sources.base import As, ColumnInfo, FileSource, Piece, Reading, Stamp
+from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.complaints import Complaints
-from lossctl.sources.cuts import LONGEST_ROW, Part, cuts, streamed
+from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
 from lossctl.sources.lists import NotAList, parse
 from lossctl.sources.options import TextOptions
+from lossctl.sources.text import TextSource
 
 HEAD_BYTES = 1 << 16
 
@@ -29,17 +30,26 @@ def _dialect(stamp: Stamp, codec: str | None, options: TextOptions) -> Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class CsvSource(FileSource):
-    """A CSV or TSV file; `codec` is how it is compressed."""
+class CsvSource(TextSource):
+    """A CSV or TSV file."""
 
     format: str = "csv"
     options: TextOptions = field(default_factory=TextOptions)
-    codec: str | None = None
 
     @property
     def dialect(self) -> Dialect:
         """How the text is laid out."""
         return _dialect(self.stamp, self.codec, self.options)
+
+    @property
+    def rules(self) -> Rules:
+        """What ends a row."""
+        return self.dialect.rules
+
+    @property
+    def first(self) -> int:
+        """The byte of the text at which the rows begin."""
+        return self.dialect.first
 
     def columns(self) -> dict[str, ColumnInfo]:
         """The columns in the order of the file; what they hold is known when they are read, but for lists."""
@@ -47,49 +57,17 @@ class CsvSource(FileSource):
         return {name: _info(dialect, name) for name in dialect.names if name}
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
-        """Ranges of bytes; what is compressed is one piece."""
-        stamp, dialect = self.stamp, self.dialect
-        if self.codec is not None:
-            return [Piece(file, 0, stamp.size, stamp.size, 0)]
-        return cuts(stamp, dialect.first, dialect.rules).pieces(file)
+        """Ranges of bytes."""
+        return self.cut(file)
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
-        stamp, dialect = self.stamp, self.dialect
-        complaints = Complaints(stamp.path, dialect, self._lines_before)
-        parser = _Parser(dialect, dict(reading.columns), self.codec is not None, complaints)
-        for part in self._parts() if self.codec else [cuts(stamp, dialect.first, dialect.rules).part(piece)]:
+        complaints = Complaints(self.path, self.dialect, self.line_at)
+        parser = _Parser(self.dialect, dict(reading.columns), self.in_order, complaints)
+        for part in self.parts(piece):
             batch = parser.parse(part)
             for start in range(0, batch.num_rows, reading.batch_rows):
                 yield batch.slice(start, reading.batch_rows)
-
-    def _parts(self) -> Iterator[Part]:
-        """All rows in order."""
-        stamp, dialect = self.stamp, self.dialect
-        if self.codec is None:
-            return cuts(stamp, dialect.first, dialect.rules).parts()
-        blocks = packed.blocks(stamp.path, stamp.file, self.codec)
-        return streamed(blocks, dialect.first, dialect.rules, stamp.path)
-
-    def _lines_before(self, part: Part) -> int:
-        """How many lines of the file stand before a part's first row."""
-        lines, rules = self.dialect.lines, self.dialect.rules
-        for before in self._parts():
-            if before.offset + before.start >= part.offset + part.start:
-                break
-            lines += before.lines(rules)
-        return lines
-
-    def line(self, row: int) -> str:
-        """How an editor finds a row: the file is read up to it."""
-        lines, rules = self.dialect.lines, self.dialect.rules
-        for part in self._parts():
-            _, found = part.row_starts(rules)
-            if row < len(found):
-                return f" (line {lines + int(found[row]) + 1})"
-            row -= len(found)
-            lines += part.lines(rules)
-        return ""
 
 
 def _info(dialect: Dialect, name: str) -> ColumnInfo:
@@ -134,9 +112,7 @@ class _Parser:
                     raise self.complaints.no_list(part, name, bad) from None
         return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
 
-    def _read(
-        self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]
-    ) -> dict[str, pa.Array] | None:
+    def _read(self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]) -> dict[str, pa.Array] | None:
         """The columns by Arrow's reader; None where a cell that should be a number is none."""
         dialect, size = self.dialect, part.stop - part.start
         if not size:

@@ -113,11 +113,10 @@ class Part(NamedTuple):
         """The bytes of the rows."""
         return np.frombuffer(self.data, np.uint8, self.stop - self.start, self.start)
 
-    def row_starts(self, rules: Rules) -> tuple[Offsets, Offsets]:
-        """Where the rows begin that are not empty, and how many line ends of the part stand before each."""
+    def row_starts(self, rules: Rules) -> Offsets:
+        """Where the rows begin in the bytes, empty ones left out."""
         buffer = self.buffer
-        lines = np.flatnonzero(buffer == rules.newline[0])
-        ends = lines
+        ends = np.flatnonzero(buffer == rules.newline[0])
         if rules.quoted(self.data, self.start, self.stop):
             spans = np.array(rules.spans(self.data, self.start, self.stop)) - self.start
             inside = np.searchsorted(spans[:, 0], ends) - 1
@@ -126,12 +125,12 @@ class Part(NamedTuple):
         ends = np.concatenate([ends, [len(buffer)]])
         alone = ends - starts == 1
         carriage = np.append(buffer, 0)[starts] == 13
-        starts = starts[(ends > starts) & ~(alone & carriage)]
-        return starts + self.start, np.searchsorted(lines, starts)
+        return starts[(ends > starts) & ~(alone & carriage)] + self.start
 
-    def lines(self, rules: Rules) -> int:
-        """How many line ends there are."""
-        return int(np.count_nonzero(self.buffer == rules.newline[0]))
+    def rows(self, rules: Rules) -> Iterator[tuple[int, bytes]]:
+        """The rows and where they begin in the text."""
+        for start, stop in pairwise([*self.row_starts(rules).tolist(), self.stop]):
+            yield self.offset + start, self.data[start:stop]
 
 
 class Cuts:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from lossctl.errors import DataError
 from lossctl.sources.base import check_doubled
@@ -34,7 +33,6 @@ class Dialect:
     likely: tuple[str, ...]  # those of the missing values that must be looked for; a named one costs time in each cell
     names: tuple[str, ...]
     first: int  # the byte at which the rows begin
-    lines: int  # line ends before it
     newline: bytes
     lists: Mapping[str, Shape] = field(default_factory=dict)
 
@@ -51,17 +49,16 @@ def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dial
     quote = '"' if options.quote is None else options.quote
     behind = options.delimiter or CANDIDATES
     rules = Rules(newline, quote.encode(), behind.encode())
-    texts, ends = _texts(path, head, bom, whole, rules)
+    texts, end = _texts(path, head, bom, whole, rules)
     delimiter = options.delimiter or _delimiter(path, texts, quote)
     rows = [_cells(text, delimiter, quote) for text in texts]
     decimal = options.decimal or _decimal(rows, delimiter)
     header = _has_header(path, rows, decimal, options)
     names = _names(path, rows, header)
-    first = ends[0] if header else len(head) - len(head[bom:].lstrip(b"\r\n"))
+    first = end if header else len(head) - len(head[bom:].lstrip(b"\r\n"))
     lists = _lists(names, rows[1:] if header else rows, options.missing)
     likely = ("",) if _only_empty(head, delimiter, options.missing) else options.missing
-    lines = head.count(newline, 0, first)
-    return Dialect(delimiter, quote, decimal, options.missing, likely, names, first, lines, newline, lists)
+    return Dialect(delimiter, quote, decimal, options.missing, likely, names, first, newline, lists)
 
 
 def _check_text(path: str, head: bytes) -> int:
@@ -79,20 +76,19 @@ def _check_text(path: str, head: bytes) -> int:
     return len(BOM) if head.startswith(BOM) else 0
 
 
-def _texts(path: str, head: bytes, bom: int, whole: bool, rules: Rules) -> tuple[list[str], list[int]]:
-    """The first rows as text, and where they end."""
-    starts, lines = Part(head, bom, len(head)).row_starts(rules)
-    edges = [*starts.tolist(), len(head)]
-    rows = [head[start:stop] for start, stop in pairwise(edges)]
+def _texts(path: str, head: bytes, bom: int, whole: bool, rules: Rules) -> tuple[list[str], int]:
+    """The first rows as text, and where the first one ends."""
+    rows = list(Part(head, bom, len(head)).rows(rules))
     if not whole and len(rows) > 1:
         rows.pop()
     texts = []
-    for row, line in zip(rows[:SAMPLE_ROWS], lines.tolist(), strict=False):
+    for start, row in rows[:SAMPLE_ROWS]:
         try:
             texts.append(row.decode().rstrip("\r\n"))
         except UnicodeDecodeError as error:
-            raise not_utf8(path, line + 1, row[error.start]) from None
-    return texts, edges[1 : len(texts) + 1]
+            line = head.count(rules.newline, 0, start + error.start) + 1
+            raise not_utf8(path, line, row[error.start]) from None
+    return texts, rows[0][0] + len(rows[0][1])
 
 
 def not_utf8(path: str, line: int, byte: int) -> DataError:

@@ -27,7 +27,17 @@ MAGIC = b"\x93NUMPY"
 # The most bytes of rows that a piece holds, of all arrays together.
 PIECE_BYTES, PIECE_ROWS = 1 << 26, 1 << 19
 # What the library raises for a damaged file.
-DAMAGED = (OSError, ValueError, EOFError, KeyError, SyntaxError, BadZipFile, ZlibError, NotImplementedError, RuntimeError)
+DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    SyntaxError,
+    BadZipFile,
+    ZlibError,
+    NotImplementedError,
+    RuntimeError,
+)
 DEEPEST = 3
 
 Values: TypeAlias = npt.NDArray[np.generic]
@@ -155,7 +165,9 @@ class NumpySource(FileSource):
         lengths = {member.shape[0]: name for name, member in wanted}
         if len(lengths) > 1:
             said = " and ".join(f"{name!r} {length:,}" for length, name in lengths.items())
-            raise DataError(f"{self.path}: arrays of one length are needed, and the rows of {said} differ. Name others.")
+            raise DataError(
+                f"{self.path}: arrays of one length are needed, and the rows of {said} differ. Name others."
+            )
         rows = next(iter(lengths), 0)
         row_bytes = sum(member.row_bytes for member in {member for _, member in wanted})
         if any(member.start is None for _, member in wanted):

@@ -51,8 +51,12 @@ def head_of(path: str, file: str, codec: str | None, size: int) -> bytes:
         return _full(stream, size)
 
 
-def blocks(path: str, file: str, codec: str) -> Iterator[bytes]:
-    """The text in blocks, unpacked by a thread of its own while the caller parses the block before."""
+def blocks(path: str, file: str, codec: str | None) -> Iterator[bytes]:
+    """The text in blocks; what is compressed is unpacked by a thread while the caller parses the block before."""
+    return _blocks(path, file, None) if codec is None else _ahead(path, file, codec)
+
+
+def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
     waiting: Queue[bytes | BaseException] = Queue(AHEAD)
     stopped = Event()
 

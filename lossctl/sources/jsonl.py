@@ -1,0 +1,152 @@
+"""JSON Lines, and a JSON array of objects: rows are objects, columns their keys; a key that is missing is null.
+
+Lines are read in parallel, like those of a CSV file; an array is read in order.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import pyarrow as pa
+from pyarrow import json
+
+from lossctl.errors import DataError
+from lossctl.sources import packed
+from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
+from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
+from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of
+from lossctl.sources.text import TextSource
+from lossctl.sources.unwrap import BOM, unwrapped
+
+HEAD_BYTES = 1 << 18
+SAMPLE_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the beginning of a file shows: whether it is an array, where the rows begin, and what they hold."""
+
+    array: bool
+    first: int
+    fields: Mapping[str, Field]
+
+
+@lru_cache(maxsize=256)
+def _head(stamp: Stamp, codec: str | None) -> Head:
+    size = HEAD_BYTES
+    while True:
+        text = packed.head_of(stamp.path, stamp.file, codec, size)
+        whole = len(text) < size
+        first = len(BOM) if text.startswith(BOM) else 0
+        array = text[first:].lstrip()[:1] == b"["
+        lines = _lines(text, first, whole, array, stamp.path)
+        if whole or lines or size > LONGEST_ROW:
+            break
+        size *= 4
+    found = rows_of(stamp.path, lines, lambda place: text.count(b"\n", 0, place) + 1)
+    rows = [row for _, row in found]
+    if not rows:
+        raise DataError(f"{stamp.path} holds no rows: objects are needed, one a line or in an array.")
+    if not array and whole and len(rows) == 1 and stamp.path.lower().split(".")[-1] == "json":
+        _check_table(stamp.path, rows[0])
+    return Head(array, 0 if array else first, fields_of(rows))
+
+
+def _lines(text: bytes, first: int, whole: bool, array: bool, path: str) -> list[tuple[int, bytes]]:
+    """The whole rows that a text begins with."""
+    if array:
+        blocks = unwrapped([text], path)
+        text = next(blocks)
+        if whole:
+            next(blocks, None)  # which checks that the array is closed
+    lines = [(start, row) for start, row in Part(text, first, len(text)).rows(Rules()) if row.strip()]
+    if lines and not whole:
+        lines.pop()
+    return lines[:SAMPLE_ROWS]
+
+
+def _check_table(path: str, row: Row) -> None:
+    """One object alone in a .json is a table by columns, or something else than a table."""
+    if any(isinstance(value, list | dict) for value in row.values()):
+        raise DataError(
+            f"{path} holds one object ({', '.join(list(row)[:5])}), not a row each: write one object per row, "
+            "as JSON Lines or in an array (in pandas: to_json(path, orient='records', lines=True))."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSource(TextSource):
+    """A file of JSON objects."""
+
+    format: Literal["json", "jsonl"] = "jsonl"
+
+    @property
+    def head(self) -> Head:
+        """What the beginning of the file shows."""
+        return _head(self.stamp, self.codec)
+
+    @property
+    def first(self) -> int:
+        """The byte of the text at which the rows begin."""
+        return self.head.first
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows can only be read from the beginning."""
+        return self.codec is not None or self.head.array
+
+    def blocks(self) -> Iterator[bytes]:
+        """The text in order; an array as lines."""
+        stamp = self.stamp
+        blocks = packed.blocks(stamp.path, stamp.file, self.codec)
+        return unwrapped(blocks, stamp.path) if self.head.array else blocks
+
+    def columns(self) -> dict[str, ColumnInfo]:
+        """The keys in the order of first appearance."""
+        return {name: field.info for name, field in self.head.fields.items()}
+
+    def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
+        """Ranges of bytes."""
+        return self.cut(file)
+
+    def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """The rows of a piece."""
+        fields = {name: self.head.fields[name] for name in reading.columns}
+        for name, field in fields.items():
+            if field.kind == "other":
+                raise DataError(
+                    f"{self.path}: {name!r} holds {field.info.type}, which is no number, text or list of numbers."
+                )
+        schema = pa.schema([(name, field.arrow(reading.columns[name])) for name, field in fields.items()])
+        for part in self.parts(piece):
+            batch = self._parse(part, schema, fields)
+            for start in range(0, batch.num_rows, reading.batch_rows):
+                yield batch.slice(start, reading.batch_rows)
+
+    def _parse(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
+        size = part.stop - part.start
+        if not part.data[part.start : part.stop].strip():
+            return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+        try:
+            table = json.read_json(
+                pa.BufferReader(pa.py_buffer(part.data).slice(part.start, size)),
+                json.ReadOptions(use_threads=False, block_size=size + 1),
+                json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+            )
+        except pa.ArrowInvalid:
+            return self._search(part, schema, fields)
+        return table.combine_chunks().to_batches()[0]
+
+    def _search(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
+        """The rows by Python's reader, which tells what is wrong with which, and takes words for numbers JSON lacks."""
+        texts = ((place, text) for place, text in part.rows(Rules()) if text.strip())
+        found = list(rows_of(self.path, texts, self.line_at))
+        arrays = []
+        for name in schema.names:
+            try:
+                arrays.append(column([row.get(name) for _, row in found], schema.field(name).type))
+            except ConflictError as error:
+                line = self.line_at(found[error.row][0])
+                raise conflict(self.path, name, line, error.value, fields[name]) from None
+        return pa.RecordBatch.from_arrays(arrays, names=schema.names)

@@ -1,0 +1,214 @@
+"""Rows that are JSON objects, by Python's own reader: what the first ones hold, and where others are wrong."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from lossctl.errors import DataError
+from lossctl.sources import kinds
+from lossctl.sources.base import As, ColumnInfo, Kind
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+Row: TypeAlias = dict[str, JSON]
+SHOWN = 60
+EXACT = 2**53
+# JSON has no numbers for these, so writers use words.
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the first rows hold under a key: `types` are the types of the values ('list' for those of numbers)."""
+
+    types: frozenset[str]
+    depth: int = 0
+    width: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of column this is."""
+        if not self.types:
+            return "unknown"
+        if self.types <= {"whole number", "number", "word"} and self.types != {"word"}:
+            return "number"
+        if self.types <= {"text", "word"}:
+            return "text"
+        names: dict[frozenset[str], Kind] = {frozenset({"truth"}): "number", frozenset({"list"}): "list"}
+        return names.get(self.types, "other")
+
+    @property
+    def info(self) -> ColumnInfo:
+        """The column as the rest of the program sees it."""
+        if self.kind == "list":
+            return ColumnInfo("list", "list<" * self.depth + "double" + ">" * self.depth, self.width)
+        said = " and ".join(sorted(self.types)) or "null"
+        return ColumnInfo(self.kind, f"mixed ({said})" if len(self.types) > 1 and self.kind == "other" else said)
+
+    def arrow(self, how: As) -> pa.DataType:
+        """The type to read it as."""
+        if self.kind == "list":
+            kind = pa.float64()
+            for _ in range(self.depth):
+                kind = pa.list_(kind)
+            return kind
+        if self.kind == "text" or (self.kind == "unknown" and how != "number"):
+            return pa.string()
+        if self.types == {"truth"}:
+            return pa.bool_()
+        return pa.int64() if how != "number" and self.types == {"whole number"} else pa.float64()
+
+
+def rows_of(path: str, texts: Iterable[tuple[int, bytes]], line_at: Callable[[int], int]) -> Iterator[tuple[int, Row]]:
+    """The objects, each with the byte at which it begins."""
+    for place, text in texts:
+        try:
+            row = json.loads(text)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path}, line {line_at(place + error.start)}: byte 0x{text[error.start]:02x} is not UTF-8; convert the file."
+            ) from None
+        except ValueError as error:
+            said = str(error).split(":")[0]
+            raise DataError(
+                f"{path}, line {line_at(place)}: no JSON ({said}): {text[:SHOWN].decode(errors='replace').strip()!r}. "
+                "Each line must hold one object, or the file one array of objects."
+            ) from None
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{path}, line {line_at(place)}: {_type(row)} where an object with named values is needed: "
+                f"{text[:SHOWN].decode(errors='replace').strip()!r}."
+            )
+        yield place, row
+
+
+def fields_of(rows: Iterable[Row]) -> dict[str, Field]:
+    """What the rows hold, by key in the order of first appearance."""
+    types: dict[str, set[str]] = {}
+    depths: dict[str, int] = {}
+    widths: dict[str, list[int]] = {}
+    for row in rows:
+        for key, value in row.items():
+            found = types.setdefault(key, set())
+            if value is None:
+                continue
+            shape = _shape(value) if isinstance(value, list) else None
+            if shape is None:
+                found.add("list of other things" if isinstance(value, list) else _type(value))
+                continue
+            found.add("list")
+            depths[key] = max(depths.get(key, 1), shape[0])
+            widths.setdefault(key, []).append(shape[1])
+    fields = {}
+    for key, found in types.items():
+        mean = round(sum(widths[key]) / len(widths[key])) if key in widths else 1
+        fields[key] = Field(frozenset(found), depths.get(key, 0), max(1, mean))
+    return fields
+
+
+def _type(value: JSON) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "truth"
+        case int():
+            return "whole number"
+        case float():
+            return "number"
+        case str():
+            return "word" if value in WORDS else "text"
+        case list():
+            return "list"
+        case _:
+            return "object"
+
+
+def _shape(value: list[JSON]) -> tuple[int, int] | None:
+    """How deep a list of numbers is nested, and how many there are; None for a list of other things."""
+    if all(_is_number(item) for item in value):
+        return 1, len(value)
+    if not all(isinstance(item, list) for item in value):
+        return None
+    shapes = [_shape(item) for item in value if isinstance(item, list)]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
+        return None
+    return 1 + max(depth for depth, _ in known), sum(size for _, size in known)
+
+
+def _is_number(value: JSON) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or value in WORDS.keys()
+
+
+class ConflictError(ValueError):
+    """A value of another type than the column's; `row` counts from the first of the values."""
+
+    def __init__(self, row: int, value: JSON) -> None:
+        super().__init__(str(value))
+        self.row, self.value = row, value
+
+
+def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
+    """Values as a column of a type; numbers without fraction may be wider than was expected."""
+    if pa.types.is_list(kind):
+        return _list_column(values, kind)
+    for row, value in enumerate(values):
+        if value is not None and not _fits(value, kind):
+            raise ConflictError(row, value)
+    present = np.array([value is not None for value in values], dtype=bool)
+    if pa.types.is_string(kind):
+        return kinds.strings([value if isinstance(value, str) else None for value in values])
+    if pa.types.is_boolean(kind):
+        return kinds.primitive(np.array([value is True for value in values], dtype=bool), present)
+    numbers = [_number(value) for value in values]
+    if pa.types.is_integer(kind) and all(isinstance(number, int) for number in numbers):
+        return kinds.primitive(np.array(numbers, dtype=np.int64), present)
+    if pa.types.is_integer(kind):
+        for row, number in enumerate(numbers):
+            if isinstance(number, int) and abs(number) > EXACT:
+                raise ConflictError(row, number)
+    return kinds.primitive(np.array(numbers, dtype=np.float64), present)
+
+
+def _fits(value: JSON, kind: pa.DataType) -> bool:
+    if pa.types.is_string(kind):
+        return isinstance(value, str)
+    if pa.types.is_boolean(kind):
+        return isinstance(value, bool)
+    return _is_number(value)
+
+
+def _number(value: JSON) -> int | float:
+    if isinstance(value, str):
+        return WORDS[value]
+    return value if isinstance(value, int | float) else 0
+
+
+def _list_column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
+    sizes, items = [], []
+    for row, value in enumerate(values):
+        if value is not None and not isinstance(value, list):
+            raise ConflictError(row, value)
+        sizes.append(len(value or []))
+        items.extend(value or [])
+    offsets = np.cumsum([0, *sizes])
+    try:
+        inner = column(items, kind.value_type)
+    except ConflictError as error:
+        row = int(np.searchsorted(offsets, error.row, "right")) - 1
+        raise ConflictError(row, values[row]) from None
+    return kinds.lists(inner, offsets, np.array([value is not None for value in values], dtype=bool))
+
+
+def conflict(path: str, key: str, line: int, value: JSON, field: Field) -> DataError:
+    """The error for a value of another type than the first rows have."""
+    shown = json.dumps(value, ensure_ascii=False)[:SHOWN]
+    return DataError(
+        f"{path}, line {line}: {key!r} holds {shown}, and in the first rows {field.info.type}. "
+        "Give all rows values of one type."
+    )
