@@ -58,6 +58,7 @@ class Numbers:
 
     values: Any
     missing: dict[str, Mask]
+    finite: bool = False  # known from a sum, so that nobody need add them up again
 
 
 def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
@@ -67,16 +68,23 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
     missing: dict[str, Mask] = {}
     if binding.layout == "number":
         name = binding.columns[0]
-        return Numbers(_column(batch.column(name), name, binding, missing, faults), missing)
+        column, finite = _column(batch.column(name), name, binding, missing, faults)
+        return Numbers(column, missing, finite)
     values = np.empty((len(binding.columns), batch.num_rows))
+    finite = True
     for row, name in zip(values, binding.columns, strict=True):
-        row[:] = _column(batch.column(name), name, binding, missing, faults)
-    return Numbers(values, missing)
+        row[:], known = _column(batch.column(name), name, binding, missing, faults)
+        finite = finite and known
+    return Numbers(values, missing, finite)
 
 
-def _column(array: pa.Array, name: str, binding: Binding, missing: dict[str, Mask], faults: Faults) -> Array:
+def _column(
+    array: pa.Array, name: str, binding: Binding, missing: dict[str, Mask], faults: Faults
+) -> tuple[Array, bool]:
+    """A column's numbers, and whether they are known to be finite."""
     values, gaps = floats(array, name, binding.role.says, faults)
-    if not np.isfinite(values.sum()):
+    finite = bool(np.isfinite(values.sum()))
+    if not finite:
         nan = np.isnan(values)
         if gaps is not None:
             nan |= gaps
@@ -84,7 +92,7 @@ def _column(array: pa.Array, name: str, binding: Binding, missing: dict[str, Mas
             gaps = nan
     if gaps is not None:
         missing[name] = gaps
-    return values
+    return values, finite
 
 
 def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:

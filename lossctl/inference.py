@@ -144,7 +144,7 @@ class Inference:
         names = [
             name
             for name, column in tally.layout.items()
-            if column.merge == "sum" and name != "rows" and not name.startswith(observed.FINDING)
+            if column.merge == "sum" and name != "rows" and not name.startswith(observed.ASIDE)
         ]
         sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
         totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
@@ -211,12 +211,12 @@ class Inference:
         if not self.job.request.stats:
             return None, None
         units = cells[0].values
-        if len(cells) == 1 and units is not None and len(units.values) > 1:
-            return _of_unit_values(units)
+        if self._plain and units is not None and len(units.values) > 1:
+            return _of_unit_values(units, self.job.factors[0])
         seen = self._observed
         scatter = seen.moments.get(self.view) if seen is not None else None
         if seen is None or scatter is None:
-            said = self.plan.terms[0].loss if len(cells) == 1 else "the sum of these terms"
+            said = self.plan.terms[0].loss if self._plain else "the sum of these terms"
             return None, f"{said} has no value per row" if cells[0].rows else "no rows"
         moments = scatter.cell(key)
         if moments is None or not moments.used[0]:
@@ -233,11 +233,16 @@ class Inference:
         ends = (sums["low"], sums["high"])
         return describe(moments, sums["sum"] / sums["counted"], ends, shares, values is not None), None
 
+    @property
+    def _plain(self) -> bool:
+        """Whether one term is the value, but for a factor."""
+        return len(self.plan.terms) == 1 and not self.job.constants and self.job.blend is None
+
     @cached_property
     def _observed(self) -> "observed.Observed | None":
         """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
-        terms = self.plan.terms
-        if len(terms) > 1 or terms[0].scope != "group" or not terms[0].row_valued or not self.outcome.kept:
+        first = self.plan.terms[0]
+        if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.kept:
             return self.outcome.observed
         return gathered.observe(self.plan, self.view, self.outcome, Observe(factors=self.job.factors))
 
@@ -303,8 +308,8 @@ def _of_clusters(tally: Tally, slices: int, reduction: str) -> dict[Key, tuple[l
     return {key: ([labels[at][-1] for at in own], sums["loss"][own], base[own]) for key, own in places.items()}
 
 
-def _of_unit_values(units: Units) -> tuple[Distribution | None, str | None]:
-    values = np.array([value for value, counts in zip(units.values, units.counted, strict=True) if counts])
+def _of_unit_values(units: Units, factor: float) -> tuple[Distribution | None, str | None]:
+    values = factor * np.array([value for value, counts in zip(units.values, units.counted, strict=True) if counts])
     if not len(values):
         return None, "no unit has a value"
     scatter = Scatter()

@@ -68,6 +68,11 @@ class Role:
     nonzero: bool = False
 
     @property
+    def anything(self) -> bool:
+        """Whether every finite number will do."""
+        return self.kind == "real" and self.domain.everything and not self.nonzero
+
+    @property
     def input(self) -> str | None:
         """What a column of this role holds, in the words of the parameter `input`, where the role fixes it."""
         if self.names == _LOG_PROBS:

@@ -366,7 +366,8 @@ def get(name: str) -> Loss:
 
 def find(name: str) -> Loss | None:
     """The loss of a name or alias, if there is one; packages are searched only where nothing built in answers."""
-    _load(packages=False)
+    if name not in _ALIASES:
+        _load(packages=False)
     if name not in _ALIASES:
         _load(packages=True)
     return _REGISTRY.get(_ALIASES.get(name, ""))

@@ -179,7 +179,8 @@ def clean(
         ids = take(pa.RecordBatch.from_arrays([ids], ["id"]), kept).column(0) if ids is not None else None
     if not found_faults:
         for binding, values in arrays.items():
-            check(values, binding, found_faults, kept)
+            if not (found[binding].finite and binding.role.anything):
+                check(values, binding, found_faults, kept)
         for term in plan.terms:
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)

@@ -20,7 +20,8 @@ MOST_COMPONENTS = 100
 MOST_ROWS = 1_000_000
 MOST_NUMBERS = 1 << 24
 
-FINDING = "finding "
+# Beginnings of the names of statistics that no value is made of.
+ASIDE = ("finding ", "detail ")
 BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
 
 
@@ -209,7 +210,7 @@ def summed(term: Measured) -> "list[Array | Histogram]":
     parts = {name: part for name, part in term.statistics.items() if isinstance(part, np.ndarray | Histogram)}
     if term.rows is not None:
         return [parts["loss"]]
-    return [part for name, part in parts.items() if not name.startswith(FINDING)]
+    return [part for name, part in parts.items() if not name.startswith(ASIDE)]
 
 
 def width(term: Measured) -> int:

@@ -1,73 +1,104 @@
-"""Files as sources: the format is told by the suffix, or else by the first bytes."""
+"""Files as sources of one dataset: Parquet, Arrow, CSV, JSON Lines and NumPy files, alone, in folders, or piped in."""
 
 import os
+import stat
 from collections.abc import Sequence
 
 from lossctl.errors import DataError
-from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Source
+from lossctl.sources.base import As, Bounds, ColumnInfo, Piece, Pruning, Reading, Source
+from lossctl.sources.formats import format_of
+from lossctl.sources.options import TextOptions
+from lossctl.sources.paths import STDIN, expand, near, partitions
 
-SUFFIXES = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".parq": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".txt": "csv",
-}
+DEFAULTS = TextOptions()
 
 
-def open_source(path: str) -> Source:
-    """The source of a file."""
+def open_sources(paths: Sequence[str], options: TextOptions = DEFAULTS) -> list[Source]:
+    """The sources of a dataset in order; a folder or a pattern stands for the files in it, `-` for standard input."""
+    return [open_source(path, options) for path in expand(paths)]
+
+
+def open_source(path: str, options: TextOptions = DEFAULTS) -> Source:
+    """The source of a file; `options` say how text is laid out, where that is not to be recognised."""
+    source = _source(*_accessible(path), options)
+    values = partitions(path)
+    if not values:
+        return source
+    from lossctl.sources.partitioned import PartitionedSource
+
+    return PartitionedSource(source, values)
+
+
+def prune(source: Source, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+    """The pieces of a source without the rows that its statistics rule out; the bounds are those of `--where`."""
+    return source.prune(pieces, bounds) if bounds and isinstance(source, Pruning) else list(pieces)
+
+
+def _accessible(path: str) -> tuple[str, str]:
+    """The name of an input in messages, and the file that holds it."""
+    if path == STDIN:
+        from lossctl.sources.spool import spooled
+
+        return _filled("stdin", spooled(path))
     try:
-        size = os.stat(path).st_size
+        found = os.stat(path)
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}.{_near(path)}") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror}.") from None
-    if os.path.isdir(path):
+        raise DataError(f"there is no file {path}.{near(path)}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+    if stat.S_ISDIR(found.st_mode):
         raise DataError(f"{path} is a folder; name the files in it.")
     if not os.access(path, os.R_OK):
         raise DataError(f"{path} cannot be read: permission denied.")
-    if size == 0:
+    if not stat.S_ISREG(found.st_mode):
+        from lossctl.sources.spool import spooled
+
+        return _filled(path, spooled(path))
+    return _filled(path, path)
+
+
+def _filled(path: str, file: str) -> tuple[str, str]:
+    if os.stat(file).st_size == 0:
         raise DataError(f"{path} is empty (0 bytes).")
-    match _format(path):
+    return path, file
+
+
+def _source(path: str, file: str, options: TextOptions) -> Source:
+    found, codec = format_of(path, file)
+    other = "" if file == path else file
+    match found:
         case "parquet":
             from lossctl.sources.parquet import ParquetSource
 
-            return ParquetSource(path)
-        case _:
+            return ParquetSource(path, other)
+        case "arrow":
+            from lossctl.sources.ipc import IpcSource
+
+            return IpcSource(path, other)
+        case "npy" | "npz":
+            from lossctl.sources.npy import NumpySource
+
+            return NumpySource(path, other, found)
+        case "jsonl" | "json":
+            from lossctl.sources.jsonl import JsonSource
+
+            return JsonSource(path, other, codec, found)
+        case "csv":
             from lossctl.sources.csv import CsvSource
 
-            return CsvSource(path)
+            return CsvSource(path, other, codec, options=options)
 
 
-def _format(path: str) -> str:
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in SUFFIXES:
-        return SUFFIXES[suffix]
-    with open(path, "rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
-    if suffix:
-        raise DataError(f"{path}: {suffix} is no format lossctl reads (it reads {', '.join(SUFFIXES)}).")
-    return "csv"
-
-
-def _near(path: str) -> str:
-    """A tip for a mistyped file name."""
-    from lossctl.errors import did_you_mean
-
-    folder = os.path.dirname(path) or "."
-    try:
-        return did_you_mean(os.path.basename(path), os.listdir(folder))
-    except OSError:
-        return ""
-
-
-def open_sources(paths: Sequence[str]) -> list[Source]:
-    """The sources of a dataset's files, in order."""
-    return [open_source(path) for path in paths]
-
-
-__all__ = ["As", "ColumnInfo", "Piece", "Reading", "Source", "open_source", "open_sources"]
+__all__ = [
+    "As",
+    "Bounds",
+    "ColumnInfo",
+    "Piece",
+    "Pruning",
+    "Reading",
+    "Source",
+    "TextOptions",
+    "open_source",
+    "open_sources",
+    "prune",
+]

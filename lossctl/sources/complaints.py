@@ -9,7 +9,7 @@ from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import NUMBER, Dialect, not_utf8, split
-from lossctl.sources.lists import NotAList
+from lossctl.sources.lists import NotAListError
 
 SHOWN = 80
 
@@ -72,7 +72,7 @@ class Complaints:
                 )
         return None
 
-    def no_list(self, part: Part, name: str, error: NotAList) -> DataError:
+    def no_list(self, part: Part, name: str, error: NotAListError) -> DataError:
         """A cell of a list column that is no list of numbers."""
         return DataError(
             f"{self.path}, column {name!r}: {self.row(part, error.row)} holds {error.cell[:SHOWN]!r}, "

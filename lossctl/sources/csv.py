@@ -12,7 +12,7 @@ from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.complaints import Complaints
 from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
-from lossctl.sources.lists import NotAList, parse
+from lossctl.sources.lists import NotAListError, parse
 from lossctl.sources.options import TextOptions
 from lossctl.sources.text import TextSource
 
@@ -108,7 +108,7 @@ class _Parser:
             if name in dialect.lists:
                 try:
                     found[name] = parse(found[name], dialect.lists[name].depth)
-                except NotAList as bad:
+                except NotAListError as bad:
                     raise self.complaints.no_list(part, name, bad) from None
         return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
 

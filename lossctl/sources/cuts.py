@@ -118,14 +118,15 @@ class Part(NamedTuple):
         buffer = self.buffer
         ends = np.flatnonzero(buffer == rules.newline[0])
         if rules.quoted(self.data, self.start, self.stop):
-            spans = np.array(rules.spans(self.data, self.start, self.stop)) - self.start
+            spans = np.array([(-1, -1), *rules.spans(self.data, self.start, self.stop)]) - self.start
             inside = np.searchsorted(spans[:, 0], ends) - 1
-            ends = ends[(inside < 0) | (ends > spans[np.maximum(inside, 0), 1])]
+            ends = ends[ends > spans[inside, 1]]
         starts = np.concatenate([[0], ends + 1])
         ends = np.concatenate([ends, [len(buffer)]])
         alone = ends - starts == 1
         carriage = np.append(buffer, 0)[starts] == 13
-        return starts[(ends > starts) & ~(alone & carriage)] + self.start
+        filled: Offsets = starts[(ends > starts) & ~(alone & carriage)]
+        return filled + self.start
 
     def rows(self, rules: Rules) -> Iterator[tuple[int, bytes]]:
         """The rows and where they begin in the text."""
@@ -208,8 +209,8 @@ def _read(file: BinaryIO, start: int, size: int) -> bytes:
 def too_long(path: str, offset: int) -> DataError:
     """The error for a row without an end."""
     return DataError(
-        f"{path}: the row at byte {offset:,} is longer than {LONGEST_ROW >> 20} MiB. Is a quote opened and never closed? "
-        "Close it, or say that quotes mean nothing (--quote '')."
+        f"{path}: the row at byte {offset:,} is longer than {LONGEST_ROW >> 20} MiB. "
+        "Is a quote opened and never closed? Close it, or say that quotes mean nothing (--quote '')."
     )
 
 

@@ -5,10 +5,10 @@ that was read, and so unpacked, whole; here the few fields needed are taken from
 that the format's specification fixes (https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format).
 """
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from struct import error as StructError
 from struct import unpack_from
 from typing import BinaryIO, NamedTuple
 
@@ -25,7 +25,7 @@ CONTINUES = 0xFFFFFFFF
 # Kinds of messages.
 DICTIONARY, BATCH = 2, 3
 # What pyarrow raises for a damaged file.
-DAMAGED = (pa.ArrowException, OSError, ValueError, EOFError, StructError)
+DAMAGED = (pa.ArrowException, OSError, ValueError, EOFError, struct.error)
 
 
 class Message(NamedTuple):

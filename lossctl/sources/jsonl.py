@@ -33,7 +33,7 @@ class Head:
 
 
 @lru_cache(maxsize=256)
-def _head(stamp: Stamp, codec: str | None) -> Head:
+def _head(stamp: Stamp, codec: str | None, single: bool) -> Head:
     size = HEAD_BYTES
     while True:
         text = packed.head_of(stamp.path, stamp.file, codec, size)
@@ -48,7 +48,7 @@ def _head(stamp: Stamp, codec: str | None) -> Head:
     rows = [row for _, row in found]
     if not rows:
         raise DataError(f"{stamp.path} holds no rows: objects are needed, one a line or in an array.")
-    if not array and whole and len(rows) == 1 and stamp.path.lower().split(".")[-1] == "json":
+    if not array and whole and len(rows) == 1 and not single:
         _check_table(stamp.path, rows[0])
     return Head(array, 0 if array else first, fields_of(rows))
 
@@ -84,7 +84,7 @@ class JsonSource(TextSource):
     @property
     def head(self) -> Head:
         """What the beginning of the file shows."""
-        return _head(self.stamp, self.codec)
+        return _head(self.stamp, self.codec, self.format == "jsonl")
 
     @property
     def first(self) -> int:

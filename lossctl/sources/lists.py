@@ -32,7 +32,7 @@ class Shape:
         return "list<" * self.depth + "double" + ">" * self.depth
 
 
-class NotAList(ValueError):
+class NotAListError(ValueError):
     """A cell that holds no list of numbers of the expected depth."""
 
     def __init__(self, row: int, cell: str) -> None:
@@ -61,7 +61,7 @@ def _balanced(text: str, depth: int) -> bool:
 
 
 def parse(cells: pa.Array, depth: int) -> pa.Array:
-    """A text column of lists as a list column; raises `NotAList` for the first cell that is none."""
+    """A text column of lists as a list column; raises `NotAListError` for the first cell that is none."""
     edges, text = _text(cells)
     raw = np.frombuffer(text, np.uint8)
     opens, closes = raw == OPEN, raw == CLOSE
@@ -134,12 +134,12 @@ def _numbers(lines: bytes) -> pa.Array | None:
     return table.column(0).combine_chunks()
 
 
-def _first_bad(cells: pa.Array, depth: int) -> NotAList:
+def _first_bad(cells: pa.Array, depth: int) -> NotAListError:
     texts = cells.to_pylist()
     for row, cell in enumerate(texts):
         if cell is not None and ((shape := shape_of(cell)) is None or shape.depth != depth or not _commas(cell)):
-            return NotAList(row, cell)
-    return NotAList(0, str(texts[0]))
+            return NotAListError(row, cell)
+    return NotAListError(0, str(texts[0]))
 
 
 def _commas(cell: str) -> bool:

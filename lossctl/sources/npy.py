@@ -4,8 +4,9 @@ An array of one dimension is a column of numbers, of two a list column, of three
 holds named arrays; a .npy with two dimensions or more is cut into the columns c0, c1, ..., one with fields into those.
 """
 
+import zlib
 from ast import literal_eval
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,6 @@ from math import prod
 from struct import unpack
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ DAMAGED = (
     KeyError,
     SyntaxError,
     BadZipFile,
-    ZlibError,
+    zlib.error,
     NotImplementedError,
     RuntimeError,
 )
@@ -267,7 +267,8 @@ def _opened(stamp: Stamp, member: Member) -> Iterator[_Held | _Unpacked]:
 def _part(rows: Values, column: Column) -> Values:
     if column.part is None:
         return rows
-    part: Values = rows[column.part] if isinstance(column.part, str) else rows[:, column.part]
+    fields: Any = rows
+    part: Values = fields[column.part] if isinstance(column.part, str) else fields[:, column.part]
     return part
 
 
@@ -276,7 +277,7 @@ def _array(values: Values) -> pa.Array:
     if values.dtype.kind in "US":
         texts = values.tolist()
         return kinds.strings([text.decode() if isinstance(text, bytes) else text for text in texts])
-    flat = kinds.primitive(np.require(values, requirements="CA").reshape(-1))
+    flat = kinds.primitive(np.require(values, requirements=["C", "A"]).reshape(-1))
     sizes = values.shape
     for depth in range(len(sizes) - 1, 0, -1):
         flat = kinds.fixed_lists(flat, sizes[depth], prod(sizes[:depth]))

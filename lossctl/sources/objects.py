@@ -13,7 +13,7 @@ from lossctl.errors import DataError
 from lossctl.sources import kinds
 from lossctl.sources.base import As, ColumnInfo, Kind
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Row: TypeAlias = dict[str, JSON]
 SHOWN = 60
 EXACT = 2**53
@@ -69,9 +69,8 @@ def rows_of(path: str, texts: Iterable[tuple[int, bytes]], line_at: Callable[[in
         try:
             row = json.loads(text)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path}, line {line_at(place + error.start)}: byte 0x{text[error.start]:02x} is not UTF-8; convert the file."
-            ) from None
+            line, byte = line_at(place + error.start), text[error.start]
+            raise DataError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; convert the file.") from None
         except ValueError as error:
             said = str(error).split(":")[0]
             raise DataError(
@@ -142,7 +141,9 @@ def _shape(value: list[JSON]) -> tuple[int, int] | None:
 
 
 def _is_number(value: JSON) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool)) or value in WORDS.keys()
+    if isinstance(value, str):
+        return value in WORDS
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 class ConflictError(ValueError):

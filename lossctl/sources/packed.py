@@ -45,6 +45,12 @@ def inner_name(path: str, file: str, codec: str) -> str:
     return stem if suffix.lower() in SUFFIXES else path
 
 
+def names_in(path: str, file: str) -> list[str]:
+    """The names of the files in a zip."""
+    with _zip(path, file) as archive:
+        return [item.filename for item in members(archive)]
+
+
 def head_of(path: str, file: str, codec: str | None, size: int) -> bytes:
     """The first bytes of the text."""
     with opened(path, file, codec) as stream:
@@ -76,7 +82,7 @@ def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
                     if not put(block):
                         return
             put(b"")
-        except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
+        except BaseException as error:  # raised again in the caller's thread
             put(error)
 
     Thread(target=unpack, daemon=True).start()

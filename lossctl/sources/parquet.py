@@ -1,4 +1,4 @@
-"""Parquet: a piece is a run of row groups; only the wanted columns are read, and row groups are ruled out by statistics.
+"""Parquet: a piece is a run of row groups; only the wanted columns are read, and statistics rule row groups out.
 
 A field of a struct is a column of its own, under the path that Parquet gives it: `scores.cat`.
 """

@@ -1,0 +1,92 @@
+"""The files that a path means: itself, all data files of a folder, or all that a pattern matches, in natural order."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+
+from lossctl.errors import DataError, did_you_mean, listing
+from lossctl.sources.formats import SUFFIXES, VAGUE, known_suffix
+
+STDIN = "-"
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """Sort key that puts part_2 before part_10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """The files of a dataset, in the order of the paths, and in natural order where one means several."""
+    return [file for path in paths for file in _expand(path)]
+
+
+def _expand(path: str) -> list[str]:
+    if path != STDIN and os.path.isdir(path):
+        return _folder(path)
+    if path == STDIN or os.path.lexists(path) or not has_magic(path):
+        return [path]
+    found = sorted(glob(path, recursive=True), key=_order)
+    files = [file for match in found for file in (_folder(match) if os.path.isdir(match) else [match])]
+    if not files:
+        raise DataError(f"no file matches {path!r}.{near(path)}")
+    return files
+
+
+def _order(path: str) -> list[list[tuple[int, int | str]]]:
+    return [natural(part) for part in path.split(os.sep)]
+
+
+def _folder(path: str) -> list[str]:
+    files = sorted(_visible(path), key=_order)
+    data = [file for file in files if known_suffix(file)]
+    plain = [file for file in data if known_suffix(file) not in VAGUE]
+    data = plain or data
+    if not data:
+        there = f"it has: {listing([os.path.relpath(file, path) for file in files])}" if files else "it is empty"
+        raise DataError(f"{path} is a folder without data files ({there}); files in {', '.join(SUFFIXES)} are read.")
+    kinds = {SUFFIXES[known_suffix(file)]: file for file in reversed(data)}
+    if len(kinds) > 1:
+        shown = " and ".join(os.path.relpath(file, path) for file in kinds.values())
+        example = os.path.join(path, "*" + known_suffix(data[0]))
+        raise DataError(
+            f"{path} holds files of several formats ({shown}); name those of one dataset, e.g. '{example}'."
+        )
+    return data
+
+
+def _visible(path: str) -> Iterator[str]:
+    """The files of a folder and those below it, but for what is hidden or set aside (_SUCCESS, _delta_log)."""
+    try:
+        entries = list(os.scandir(path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror}.") from None
+    for entry in entries:
+        if not entry.name.startswith((".", "_")):
+            if entry.is_dir():
+                yield from _visible(entry.path)
+            else:
+                yield entry.path
+
+
+def partitions(path: str) -> dict[str, str | None]:
+    """The values that the folders of a path say: region=eu is the value of a column; None is a missing one."""
+    if "=" not in path:
+        return {}
+    from urllib.parse import unquote
+
+    found: dict[str, str | None] = {}
+    for folder in os.path.dirname(path).split(os.sep):
+        key, sign, value = folder.partition("=")
+        if key and sign:
+            found[unquote(key)] = None if value == NO_VALUE else unquote(value)
+    return found
+
+
+def near(path: str) -> str:
+    """A tip for a mistyped file name."""
+    try:
+        return did_you_mean(os.path.basename(path), os.listdir(os.path.dirname(path) or "."))
+    except OSError:
+        return ""
