@@ -51,6 +51,7 @@ def compute(
     max: float | None = None,
     min: float | None = None,
     threads: int = 0,
+    memory: str | None = None,
     **options: object,
 ) -> Report:
     """Evaluate a loss on a dataset: `compute("huber", "preds.parquet", delta=1.0).value`.
@@ -94,6 +95,7 @@ def compute(
         max=max,
         min=min,
         threads=threads,
+        memory_limit=memory,
     )
     return run(request)
 
@@ -130,7 +132,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
         outcome = local.run(job.plan, request.threads, sink, progress)
         outcome.check(job.plan.sources)
         if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
-            for values in gathered_rows(job.plan, outcome):
+            for values in gathered_rows(job.plan, outcome.kept):
                 sink(0, values)
         return conclude(job, outcome, file, collected)
 

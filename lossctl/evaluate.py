@@ -6,7 +6,6 @@ from math import exp, isinf, isnan
 from typing import Any
 
 from lossctl import spec
-from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
@@ -68,8 +67,6 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
     term = plan.terms[index]
     kernel = term.kernel
     tally = outcome.tallies.get((index, view))
-    if term.scope == "group" and not kernel.unit_valued:
-        tally = row_tally(plan, term, view, outcome)
     if term.row_valued:
         if tally is None:
             return {}
@@ -77,7 +74,7 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
         cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
         return {key: _row_value(plan, term, cell, reduction) for key, cell in cells.items()}
     if term.scope == "group":
-        units = unit_values(plan, term, view, outcome)
+        units = outcome.units.get((index, view), {})
     elif tally is None:
         return {}
     else:

@@ -200,7 +200,7 @@ class Inference:
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
             elif term.row_valued:
-                tally = gathered.row_tally(self.plan, term, self.view, self.outcome, units=True)
+                tally = gathered.row_tally(self.plan, term, self.view, self.outcome.kept, units=True)
             else:
                 continue
             found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
@@ -244,7 +244,7 @@ class Inference:
         first = self.plan.terms[0]
         if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.kept:
             return self.outcome.observed
-        return gathered.observe(self.plan, self.view, self.outcome, Observe(factors=self.job.factors))
+        return gathered.observe(self.plan, self.view, self.outcome.kept, Observe(factors=self.job.factors))
 
 
 def slopes(job: Job) -> list[float]:

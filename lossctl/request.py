@@ -1,5 +1,6 @@
 """A request, and the job it becomes once every name in it is resolved against the registry and the files."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,6 +58,7 @@ class Request:
     min: float | None = None
     threads: int = 0
     dry_run: bool = False
+    memory_limit: str | None = None
     batch_rows: int = 0
     memory: Source | None = None
     coef_file: str | None = None
@@ -145,6 +147,7 @@ def prepare(request: Request) -> Job:
         join=request.join,
         many_to_one=request.many_to_one,
         missing=request.missing,
+        memory=size_of(request.memory_limit),
         batch_rows=request.batch_rows,
     )
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
@@ -157,6 +160,8 @@ def prepare(request: Request) -> Job:
         plan = replace(plan, rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
         plan = replace(plan, observe=_observe(request, plan, reductions, () if constants or blend else factors))
+    if request.per_row or request.reduction == "none":
+        plan = replace(plan, keep_rows=any(term.row_valued for term in terms))
     return Job(request, table, plan, factors, reductions, constants, blend)
 
 
@@ -194,6 +199,16 @@ def _constants(
         term = job.plan.terms[0]
         found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))
     return tuple(found), tuple(part for part in parts if part not in own)
+
+
+def size_of(text: str | None) -> int | None:
+    """Bytes of a size such as 500MB or 2G."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(f"--memory must be a size such as 500MB or 2GB, not {text!r}.")
+    return int(float(match[1]) * 1024 ** " kmgt".index(match[2] or " "))
 
 
 def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, taken: set[str]) -> Term:

@@ -163,6 +163,10 @@ def common(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).", rich_help_panel=ENGINE)
     ] = 0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Beyond it scattered units go to disk, e.g. 2GB.", rich_help_panel=ENGINE),
+    ] = None,
     plugin: Annotated[
         list[str] | None, typer.Option(metavar="FILE.py", help="Losses of your own; repeatable.", rich_help_panel=ENGINE)
     ] = None,
@@ -305,6 +309,8 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     fields |= {name: str(values[name]) for name in ("missing", "join", "ci_method")}
     fields |= {"combine": values["combine"] and str(values["combine"])}
     fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
+    fields.pop("memory", None)
+    fields["memory_limit"] = values["memory"]
     given = {name: value for name, value in own.items() if value is not None}
     return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]
 

@@ -45,6 +45,29 @@ class Kept:
     group: Encoded | None
     rows: int
 
+    def take(self, at: "slice | npt.NDArray[np.intp]") -> "Kept":
+        """Some of the rows."""
+        places = self.places[at]
+        index = pa.Array.from_buffers(
+            pa.int64(), len(places), [None, pa.py_buffer(np.arange(self.rows, dtype=np.int64)[at].copy())]
+        )
+        return Kept(
+            {binding: np.ascontiguousarray(array[..., at]) for binding, array in self.arrays.items()},
+            self.labels,
+            places,
+            None if self.ids is None else self.ids.take(index),
+            None if self.weights is None else self.weights[at],
+            None if self.unit_weights is None else self.unit_weights[at],
+            [Encoded(key.codes[at], key.labels) for key in self.by],
+            None if self.group is None else Encoded(self.group.codes[at], self.group.labels),
+            len(places),
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Memory its arrays hold."""
+        return sum(array.nbytes for array in self.arrays.values())
+
 
 @dataclass(slots=True)
 class PieceResult:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from lossctl import spec
 from lossctl.engine.block import Kept, RowValues
-from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 Rowset: TypeAlias = slice | npt.NDArray[np.intp]
 
 
-def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Key, Units]:
+def unit_values(plan: Plan, term: Term, view: View, kept: Sequence[Kept]) -> dict[Key, Units]:
     """The units of every slice with their values, in the order of the data."""
     found: dict[Key, Units] = {}
-    unit_weights = _joined([kept.unit_weights for kept in outcome.kept])
-    for key, at, rows, _ in _evaluated(plan, term, view, outcome):
+    unit_weights = _joined([block.unit_weights for block in kept])
+    for key, at, rows, _ in _evaluated(plan, term, view, kept):
         low_high = None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max()))
         units = found.setdefault(key[: len(view)], Units.empty())
         size = at.stop - at.start if isinstance(at, slice) else len(at)
@@ -36,12 +35,12 @@ def unit_values(plan: Plan, term: Term, view: View, outcome: Outcome) -> dict[Ke
 
 
 def row_values(
-    plan: Plan, term: Term, view: View, outcome: Outcome, extras: dict[str, Array] | None = None
+    plan: Plan, term: Term, view: View, kept: Sequence[Kept], extras: dict[str, Array] | None = None
 ) -> Rows:
     """The row values of a loss that needs whole units, in the order of the data; `extras` takes its remarks."""
-    size = sum(kept.rows for kept in outcome.kept)
+    size = sum(block.rows for block in kept)
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
-    for _, at, rows, arrays in _evaluated(plan, term, view, outcome):
+    for _, at, rows, arrays in _evaluated(plan, term, view, kept):
         if extras is not None:
             for name, found in remarks(spec.get(term.loss), rows, arrays, dict(term.resolved), None).items():
                 extras.setdefault(name, np.zeros(size))[at] = found
@@ -52,51 +51,51 @@ def row_values(
     return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
 
 
-def row_tally(plan: Plan, term: Term, view: View, outcome: Outcome, units: bool = False) -> Tally:
+def row_tally(plan: Plan, term: Term, view: View, kept: Sequence[Kept], units: bool = False) -> Tally:
     """The same values, merged for the slices of a view, or for the units inside them."""
     tally = Tally()
-    if outcome.kept:
-        size = sum(kept.rows for kept in outcome.kept)
-        weights = _joined([kept.weights for kept in outcome.kept])
+    if kept:
+        size = sum(block.rows for block in kept)
+        weights = _joined([block.weights for block in kept])
         extras: dict[str, Array] = {}
-        rows = row_values(plan, term, view, outcome, extras)
+        rows = row_values(plan, term, view, kept, extras)
         statistics = row_statistics(rows, weights)
         for name, values in extras.items():
             statistics[name] = values if weights is None or name.startswith("finding") else values * weights
-        columns = _slices(view, outcome.kept) + ([merged(_groups(outcome.kept))] if units else [])
+        columns = _slices(view, kept) + ([merged(_groups(kept))] if units else [])
         tally.add_block(statistics, segments(columns, size), size)
     return tally
 
 
-def observe(plan: Plan, view: View, outcome: Outcome, wanted: Observe) -> "Observed":
+def observe(plan: Plan, view: View, kept: Sequence[Kept], wanted: Observe) -> "Observed":
     """What distributions need of the same values."""
     from lossctl.engine.observed import Cut, Measured, Observed
 
-    size = sum(kept.rows for kept in outcome.kept)
-    by = _slices(tuple(range(len(plan.by))), outcome.kept)
-    rows = row_values(plan, plan.terms[0], view, outcome)
+    size = sum(block.rows for block in kept)
+    by = _slices(tuple(range(len(plan.by))), kept)
+    rows = row_values(plan, plan.terms[0], view, kept)
     found = Observed()
     slices = {view: segments([by[index] for index in view], size)}
     found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], Cut(slices, {}, by, size))
     return found
 
 
-def row_output(plan: Plan, outcome: Outcome) -> Iterator[RowValues]:
+def row_output(plan: Plan, kept: Sequence[Kept]) -> Iterator[RowValues]:
     """The same values, block by block, as a file of rows takes them."""
-    value, start = row_values(plan, plan.terms[0], (), outcome).shown(), 0
-    for kept in outcome.kept:
-        yield RowValues(kept.places, kept.ids, value[start : start + kept.rows])
-        start += kept.rows
+    value, start = row_values(plan, plan.terms[0], (), kept).shown(), 0
+    for block in kept:
+        yield RowValues(block.places, block.ids, value[start : start + block.rows])
+        start += block.rows
 
 
-def _evaluated(plan: Plan, term: Term, view: View, outcome: Outcome) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
+def _evaluated(plan: Plan, term: Term, view: View, kept: Sequence[Kept]) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
     """Every unit of a view: its key, where its rows are, what the kernel says of it, and its arrays."""
-    if not outcome.kept:
+    if not kept:
         return
-    arrays = {name: _values(binding, outcome.kept) for name, binding in term.bindings.items()}
-    weights = _joined([kept.weights for kept in outcome.kept])
-    size = sum(kept.rows for kept in outcome.kept)
-    for key, at in _units(plan, view, outcome.kept, size):
+    arrays = {name: _values(binding, kept) for name, binding in term.bindings.items()}
+    weights = _joined([block.weights for block in kept])
+    size = sum(block.rows for block in kept)
+    for key, at in _units(plan, view, kept, size):
         part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
         yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at]), part
 

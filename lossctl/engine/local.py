@@ -3,14 +3,16 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from lossctl.columns import Faults
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.block import PieceResult, RowValues, clean, select
+from lossctl.engine.block import Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.piece import recut, run_piece
 from lossctl.engine.plan import Plan, Term
 from lossctl.kernel import pivots
@@ -21,6 +23,17 @@ from lossctl.sources import Reading
 # Pieces in hand per thread, so that none waits for the merging; it bounds the memory of row outputs.
 AHEAD = 2
 
+
+class Collector(Protocol):
+    """What takes the rows of units that must be evaluated whole."""
+
+    def add(self, kept: Sequence[Kept]) -> None:
+        """Take what comes next in the data."""
+
+    def finish(self) -> None:
+        """Evaluate what is left."""
+
+
 Sink = Callable[[int, RowValues], None]
 Progress = Callable[[int], None]
 
@@ -28,7 +41,23 @@ Progress = Callable[[int], None]
 def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progress | None = None) -> Outcome:
     """Evaluate a plan; `sink` receives row values with the number of rows before their piece, in order."""
     _keep_memory()
+    if not any(term.scope == "group" for term in plan.terms):
+        return _run(plan, threads, sink, progress, None)
+    from lossctl.engine.stream import ScatteredError, collector
+
+    if plan.group and not plan.keep_rows and plan.observe is None:
+        try:
+            return _run(plan, threads, sink, progress, partial(collector, together=True))
+        except ScatteredError:
+            pass  # the units are read again, to be kept until all of them are whole
+    return _run(plan, threads, sink, progress, partial(collector, together=False))
+
+
+def _run(
+    plan: Plan, threads: int, sink: Sink | None, progress: Progress | None, collector: Callable[..., Collector] | None
+) -> Outcome:
     outcome = Outcome([0] * len(plan.sources))
+    units = collector(plan, outcome) if collector else None
     workers = 1 if plan.sequential else min(threads or os.cpu_count() or 1, len(plan.pieces))
     results = _ahead(plan, workers) if workers > 1 else _in_turn(plan)
     for piece, result in zip(plan.pieces, results, strict=False):
@@ -36,8 +65,12 @@ def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progre
             for values in result.values:
                 sink(outcome.rows, values)
         outcome.add(piece.file, result)
+        if units is not None and not outcome.faults:
+            units.add(result.kept)
         if progress is not None:
             progress(piece.size)
+    if units is not None and not outcome.faults:
+        units.finish()
     return outcome
 
 

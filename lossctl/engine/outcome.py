@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lossctl.columns import Fault, Trouble
 from lossctl.engine.block import Kept, PieceResult
 from lossctl.engine.plan import View
+from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
 from lossctl.roles import Array
@@ -31,6 +32,7 @@ class Outcome:
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
+    units: dict[tuple[int, View], dict[Key, Units]] = field(default_factory=dict)
     observed: "Observed | None" = None
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
@@ -55,7 +57,6 @@ class Outcome:
             self.tallies.setdefault(key, Tally()).add(tally)
         for view, tally in piece.dropped.items():
             self.dropped.setdefault(view, Tally()).add(tally)
-        self.kept.extend(piece.kept)
         if piece.observed is not None:
             self.observed = piece.observed if self.observed is None else self.observed.plus(piece.observed)
         for name, labels in piece.seen.items():

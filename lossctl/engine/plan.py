@@ -98,6 +98,8 @@ class Plan:
     rows: RowOutput | None = None
     observe: Observe | None = None
     counted: tuple[Binding, int] | None = None
+    memory: int | None = None
+    keep_rows: bool = False
     block_rows: int = MOST_ROWS
     batch_rows: int = 0
 

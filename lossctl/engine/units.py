@@ -32,6 +32,13 @@ class Units:
         self.values.append(value)
         self.weights.append(1.0 if weight is None else weight[0])
 
+    def extend(self, other: "Units") -> None:
+        """Add the units that come next."""
+        self.labels += other.labels
+        self.rows += other.rows
+        self.values += other.values
+        self.weights += other.weights
+
     @property
     def counted(self) -> list[bool]:
         """Whether each unit has a value; a unit whose value is undefined does not count."""

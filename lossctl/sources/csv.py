@@ -135,17 +135,13 @@ class _Parser:
             if "onversion error to double" in str(error):
                 return None
             raise self.complaints.unreadable(part, error) from None
-        found = {name: _one(table.column(name)) for name in types}
+        found = {name: kinds.whole(table.column(name)) for name in types}
         texts = [name for name, kind in types.items() if kind != pa.float64()]
         if texts and part.data.find(b"\0", part.start, part.stop) >= 0:
             raise self.complaints.zero_byte(part)
         if dialect.decimal == ",":
             found |= {name: _with_points(found[name]) for name in texts if name not in dialect.lists}
         return found
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _with_points(array: pa.Array) -> pa.Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from lossctl.errors import DataError
 from lossctl.sources.base import check_doubled
 from lossctl.sources.cuts import Part, Rules
-from lossctl.sources.lists import Shape, shape_of
+from lossctl.sources.lists import Shape, common, shape_of
 from lossctl.sources.options import TextOptions
 
 BOM = b"\xef\xbb\xbf"
@@ -207,8 +207,7 @@ def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) ->
     for index, name in enumerate(names):
         cells = [row[index] for row in data if len(row) > index and row[index] not in missing]
         if cells and cells[0].lstrip().startswith("["):
-            shapes = [shape_of(cell) for cell in cells]
-            known = [shape for shape in shapes if shape is not None]
-            if len(known) == len(shapes) and len({shape.depth for shape in known}) == 1:
-                found[name] = Shape(known[0].depth, max(1, round(sum(shape.width for shape in known) / len(known))))
+            shape = common([shape_of(cell) for cell in cells])
+            if shape is not None:
+                found[name] = shape
     return found

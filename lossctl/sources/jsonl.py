@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import json
 
 from lossctl.errors import DataError
-from lossctl.sources import packed
+from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
 from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of
@@ -44,12 +44,15 @@ def _head(stamp: Stamp, codec: str | None, single: bool) -> Head:
         if whole or lines or size > LONGEST_ROW:
             break
         size *= 4
-    found = rows_of(stamp.path, lines, lambda place: text.count(b"\n", 0, place) + 1)
-    rows = [row for _, row in found]
+
+    def line_at(place: int) -> int:
+        return text.count(b"\n", 0, place) + 1
+
+    rows = [(line_at(place), row) for place, row in rows_of(stamp.path, lines, line_at)]
     if not rows:
         raise DataError(f"{stamp.path} holds no rows: objects are needed, one a line or in an array.")
     if not array and whole and len(rows) == 1 and not single:
-        _check_table(stamp.path, rows[0])
+        _check_table(stamp.path, rows[0][1])
     return Head(array, 0 if array else first, fields_of(rows))
 
 
@@ -126,7 +129,7 @@ class JsonSource(TextSource):
 
     def _parse(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         size = part.stop - part.start
-        if not part.data[part.start : part.stop].strip():
+        if not size:
             return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
         try:
             table = json.read_json(
@@ -134,9 +137,10 @@ class JsonSource(TextSource):
                 json.ReadOptions(use_threads=False, block_size=size + 1),
                 json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
             )
+            table.validate(full=True)  # text is UTF-8
         except pa.ArrowInvalid:
             return self._search(part, schema, fields)
-        return table.combine_chunks().to_batches()[0]
+        return pa.RecordBatch.from_arrays([kinds.whole(column) for column in table.columns], names=schema.names)
 
     def _search(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         """The rows by Python's reader, which tells what is wrong with which, and takes words for numbers JSON lacks."""

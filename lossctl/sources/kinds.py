@@ -72,3 +72,8 @@ def fixed_lists(values: pa.Array, width: int, rows: int) -> pa.Array:
 def coded(codes: npt.NDArray[np.integer], labels: pa.Array, present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
     """A column of repeated texts: each row's index into the labels."""
     return pa.DictionaryArray.from_arrays(primitive(codes.astype(np.int32), present), labels)
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -1,6 +1,7 @@
 """Cells that hold lists of numbers: JSON arrays, nested ones too, and the way NumPy prints an array."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,15 +132,28 @@ def _numbers(lines: bytes) -> pa.Array | None:
         )
     except pa.ArrowInvalid:
         return None
-    return table.column(0).combine_chunks()
+    return kinds.whole(table.column(0))
 
 
 def _first_bad(cells: pa.Array, depth: int) -> NotAListError:
     texts = cells.to_pylist()
     for row, cell in enumerate(texts):
-        if cell is not None and ((shape := shape_of(cell)) is None or shape.depth != depth or not _commas(cell)):
+        if cell is not None and ((shape := shape_of(cell)) is None or not _as_deep(shape, depth) or not _commas(cell)):
             return NotAListError(row, cell)
     return NotAListError(0, str(texts[0]))
+
+
+def _as_deep(shape: Shape, depth: int) -> bool:
+    return shape.depth == depth or (not shape.width and shape.depth < depth)
+
+
+def common(shapes: Sequence[Shape | None]) -> Shape | None:
+    """The shape of a column of lists; None where one is no list, or they are not of one depth."""
+    known = [shape for shape in shapes if shape is not None]
+    depth = max((shape.depth for shape in known), default=0)
+    if not known or len(known) < len(shapes) or not all(_as_deep(shape, depth) for shape in known):
+        return None
+    return Shape(depth, max(1, round(sum(shape.width for shape in known) / len(known))))
 
 
 def _commas(cell: str) -> bool:

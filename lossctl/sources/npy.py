@@ -72,16 +72,15 @@ class Column(NamedTuple):
 def _members(stamp: Stamp) -> tuple[Member, ...]:
     try:
         with open(stamp.file, "rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                file.seek(0)
-                found = [_member("", file, 0)]
-            else:
-                found = _archived(stamp, file)
+            mark = file.read(len(MAGIC))
+            file.seek(0)
+            found = _archived(stamp, file) if mark.startswith(b"PK") else [_member("", file, 0)]
     except DAMAGED as error:
         raise _unreadable(stamp.path, error) from None
-    if not found:
-        raise DataError(f"{stamp.path} holds no array of one dimension or more.")
-    return tuple(found)
+    rows = tuple(member for member in found if member.shape)
+    if not rows:
+        raise DataError(f"{stamp.path} holds no array with rows, of one dimension or more.")
+    return rows
 
 
 def _archived(stamp: Stamp, file: IO[bytes]) -> list[Member]:
@@ -97,9 +96,7 @@ def _archived(stamp: Stamp, file: IO[bytes]) -> list[Member]:
                 name, extra = unpack("<HH", file.read(4))
                 start = item.header_offset + 30 + name + extra
             with archive.open(item) as values:
-                member = _member(item.filename.removesuffix(".npy"), values, start)
-            if member.shape:
-                found.append(member)
+                found.append(_member(item.filename.removesuffix(".npy"), values, start))
     return found
 
 

@@ -16,16 +16,19 @@ from lossctl.sources.base import As, ColumnInfo, Kind
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Row: TypeAlias = dict[str, JSON]
 SHOWN = 60
-EXACT = 2**53
+# The largest whole numbers that float64, and int64, hold exactly.
+EXACT, LARGEST = 2**53, 2**63 - 1
 # JSON has no numbers for these, so writers use words.
+WORD_NAME = {"word": "text"}
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the first rows hold under a key: `types` are the types of the values ('list' for those of numbers)."""
+    """What the first rows hold under a key: the types of the values ('list' for those of numbers), and it in words."""
 
     types: frozenset[str]
+    said: str
     depth: int = 0
     width: int = 1
 
@@ -44,10 +47,7 @@ class Field:
     @property
     def info(self) -> ColumnInfo:
         """The column as the rest of the program sees it."""
-        if self.kind == "list":
-            return ColumnInfo("list", "list<" * self.depth + "double" + ">" * self.depth, self.width)
-        said = " and ".join(sorted(self.types)) or "null"
-        return ColumnInfo(self.kind, f"mixed ({said})" if len(self.types) > 1 and self.kind == "other" else said)
+        return ColumnInfo(self.kind, self.said, self.width)
 
     def arrow(self, how: As) -> pa.DataType:
         """The type to read it as."""
@@ -66,53 +66,69 @@ class Field:
 def rows_of(path: str, texts: Iterable[tuple[int, bytes]], line_at: Callable[[int], int]) -> Iterator[tuple[int, Row]]:
     """The objects, each with the byte at which it begins."""
     for place, text in texts:
+        place += len(text) - len(text.lstrip())
+        shown = text[:SHOWN].decode(errors="replace").strip()
         try:
-            row = json.loads(text)
+            row = json.loads(text, object_pairs_hook=_row)
         except UnicodeDecodeError as error:
             line, byte = line_at(place + error.start), text[error.start]
             raise DataError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; convert the file.") from None
-        except ValueError as error:
+        except _DoubledError as error:
+            raise DataError(f"{path}, line {line_at(place)}: {error} stands twice in an object; drop one.") from None
+        except (ValueError, RecursionError) as error:
             said = str(error).split(":")[0]
             raise DataError(
-                f"{path}, line {line_at(place)}: no JSON ({said}): {text[:SHOWN].decode(errors='replace').strip()!r}. "
+                f"{path}, line {line_at(place)}: no JSON ({said}): {shown!r}. "
                 "Each line must hold one object, or the file one array of objects."
             ) from None
         if not isinstance(row, dict):
-            raise DataError(
-                f"{path}, line {line_at(place)}: {_type(row)} where an object with named values is needed: "
-                f"{text[:SHOWN].decode(errors='replace').strip()!r}."
-            )
+            raise DataError(f"{path}, line {line_at(place)}: an object with named values is needed, not {shown!r}.")
         yield place, row
 
 
-def fields_of(rows: Iterable[Row]) -> dict[str, Field]:
-    """What the rows hold, by key in the order of first appearance."""
-    types: dict[str, set[str]] = {}
-    depths: dict[str, int] = {}
-    widths: dict[str, list[int]] = {}
-    for row in rows:
+class _DoubledError(ValueError):
+    """A key that stands twice in an object."""
+
+
+def _row(pairs: list[tuple[str, JSON]]) -> Row:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DoubledError(repr(next(key for key in keys if keys.count(key) > 1)))
+    return row
+
+
+def fields_of(rows: Iterable[tuple[int, Row]]) -> dict[str, Field]:
+    """What the rows hold, by key in the order of first appearance; each row comes with its line."""
+    types: dict[str, dict[str, int]] = {}
+    shapes: dict[str, list[tuple[int, int]]] = {}
+    for line, row in rows:
         for key, value in row.items():
-            found = types.setdefault(key, set())
-            if value is None:
-                continue
-            shape = _shape(value) if isinstance(value, list) else None
-            if shape is None:
-                found.add("list of other things" if isinstance(value, list) else _type(value))
-                continue
-            found.add("list")
-            depths[key] = max(depths.get(key, 1), shape[0])
-            widths.setdefault(key, []).append(shape[1])
-    fields = {}
-    for key, found in types.items():
-        mean = round(sum(widths[key]) / len(widths[key])) if key in widths else 1
-        fields[key] = Field(frozenset(found), depths.get(key, 0), max(1, mean))
-    return fields
+            found = types.setdefault(key, {})
+            if isinstance(value, list):
+                shape = _shape(value)
+                found.setdefault("list of other things than numbers" if shape is None else "list", line)
+                shapes.setdefault(key, []).append(shape or (1, 1))
+            elif value is not None:
+                found.setdefault(_type(value), line)
+    return {key: _field(found, shapes.get(key, [])) for key, found in types.items()}
+
+
+def _field(types: dict[str, int], shapes: list[tuple[int, int]]) -> Field:
+    names = list(types)
+    words = [WORD_NAME.get(name, name) for name in names]
+    said = words[0] if words else "null"
+    if len(names) > 1:
+        said += f" and, from line {types[names[1]]} on, {words[1]}"
+    if names != ["list"]:
+        return Field(frozenset(names), said)
+    depth = max(depth for depth, _ in shapes)
+    width = max(1, round(sum(size for _, size in shapes) / len(shapes)))
+    return Field(frozenset(names), "list<" * depth + "double" + ">" * depth, depth, width)
 
 
 def _type(value: JSON) -> str:
     match value:
-        case None:
-            return "null"
         case bool():
             return "truth"
         case int():
@@ -167,13 +183,11 @@ def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(kind):
         return kinds.primitive(np.array([value is True for value in values], dtype=bool), present)
     numbers = [_number(value) for value in values]
-    if pa.types.is_integer(kind) and all(isinstance(number, int) for number in numbers):
-        return kinds.primitive(np.array(numbers, dtype=np.int64), present)
-    if pa.types.is_integer(kind):
-        for row, number in enumerate(numbers):
-            if isinstance(number, int) and abs(number) > EXACT:
-                raise ConflictError(row, number)
-    return kinds.primitive(np.array(numbers, dtype=np.float64), present)
+    whole = pa.types.is_integer(kind) and all(isinstance(number, int) for number in numbers)
+    for row, number in enumerate(numbers):
+        if isinstance(number, int) and abs(number) > (LARGEST if whole else EXACT):
+            raise ConflictError(row, number)
+    return kinds.primitive(np.array(numbers, dtype=np.int64 if whole else np.float64), present)
 
 
 def _fits(value: JSON, kind: pa.DataType) -> bool:

@@ -54,7 +54,9 @@ class TextSource(FileSource):
         for part in self.parts():
             starts = part.row_starts(self.rules)
             if row < len(starts):
-                return f" (line {self.line_at(part.offset + int(starts[row]))})"
+                start = int(starts[row])
+                blank = len(part.data[start:]) - len(part.data[start:].lstrip())
+                return f" (line {self.line_at(part.offset + start + blank)})"
             row -= len(starts)
         return ""
 
