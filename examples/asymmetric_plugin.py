@@ -19,6 +19,7 @@ from lossctl.spec import example, loss
     scale="linear",
     dimension="target units",
     use_when="predicting too much costs more than predicting too little",
+    avoid_when="both directions cost the same",
     reference="an example of the documentation",
     examples=(example((0.5 + 2 * 3.0) / 2, {"over": 2.0}, target=[3, 2], pred=[2.5, 5]),),
 )

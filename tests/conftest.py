@@ -1,0 +1,52 @@
+"""Fixtures of all tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossctl import cli
+from support import Outcome, regression, write_csv, write_parquet
+
+Run = Callable[..., Outcome]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that a module names in PENDING show a known defect: they fail, and leave the list when it is mended."""
+    for item in items:
+        pending = getattr(getattr(item, "module", None), "PENDING", {})
+        if item.name in pending:
+            item.add_marker(pytest.mark.xfail(reason=pending[item.name], strict=True))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process."""
+
+    def invoke(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), said.out, said.err)
+
+    return invoke
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def preds(folder: Path) -> Path:
+    """A small Parquet file of regression predictions."""
+    return write_parquet(folder / "preds.parquet", regression())
+
+
+@pytest.fixture
+def preds_csv(folder: Path) -> Path:
+    """The same as CSV."""
+    return write_csv(folder / "preds.csv", regression())

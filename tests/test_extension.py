@@ -1,0 +1,132 @@
+"""Losses of one's own, and what follows from one declaration."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+import lossctl
+from conftest import Run
+from lossctl import plugins, spec
+from support import ROOT, write_csv
+
+EXAMPLE = ROOT / "examples" / "asymmetric_plugin.py"
+
+DECLARED = '''
+"""A family of one loss."""
+
+from typing import Annotated
+
+import numpy as np
+
+from lossctl.params import Param
+from lossctl.roles import Array, RealD
+from lossctl.spec import example, loss
+
+
+@loss(
+    task="regression", elements="mean", convex=True, differentiable=True, robust=False, smoothness="C1", scale="cubic",
+    dimension="cubed target units", use_when="never", avoid_when="always", reference="this test",
+    examples=(example((0.125 + 8.0) / 2, target=[0.0, 1.0], pred=[0.5, 3.0]),),
+)
+def cubed_error_of_the_test(
+    target: RealD, pred: RealD, *, power: Annotated[float, Param("the exponent", gt=0)] = 3.0
+) -> Array:
+    """Cubed absolute error.
+
+    `abs(e)^power`.
+    """
+    return np.abs(pred - target) ** power
+
+
+@cubed_error_of_the_test.gradient
+def _(target: Array, pred: Array, *, power: float) -> Array:
+    return power * np.abs(pred - target) ** (power - 1) * np.sign(pred - target)
+'''
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "a.csv", {"y": [3.0, 2.0], "pred": [2.5, 5.0]})
+
+
+def test_a_plugin_file_is_a_loss_like_any_other(data: Path, run: Run) -> None:
+    ended = run("compute", "asymmetric_mae", data, "--plugin", EXAMPLE, "--over", "3", "-q")
+    assert ended.code == 0, ended.err
+    assert float(ended.out) == (0.5 + 9.0) / 2
+    assert "asymmetric_mae" in run("list", "--plugin", EXAMPLE).out
+    assert "dearer above the target" in run("info", "asymmetric_mae", f"--plugin={EXAMPLE}").out
+    assert "--over" in run("compute", "asymmetric_mae", "--plugin", EXAMPLE, "--help").out
+    assert_allclose(lossctl.losses.asymmetric_mae([3.0, 2.0], [2.5, 5.0]), [0.5, 6.0], rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("import no_such_module_anywhere", "ModuleNotFoundError"),
+        ("def broken(:\n", "SyntaxError"),
+        ("x = 1 / 0\n", "line 1"),
+        (DECLARED.replace("power: Annotated", "weight: Annotated"), "name of a common option"),
+        (DECLARED.replace("gt=0)] = 3.0", "gt=0)] = -3.0"), "outside its own range"),
+        (DECLARED.replace("cubed_error_of_the_test", "huber"), "is taken by 'huber'"),
+        (DECLARED.replace("target: RealD", "target: float"), "needs a role"),
+    ],
+)
+def test_a_broken_plugin_is_one_clear_error(source: str, says: str, tmp_path: Path, data: Path, run: Run) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    ended = run("compute", "mse", data, "--plugin", path)
+    assert ended.code == 2
+    assert str(path) in ended.err
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+def test_a_plugin_that_is_not_there_is_named(data: Path, run: Run) -> None:
+    ended = run("compute", "mse", data, "--plugin", "nowhere.py")
+    assert (ended.code, "nowhere.py" in ended.err) == (2, True)
+
+
+def test_one_declaration_is_found_everywhere(tmp_path: Path) -> None:
+    """A copy of the package with one more file in losses/: list, help, info, compute, docs and tests know it."""
+    shutil.copytree(ROOT / "lossctl", tmp_path / "lossctl", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("docs", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "oracles"))
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "lossctl" / "losses" / "of_the_test.py").write_text(DECLARED.lstrip())
+    name = "cubed_error_of_the_test"
+    data = write_csv(tmp_path / "a.csv", {"y": [0.0, 1.0], "pred": [0.5, 3.0]})
+
+    def said(*arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    assert float(said("-m", "lossctl", "compute", name, data, "-q")) == (0.125 + 8.0) / 2
+    assert name in said("-m", "lossctl", "list")
+    assert "--power" in said("-m", "lossctl", "compute", name, "--help")
+    assert "Cubed absolute error" in said("-m", "lossctl", "info", name)
+    said("docs/make.py")
+    assert name in (tmp_path / "docs" / "losses.md").read_text()
+    assert "passed" in said("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_registry.py", "-k", name)
+
+
+def test_the_registry_is_not_changed_by_looking_for_what_is_not_there() -> None:
+    before = spec.names()
+    assert spec.find("no such loss") is None
+    assert spec.names() == before
+    assert plugins.GROUP == "lossctl.losses"

@@ -1,0 +1,86 @@
+"""The Python interface: data in memory, results as data."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_allclose
+
+import lossctl
+from support import write_parquet
+
+RNG = np.random.default_rng(8)
+TARGET = RNG.normal(size=200)
+FRAME = pd.DataFrame(
+    {
+        "y_true": TARGET,
+        "y_pred": TARGET + RNG.normal(size=200),
+        "region": np.tile(["eu", "us"], 100),
+        "w": RNG.uniform(0.5, 2, 200),
+    }
+)
+EXPECTED = float(np.average(np.abs(FRAME.y_pred - FRAME.y_true), weights=FRAME.w))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: FRAME,
+        lambda: pa.table(FRAME),
+        lambda: pa.table(FRAME).to_batches()[0],
+        lambda: iter(pa.table(FRAME).to_batches(max_chunksize=17)),
+        lambda: pa.RecordBatchReader.from_batches(pa.table(FRAME).schema, pa.table(FRAME).to_batches(max_chunksize=17)),
+        lambda: {name: FRAME[name].to_numpy() for name in FRAME},
+        lambda: {name: FRAME[name].tolist() for name in FRAME},
+    ],
+    ids=["pandas", "table", "batch", "batches", "stream", "arrays", "lists"],
+)
+def test_data_in_memory_gives_the_value_of_a_file(form: Callable[[], object], tmp_path: Path) -> None:
+    report = lossctl.compute("mae", form(), weight="w", by="region")
+    assert_allclose(report.value, EXPECTED, rtol=1e-14)
+    path = write_parquet(tmp_path / "a.parquet", {name: FRAME[name].to_numpy() for name in FRAME})
+    assert [result.value for result in report] == [
+        result.value for result in lossctl.compute("mae", path, weight="w", by="region")
+    ]
+
+
+def test_two_dimensional_arrays_are_vectors() -> None:
+    logits = RNG.normal(size=(40, 3))
+    label = RNG.integers(0, 3, 40)
+    found = lossctl.compute("cross_entropy", {"label": label, "logits": logits}).value
+    assert_allclose(found, lossctl.losses.cross_entropy(label, logits).mean(), rtol=1e-14)
+
+
+def test_what_is_no_data_says_so() -> None:
+    with pytest.raises(lossctl.LossctlError, match="int cannot be evaluated"):
+        lossctl.compute("mae", 3)
+
+
+def test_a_report_is_data() -> None:
+    report = lossctl.compute("mae", FRAME, by="region")
+    table = report.to_pandas()
+    assert table.value.tolist() == [result.value for result in report.results]
+    assert table.region.tolist()[1:] == ["eu", "us"]
+    assert json.loads(report.to_json())["results"][0]["value"] == report.value
+
+
+def test_a_loss_is_a_function_of_arrays() -> None:
+    assert lossctl.losses.huber([3.0, 2.0], [2.5, 5.0], delta=1.0).tolist() == [0.125, 2.5]
+    assert lossctl.losses.l2([[1.0, 2.0]], [[2.0, 4.0]]).tolist() == [2.5]
+    assert lossctl.losses.rmse([0.0, 0.0], [3.0, 4.0]) == 12.5**0.5
+    with pytest.raises(lossctl.LossctlError, match="one length"):
+        lossctl.losses.mae([1.0], [1.0, 2.0])
+    with pytest.raises(lossctl.LossctlError, match="must have the shape"):
+        lossctl.losses.cross_entropy([0], [1.0])
+    with pytest.raises(AttributeError, match="no attribute"):
+        lossctl.losses.no_such_loss  # noqa: B018
+
+
+def test_the_function_does_not_change_what_it_is_given() -> None:
+    target, pred = np.array([1.0, 2.0]), np.array([2.0, 0.0])
+    lossctl.losses.mse(target, pred)
+    assert (target.tolist(), pred.tolist()) == ([1.0, 2.0], [2.0, 0.0])

@@ -1,0 +1,139 @@
+"""Losses over whole units: streamed, scattered, spread over files, nested in rows."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import lossctl
+from lossctl.engine import stream
+from support import write_parquet
+
+QUERIES, ITEMS = 300, 7
+
+
+@pytest.fixture
+def ranked() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    size = QUERIES * ITEMS
+    return {
+        "query": np.repeat(np.arange(QUERIES), ITEMS),
+        "relevance": rng.integers(0, 4, size).astype(float),
+        "score": rng.normal(size=size),
+        "label": rng.integers(0, 3, size),
+        "embedding": rng.normal(size=(size, 3)),
+    }
+
+
+def shuffled(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    order = np.random.default_rng(6).permutation(len(columns["query"]))
+    return {name: values[order] for name, values in columns.items()}
+
+
+def one_by_one(columns: dict[str, np.ndarray], value: Callable[[np.ndarray], float]) -> float:
+    return float(np.nanmean([value(columns["query"] == query) for query in range(QUERIES)]))
+
+
+def test_units_that_stand_together_are_evaluated_as_they_come(
+    ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "FLUSH_ROWS", 100)
+    largest = []
+    settle = stream.settle
+    monkeypatch.setattr(
+        stream,
+        "settle",
+        lambda plan, kept, outcome: (largest.append(sum(k.rows for k in kept)), settle(plan, kept, outcome)),
+    )
+    cuts = [0, 400, 900, 1500, QUERIES * ITEMS]
+    files = [
+        write_parquet(tmp_path / f"{start}.parquet", {name: values[start:stop] for name, values in ranked.items()})
+        for start, stop in pairwise(cuts)
+    ]
+    found = lossctl.compute("ranknet", files, target="relevance", pred="score", group="query")
+    expected = one_by_one(ranked, lambda rows: lossctl.losses.ranknet(ranked["relevance"][rows], ranked["score"][rows]))
+    assert_allclose(found.value, expected, rtol=1e-12)
+    assert max(largest) < QUERIES * ITEMS / 2
+
+
+@pytest.mark.parametrize("memory", [None, "1KB"])
+@pytest.mark.parametrize("loss", ["ndcg_loss", "listnet", "median_absolute_error"])
+def test_scattered_units_give_the_value_of_sorted_ones(
+    loss: str, memory: str | None, ranked: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    names = {"target": "relevance", "pred": "score", "group": "query"}
+    together = lossctl.compute(loss, write_parquet(tmp_path / "a.parquet", ranked, 500), **names)
+    apart = lossctl.compute(loss, write_parquet(tmp_path / "b.parquet", shuffled(ranked), 500), memory=memory, **names)
+    assert_allclose(apart.value, together.value, rtol=1e-12)
+    assert apart.results[0].units == together.results[0].units == QUERIES
+
+
+@pytest.mark.parametrize("memory", [None, "1KB"])
+def test_row_values_of_whole_units_have_the_denominator_of_pairs(
+    memory: str | None, ranked: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    names = {"embedding": "embedding", "label": "label", "group": "query"}
+    together = lossctl.compute("nt_xent", write_parquet(tmp_path / "a.parquet", ranked), **names).results[0]
+    path = write_parquet(tmp_path / "b.parquet", shuffled(ranked), 500)
+    apart = lossctl.compute("nt_xent", path, memory=memory, **names).results[0]
+    positives = sum(
+        int(((ranked["label"][rows][:, None] == ranked["label"][rows]) & ~np.eye(ITEMS, dtype=bool)).sum())
+        for rows in (ranked["query"] == query for query in range(QUERIES))
+    )
+    assert together.denominator.value == apart.denominator.value == positives
+    assert_allclose(apart.value, together.value, rtol=1e-12)
+
+
+def test_slices_form_their_units_inside_the_slice(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", {**ranked, "half": (np.arange(QUERIES * ITEMS) % 2).astype(str)})
+    report = lossctl.compute("listnet", path, target="relevance", pred="score", group="query", by="half")
+    for result in report.results[1:]:
+        rows = (np.arange(QUERIES * ITEMS) % 2).astype(str) == result.slice["half"]
+        part = {name: values[rows] for name, values in ranked.items()}
+        expected = one_by_one(
+            part, lambda unit, part=part: lossctl.losses.listnet(part["relevance"][unit], part["score"][unit])
+        )
+        assert_allclose(result.value, expected, rtol=1e-12)
+        assert result.units == QUERIES
+
+
+def test_nested_and_long_layouts_agree(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    long = write_parquet(tmp_path / "long.parquet", {k: ranked[k] for k in ("query", "relevance", "score")})
+    lists = {name: ranked[name].reshape(QUERIES, ITEMS) for name in ("relevance", "score")}
+    nested = write_parquet(tmp_path / "nested.parquet", lists)
+    for loss in ("ndcg_loss", "ranknet", "median_absolute_error"):
+        first = lossctl.compute(loss, long, target="relevance", pred="score", group="query").results[0]
+        if loss == "median_absolute_error":
+            continue  # a list is a vector of outputs there
+        second = lossctl.compute(loss, nested, target="relevance", pred="score").results[0]
+        assert_allclose(second.value, first.value, rtol=1e-12)
+        assert second.units == first.units
+        assert second.denominator.kind == "units"
+
+
+def test_unit_values_are_written_a_line_each(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", ranked, 500)
+    out = tmp_path / "units.csv"
+    lossctl.compute("listnet", path, target="relevance", pred="score", group="query", per_row=out)
+    lines = out.read_text().splitlines()
+    assert lines[0].replace('"', "") == "unit,rows,loss"
+    assert len(lines) == QUERIES + 1
+    assert lines[1].split(",")[1] == str(ITEMS)
+
+
+def test_unit_weights_must_agree_within_a_unit(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", {**ranked, "w": np.arange(QUERIES * ITEMS).astype(float)})
+    with pytest.raises(lossctl.LossctlError, match="same --unit-weight"):
+        lossctl.compute("listnet", path, target="relevance", pred="score", group="query", unit_weight="w")
+
+
+def test_unit_weights_weigh_the_mean_over_units(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    weights = ranked["query"] % 3 + 0.5
+    path = write_parquet(tmp_path / "a.parquet", {**ranked, "w": weights})
+    found = lossctl.compute("rmse", path, target="relevance", pred="score", group="query", unit_weight="w").results[0]
+    errors = ((ranked["relevance"] - ranked["score"]) ** 2).reshape(QUERIES, ITEMS).mean(axis=1) ** 0.5
+    assert_allclose(found.value, np.average(errors, weights=weights[::ITEMS]), rtol=1e-12)
+    assert found.denominator.kind == "unit weights"
