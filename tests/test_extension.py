@@ -29,8 +29,8 @@ from lossctl.spec import example, loss
 
 
 @loss(
-    task="regression", elements="mean", convex=True, differentiable=True, robust=False, smoothness="C1", scale="cubic",
-    dimension="cubed target units", use_when="never", avoid_when="always", reference="this test",
+    task="regression", elements="mean", convex=True, differentiable=True, robust=False, smoothness="C1", scale="quadratic",
+    dimension="cubed target units", use_when="never", avoid_when="always", reference="this test 2026",
     examples=(example((0.125 + 8.0) / 2, target=[0.0, 1.0], pred=[0.5, 3.0]),),
 )
 def cubed_error_of_the_test(
@@ -122,7 +122,7 @@ def test_one_declaration_is_found_everywhere(tmp_path: Path) -> None:
     assert "Cubed absolute error" in said("-m", "lossctl", "info", name)
     said("docs/make.py")
     assert name in (tmp_path / "docs" / "losses.md").read_text()
-    assert "passed" in said("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_registry.py", "-k", name)
+    assert "passed" in said("-m", "pytest", "-p", "no:cacheprovider", "tests/test_registry.py", "-k", name)
 
 
 def test_the_registry_is_not_changed_by_looking_for_what_is_not_there() -> None:
