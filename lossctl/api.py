@@ -13,6 +13,7 @@ from lossctl.engine.gathered import row_output as gathered_rows
 from lossctl.reporting import conclude, dry_run
 from lossctl.request import Job, Request, prepare
 from lossctl.results import Report
+from lossctl.sources import TextOptions
 from lossctl.rows import RowFile, RowList, row_columns
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def compute(
     on: str | Sequence[str] = (),
     join: Literal["strict", "inner"] = "strict",
     many_to_one: bool = False,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    na_values: Sequence[str] | None = None,
     coef_file: str | None = None,
     combine: Literal["uncertainty", "normalized"] | None = None,
     log_var: Sequence[float] = (),
@@ -79,6 +85,7 @@ def compute(
         on=(on,) if isinstance(on, str) else tuple(on),
         join=join,
         many_to_one=many_to_one,
+        text=TextOptions(delimiter, quote, header, decimal, None if na_values is None else tuple(na_values)),
         coef_file=coef_file,
         combine=combine,
         log_var=tuple(log_var),

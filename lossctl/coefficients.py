@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossctl.errors import DataError
+from lossctl.errors import DataError, listing
 from lossctl.rows import doubles
 from lossctl.sources import Source
 
@@ -48,16 +48,27 @@ def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
             data = file.read()
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as safetensors: {error}.") from None
-    entries = {key: entry for key, entry in header.items() if key != "__metadata__" and name in ("", key)}
+    if not isinstance(header, dict):
+        raise DataError(f"{path} cannot be read as safetensors: its header is no table of tensors.")
+    header.pop("__metadata__", None)
+    entries = {key: entry for key, entry in header.items() if name in ("", key)}
     if not entries:
-        raise DataError(f"{path} has no tensor {name!r} (it has: {', '.join(header)}).")
+        raise DataError(
+            f"{path} has no tensor {name!r} (it has: {listing(header)}). Name one with --coef-file {path}:TENSOR."
+        )
     parts = []
     for key, entry in entries.items():
-        if entry["dtype"] not in TENSOR_TYPES:
-            raise DataError(f"{path}, tensor {key!r}: numbers of type {entry['dtype']} cannot be read.")
-        start, stop = entry["data_offsets"]
-        values = np.frombuffer(data[start:stop], TENSOR_TYPES[entry["dtype"]])
-        if entry["dtype"] == "BF16":
+        try:
+            kind, (start, stop) = entry["dtype"], entry["data_offsets"]
+            values = np.frombuffer(data[start:stop], TENSOR_TYPES.get(kind, "u1"))
+            whole = 0 <= start <= stop <= len(data)
+        except (KeyError, TypeError, ValueError):
+            whole = False
+        if not whole:
+            raise DataError(f"{path} cannot be read as safetensors: tensor {key!r} is not whole; write or copy the file again.")
+        if kind not in TENSOR_TYPES:
+            raise DataError(f"{path}, tensor {key!r}: numbers of type {kind} cannot be read; store them as F64 or F32.")
+        if kind == "BF16":
             values = (values.astype(np.uint32) << 16).view(np.float32)
         parts.append(values.astype(np.float64))
     return Coefficients((path,), source({"coef": doubles(np.concatenate(parts))})), "coef"

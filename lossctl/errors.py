@@ -38,6 +38,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(repr(folded[match]) for match in close)}?"
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """'1 key stands', '1,200 keys stand'."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def listing(names: Iterable[str], limit: int = 12) -> str:
     """Names for a message, cut where a reader stops reading."""
     names = list(names)

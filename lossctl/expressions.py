@@ -7,6 +7,7 @@ a value is a number, word, string, `[list]` or `@COLUMN`; a key is a parameter o
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from lossctl.errors import UsageError
 from lossctl.params import number, show
@@ -82,6 +83,8 @@ class _Parser:
         factor = sign
         if self._peek("number"):
             factor *= float(self._take("number"))
+            if abs(factor) == inf:
+                raise self._error(self._tokens[self._at - 1][2], "a number that is not infinite is expected")
             self._take("sign", "*")
         name = self._take("name")
         given: dict[str, str] = {}

@@ -175,7 +175,10 @@ def _compare_label(
         if isinstance(value, float):
             read = number(label)
             if read is None and sign not in ("=", "==", "!=", "<>", "in"):
-                raise DataError(f"--where: column {column!r} holds {label!r}, which is no number to hold against {value:g}.")
+                raise DataError(
+                    f"--where: column {column!r} holds {label!r}, which is no number to hold against {value:g}. "
+                    f"Put text in single quotes: '{value:g}'."
+                )
             sides.append((label if read is None else float(read), text if read is None else value))
         else:
             sides.append((label, text))

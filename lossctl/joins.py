@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lossctl.errors import DataError
+from lossctl.errors import DataError, counted
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Table
 from lossctl.sources import As, Reading, Source
@@ -98,7 +98,10 @@ def _indexed(truth: Truth, source: Source) -> Truth:
     keys = [encode(_whole(truth.table, name)) for name in truth.on]
     for name, key in zip(truth.on, keys, strict=True):
         if None in key.labels and (gaps := np.flatnonzero(key.codes == list(key.labels).index(None))).size:
-            raise DataError(f"{truth.path}, column {name!r}: the key is missing in row {gaps[0] + 1}{source.line(int(gaps[0]))}.")
+            raise DataError(
+                f"{truth.path}, column {name!r}: the key is missing in row {gaps[0] + 1}{source.line(int(gaps[0]))}. "
+                "Keys of the truth must all be given; fill it in, or drop those rows."
+            )
     codes = keys[0].codes
     stages = []
     for key in keys[1:]:
@@ -111,7 +114,7 @@ def _indexed(truth: Truth, source: Source) -> Truth:
         first = truth.key(int(order[twice[0]]))
         rows = f"rows {order[twice[0]] + 1} and {order[twice[0] + 1] + 1}"
         raise DataError(
-            f"{truth.path}: {len(twice):,} keys stand twice (first: {first} in {rows}); "
+            f"{truth.path}: {counted(len(twice), 'key stands', 'keys stand')} twice (first: {first} in {rows}); "
             "truth keys must be unique. Add a column to --on that tells them apart, or drop the copies."
         )
     places = np.full(int(codes.max()) + 1, -1, np.int64)

@@ -49,7 +49,10 @@ def _signed(values: Array, gaps: Mask | None, name: str, binding: Binding, fault
     low = float(np.fmin.reduce(values))
     if low < 0:
         seen.setdefault(name, set()).add("-1")
-        bad = (values != -1) & (values != 1)
+        zero = values == 0
+        if zero.any():
+            seen[name].add("0")
+        bad = (values != -1) & (values != 1) & ~zero
         result = np.maximum(values, 0.0)
     else:
         soft = not binding.role.domain.everything
@@ -73,7 +76,7 @@ def _same(label: str | None, positive: str) -> bool:
     if label is None or label == positive:
         return label is not None
     value, wanted = number(label), number(positive)
-    return value is not None and value == wanted or label.lower() == positive.lower() and label.lower() in TRUTHS
+    return (value is not None and value == wanted) or (label.lower() == positive.lower() and label.lower() in TRUTHS)
 
 
 def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tuple[npt.NDArray[np.intp], Mask | None]:
@@ -83,7 +86,8 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
         values, gaps = floats(array, name, binding.role.says, faults)
         gaps = np.isnan(values) if gaps is None and np.isnan(values).any() else gaps
         filled = values if gaps is None else np.where(gaps, 0.0, values)
-        index = filled.astype(np.intp)
+        with np.errstate(invalid="ignore"):
+            index = filled.astype(np.intp)
         fractional = index != filled
         if fractional.any():
             at = np.flatnonzero(fractional)

@@ -74,6 +74,14 @@ class Table:
             )
         return self.columns[name]
 
+    def require_plain(self, name: str, option: str) -> None:
+        """Raise where a column holds lists or structures, by which rows cannot be told apart."""
+        info = self.columns[name]
+        if info.kind == "list" or info.type.startswith(("struct", "map")):
+            raise DataError(
+                f"{option}: column {name!r} of {self.path} holds {info.type}; a column of text, numbers or dates is needed."
+            )
+
 
 def bind(
     loss: Loss,
@@ -132,6 +140,11 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
 def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
     """The bindings with what their labels mean."""
     scores = next((b for b in bound.values() if b.layout == "wide" and b.role.kind in ("real", "simplex")), None)
+    if scores is not None and labels.classes and len(labels.classes) != scores.width:
+        raise UsageError(
+            f"--classes names {len(labels.classes)} classes ({listing(labels.classes)}), and {scores.name} has "
+            f"{scores.width} columns ({_brief(scores.columns)}); name one per column, in their order."
+        )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
     ignored = params.get("ignore_index")
     result = {}
@@ -220,7 +233,7 @@ def _candidates(
         folded = fold(name)
         if role.shape in ("vector", "either") and (stem := _stem(folded, patterns)):
             families.setdefault(stem, []).append(name)
-        elif role.shape in ("number", "either") or table.columns[name].kind == "list":
+        elif role.shape in ("number", "either") or table.columns[name].kind == "list" or _spells(role, table, name):
             if any(fnmatchcase(folded, pattern) for pattern in patterns):
                 found.append((name,))
     for names in families.values():
@@ -229,6 +242,11 @@ def _candidates(
         elif role.shape == "either" or table.columns[names[0]].kind == "list":
             found.append(tuple(names))
     return found
+
+
+def _spells(role: Role, table: Table, name: str) -> bool:
+    """Whether a column of text may stand for lists of classes, letter by letter."""
+    return role.shape == "ragged" and role.kind == "class" and table.columns[name].kind in ("text", "unknown")
 
 
 def _stem(name: str, patterns: Sequence[str]) -> str | None:
@@ -271,7 +289,16 @@ def _shape(
         if not lists and letters and about.kind == "class" and kinds[columns[0]].kind in ("text", "unknown"):
             return Binding(role.name, about, columns, "nested", width, letters=letters)
         if not lists:
-            raise DataError(f"{role.name} needs {about.says}: a list column, which {columns[0]!r} is not.")
+            spell = " Name the letters of the classes with --alphabet." if _spells(about, table, columns[0]) else ""
+            raise DataError(
+                f"{role.name} needs {about.says}: a list column, which {columns[0]!r} of {table.path} is not.{spell} "
+                f"Name another column with {role.option}."
+            )
+        if (about.shape == "matrix" or " of K " in about.says) and kinds[columns[0]].type.count("list") < 2 and not _flat(about):
+            raise DataError(
+                f"{role.name} needs {about.says}: a column of lists of lists, and {columns[0]!r} of {table.path} holds "
+                f"{kinds[columns[0]].type}. Name another column with {role.option}."
+            )
         return Binding(role.name, about, columns, "nested" if about.shape == "ragged" else "list", width)
     if lists and nests and about.shape in ("number", "either") and (about.shape == "number" or about.kind != "real"):
         return Binding(role.name, about, columns, "nested", width)
@@ -287,6 +314,7 @@ def _not_found(loss: str, role: LossRole, table: Table) -> str:
     return (
         f"{table.path} has no column for the {role.name} of {loss}: none is called {listing(tried)} "
         f"(it has: {listing(table.columns)}). Name it with {role.option} COLUMN."
+        + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
     )
 
 

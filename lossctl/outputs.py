@@ -1,12 +1,12 @@
 """Files that appear whole or not at all: opened before the long work, written under a temporary name, then renamed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import IO
 
-from lossctl.errors import OutputError
+from lossctl.errors import OutputError, UsageError
 
 
 class OutputFile:
@@ -52,6 +52,16 @@ class OutputFile:
         self.file.close()
         if os.path.exists(self._temporary):
             os.unlink(self._temporary)
+
+
+def check_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raise where an output would replace an input, or another output."""
+    taken = {os.path.realpath(path): f"is read, and cannot be written too; name another file than {path}" for path in inputs}
+    for path in outputs:
+        where = os.path.realpath(path)
+        if where in taken:
+            raise UsageError(f"{path} {taken[where]}.")
+        taken[where] = "is named for two outputs; give each a file of its own"
 
 
 def write_text(path: str, text: str) -> None:

@@ -45,9 +45,9 @@ def load_packages() -> None:
 
 
 def _line(error: Exception, path: str) -> str:
-    """Where in the plugin it went wrong."""
+    """Where in the plugin it went wrong; errors of syntax say so themselves."""
     import traceback
 
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    return f" (line {line})" if line else ""
+    where = str(Path(path).absolute())
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in (path, where)]
+    return f" (line {frames[-1].lineno})." if frames and not isinstance(error, SyntaxError) else "."

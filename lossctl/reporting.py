@@ -51,7 +51,7 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         whole = replace(whole, values=collected.values)
     evaluations[0] = replace(whole, details={**whole.details, **details})
     inputs = [
-        Input(source.path, source.format, count, source.bytes)
+        Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))

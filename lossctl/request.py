@@ -14,9 +14,10 @@ from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, Reduced, blend_of, reduce_term
 from lossctl.mapping import Binding, Labels, Table, bind, expand
+from lossctl.outputs import check_apart
 from lossctl.params import ColumnRef, Value
 from lossctl.roles import Array, Interval, Role
-from lossctl.sources import As, Source, open_sources
+from lossctl.sources import As, Source, TextOptions, open_sources, prune
 from lossctl.spec import Loss
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Request:
     memory_limit: str | None = None
     batch_rows: int = 0
     memory: Source | None = None
+    text: TextOptions = TextOptions()
     coef_file: str | None = None
     combine: Literal["uncertainty", "normalized"] | None = None
     log_var: tuple[float, ...] = ()
@@ -109,7 +111,7 @@ def prepare(request: Request) -> Job:
     reductions = tuple(_reduction(request, loss) for loss in losses)
     if not request.files:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
-    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files))
+    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files, request.text))
     table = Table(", ".join(request.files), sources[0].columns())
     truth = _truth_source(request)
     if truth is not None:
@@ -122,7 +124,16 @@ def prepare(request: Request) -> Job:
         if name is not None:
             table.require(name, f"--{option}")
     by = tuple(name for text in request.by for name in expand(text, table, "--by"))
+    named = {"--on": request.on, "--by": by, "--group": (request.group,), "--id": (request.id,)}
+    for option, names in named.items():
+        for name in names:
+            if name is not None:
+                table.require_plain(name, option)
+    for option in ("weight", "unit-weight"):
+        if (name := keys[option]) is not None and table.columns[name].kind in ("list", "other"):
+            raise DataError(f"--{option}: column {name!r} of {table.path} holds {table.columns[name].type}, not a number >= 0 per row.")
     taken = {name for name in keys.values() if name}
+    _check_labels(request, losses)
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
     if len(terms) > 1:
         from lossctl.agreement import agreed_inputs
@@ -189,10 +200,13 @@ def _constants(
     from lossctl.coefficients import coefficients
 
     path, column = coefficients(request.coef_file)
+    if path.memory is None:
+        Table(path.files[0], open_sources(path.files)[0].columns()).require(column, "--coef-file FILE:COLUMN")
     found = []
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
-        job = prepare(Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads))
+        one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
+        job = prepare(replace(one, missing=request.missing))
         outcome = local.run(job.plan, request.threads)
         outcome.check(job.plan.sources)
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
@@ -255,6 +269,7 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
 
         for name, kinds in filters.columns(plan.where).items():
             table.require(name, "--where")
+            table.require_plain(name, "--where")
             columns.setdefault(name, "number" if kinds == {float} else "text")
     if truth is not None:
         from lossctl import joins
@@ -265,7 +280,12 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
-    pieces = tuple(piece for at, source in enumerate(plan.sources) for piece in source.pieces(at, list(columns)))
+    bounds = _bounds(plan, table)
+    pieces = tuple(
+        piece
+        for at, source in enumerate(plan.sources)
+        for piece in prune(source, source.pieces(at, list(columns)), bounds)
+    )
     return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
 
 
@@ -277,12 +297,21 @@ def _filter(text: str | None) -> "Filter | None":
     return filters.parse(text)
 
 
+def _bounds(plan: Plan, table: Table) -> dict[str, tuple[float, float]]:
+    """What the filter says of columns in the files themselves; rows that pair by position are all needed."""
+    if plan.where is None or (plan.truth is not None and not plan.truth.on):
+        return {}
+    from lossctl import filters
+
+    return {table.original(name): span for name, span in filters.bounds(plan.where).items() if name not in table.truth}
+
+
 def _truth_source(request: Request) -> Source | None:
     if request.truth is None:
         if request.on or request.join == "inner" or request.many_to_one:
             raise UsageError("--on, --join and --many-to-one need --truth FILE.")
         return None
-    return open_sources([request.truth])[0]
+    return open_sources([request.truth], request.text)[0]
 
 
 def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
@@ -347,6 +376,18 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
             )
 
 
+def _check_labels(request: Request, losses: Sequence[Loss]) -> None:
+    """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
+    names = listing(loss.name for loss in losses)
+    kinds = {role.role.kind for loss in losses for role in loss.roles}
+    if request.positive_label is not None and "binary" not in kinds:
+        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
+    if request.classes and not kinds & {"class", "class or vector"}:
+        raise UsageError(f"{names} has no classes; leave --classes out.")
+    if len(set(request.classes)) < len(request.classes):
+        raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
+
+
 def _reduction(request: Request, loss: Loss) -> str:
     name = request.reduction or loss.reduction
     name = {"batchmean": "mean-rows"}.get(name, name)
@@ -366,7 +407,9 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
         if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
             raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
         if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
-            raise UsageError(f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply.")
+            raise UsageError(
+                f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply; use mean, sum or none."
+            )
         if request.missing == "skip" and kernel.gapless:
             raise UsageError(
                 f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
@@ -374,6 +417,11 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
             )
         if request.gradient and loss.slope is None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    if request.per_row:
+        check_apart([request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])])
+    for option, threshold in (("--max", request.max), ("--min", request.min)):
+        if threshold is not None and threshold != threshold:
+            raise UsageError(f"{option} must be a number to hold the value against, not nan.")
     if request.gradient and not request.per_row:
         raise UsageError("--gradient needs --per-row FILE to write to.")
     if request.ci is not None and not 1 <= request.ci < 100:

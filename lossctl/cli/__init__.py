@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from lossctl.errors import EXIT_DEFECT, EXIT_INTERRUPT, EXIT_OK, EXIT_PIPE, LossctlError
 
@@ -56,7 +57,7 @@ def run(args: list[str]) -> int:
 
 def _values_of(option: str, args: Sequence[str]) -> list[str]:
     """What an option is given on the command line; plugins must be there before the rest of it can be understood."""
-    spaced = [value for name, value in zip(args, args[1:], strict=False) if name == option]
+    spaced = [value for name, value in pairwise(args) if name == option]
     return spaced + [arg.partition("=")[2] for arg in args if arg.startswith(option + "=")]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lossctl.results import Report
     from lossctl.spec import Loss
 
-COLUMNS, JOIN, REDUCING, STATISTICS = "Columns", "Join", "Reduction", "Statistics"
+COLUMNS, TEXT, JOIN, REDUCING, STATISTICS = "Columns", "Text files", "Join", "Reduction", "Statistics"
 OUTPUT, GATE, ENGINE = "Output", "Gate", "Engine"
 
 
@@ -73,6 +73,17 @@ def common(
     ] = None,
     id: Annotated[
         str | None, typer.Option(autocompletion=completion.columns, metavar="COLUMN", help="Names the rows in --per-row.", rich_help_panel=COLUMNS)
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Between cells; tab, comma ... (else recognised).", rich_help_panel=TEXT)
+    ] = None,
+    quote: Annotated[str | None, typer.Option(metavar="CHAR", help="Around cells; '' for none.", rich_help_panel=TEXT)] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="CHAR", help="Decimal point: . or ,", rich_help_panel=TEXT)] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line names columns.", rich_help_panel=TEXT)
+    ] = None,
+    na_values: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Cells that are missing values.", rich_help_panel=TEXT)
     ] = None,
     where: Annotated[
         str | None, typer.Option(metavar="EXPR", help="Only rows that pass, e.g. \"model == 'a' and h < 3\".", rich_help_panel=COLUMNS)
@@ -182,7 +193,7 @@ def common_options() -> dict[str, bool]:
     names = {"--help": True, "-h": True, "-q": True}
     for parameter in inspect.signature(common).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            names["--" + parameter.name.replace("_", "-")] = parameter.annotation.__origin__ is bool
+            names["--" + parameter.name.replace("_", "-")] = parameter.annotation.__origin__ in (bool, bool | None)
     return names
 
 
@@ -268,12 +279,15 @@ def _act(own: dict[str, object], *, loss: str, files: list[str], **values: objec
     """Evaluate, print, and say how it ended."""
     from lossctl.api import run
     from lossctl.cli.progress import Progress
-    from lossctl.outputs import check_writable
+    from lossctl.outputs import check_apart, check_writable
     from lossctl.render import Style, export, show_report
 
     exports = [export(text) for text in _texts(values["export"])]
     output = None if values["output"] is None else str(values["output"])
-    for path in [path for _, path in exports] + ([output] if output else []):
+    written = [path for _, path in exports] + ([output] if output else [])
+    per_row, truth = (None if values[name] is None else str(values[name]) for name in ("per_row", "truth"))
+    check_apart([*written, *([per_row] if per_row else [])], [*files, *([truth] if truth else [])])
+    for path in written:
         check_writable(path)
     request = _request(own, loss, files, values)
     with Progress(request.files) as progress:
@@ -302,6 +316,7 @@ def _numbers(option: str, value: object) -> tuple[float, ...]:
 
 def _request(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     from lossctl.request import Request
+    from lossctl.sources import TextOptions
 
     fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
@@ -309,6 +324,11 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     fields |= {name: str(values[name]) for name in ("missing", "join", "ci_method")}
     fields |= {"combine": values["combine"] and str(values["combine"])}
     fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
+    na_values = values["na_values"]
+    fields["text"] = TextOptions(
+        *(values[name] for name in ("delimiter", "quote", "header", "decimal")),  # type: ignore[arg-type]
+        None if na_values is None else tuple(str(na_values).split(",")),
+    )
     fields.pop("memory", None)
     fields["memory_limit"] = values["memory"]
     given = {name: value for name, value in own.items() if value is not None}

@@ -63,8 +63,8 @@ def _run(
     for piece, result in zip(plan.pieces, results, strict=False):
         if sink is not None:
             for values in result.values:
-                sink(outcome.rows, values)
-        outcome.add(piece.file, result)
+                sink(sum(outcome.file_rows[: piece.file]) + outcome.before(piece), values)
+        outcome.add(piece, result)
         if units is not None and not outcome.faults:
             units.add(result.kept)
         if progress is not None:

@@ -14,7 +14,7 @@ from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
 from lossctl.roles import Array
-from lossctl.sources import Source
+from lossctl.sources import Piece, Source
 from lossctl.totals import Key, Tally
 
 if TYPE_CHECKING:
@@ -43,12 +43,17 @@ class Outcome:
     def rows(self) -> int:
         return sum(self.file_rows)
 
-    def add(self, file: int, piece: PieceResult) -> None:
+    def before(self, piece: Piece) -> int:
+        """Rows of its file before a piece: as the file says, or as they were counted."""
+        return self.file_rows[piece.file] if piece.row is None else piece.row
+
+    def add(self, where: Piece, piece: PieceResult) -> None:
         """Merge the piece that comes next in the data."""
+        file, before = where.file, self.before(where)
         for trouble, fault in piece.faults.items():
-            self.faults.setdefault((file, trouble), Fault()).add(fault, self.file_rows[file])
+            self.faults.setdefault((file, trouble), Fault()).add(fault, before)
         for kept in piece.kept:
-            kept.places = kept.places + self.rows
+            kept.places = kept.places + sum(self.file_rows[:file]) + before
         self.file_rows[file] += piece.rows
         self.used += piece.used
         for name, count in piece.missing.items():
@@ -62,8 +67,8 @@ class Outcome:
         for name, labels in piece.seen.items():
             self.seen.setdefault(name, set()).update(labels)
         for slice_key, found in piece.matched.items():
-            before = self.matched.get(slice_key)
-            self.matched[slice_key] = found if before is None else np.minimum(before + found, 2).astype(np.uint8)
+            so_far = self.matched.get(slice_key)
+            self.matched[slice_key] = found if so_far is None else np.minimum(so_far + found, 2).astype(np.uint8)
         self.unmatched += piece.unmatched
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts

@@ -73,7 +73,7 @@ class Scattered:
             return
         self._kept.extend(kept)
         if self._plan.group and sum(block.bytes for block in self._kept) > self._memory:
-            self._files = [self._stack.enter_context(tempfile.TemporaryFile()) for _ in range(PARTS)]
+            self._files = [self._stack.enter_context(tempfile.TemporaryFile()) for _ in range(PARTS)]  # noqa: SIM115
             self._spread(self._kept)
             self._kept = []
 
@@ -99,7 +99,7 @@ def _load(file: IO[bytes]) -> Iterator[Kept]:
     file.seek(0)
     while True:
         try:
-            yield pickle.load(file)  # noqa: S301  written by this process a moment ago
+            yield pickle.load(file)  # written by this process a moment ago
         except EOFError:
             return
 
@@ -139,7 +139,7 @@ def _labels(kept: Sequence[Kept]) -> set[str | None]:
 def _last_label(kept: Sequence[Kept]) -> str | None:
     group = kept[-1].group
     assert group is not None, "units of a group are streamed"
-    return group.labels[group.codes[-1]]
+    return group.labels[int(group.codes[-1])]
 
 
 def _before_last_unit(kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:

@@ -159,12 +159,12 @@ def _(*, alphabet: str | None, blank: int, **_: object) -> dict[str, int]:
     return letter_ids(alphabet, blank, len(alphabet) + 1) if alphabet else {}
 
 
-@ctc.rule("the alphabet must name every class but the blank")
+@ctc.rule("--alphabet must name every class but the blank")
 def _(pred: Ragged, target: Ragged, *, alphabet: str | None, **_: object) -> Flags:
     return np.full(len(pred), alphabet is not None and len(alphabet) != len(pred.values) - 1)
 
 
-@ctc.rule("the blank must be one of the classes")
+@ctc.rule("--blank must be one of the classes")
 def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
     return np.full(len(pred), not -len(pred.values) <= blank < len(pred.values))
 

@@ -12,7 +12,7 @@ from lossctl.spec import example, loss
 
 Levels: TypeAlias = tuple[float, ...]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-AS_MANY = "there must be as many levels as predicted quantiles"
+AS_MANY = "--levels must be as many as the predicted quantiles"
 # 1 - 0.1 and 0.9 differ in binary: levels are a pair when they come this near.
 SAME_LEVEL = 1e-9
 

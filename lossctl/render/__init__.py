@@ -63,8 +63,10 @@ def export(text: str) -> tuple[str, str]:
     """`FORMAT=FILE` as its parts."""
     format, sign, path = text.partition("=")
     if not sign or not path or format not in FORMATS:
-        tip = did_you_mean(format, FORMATS)
-        raise UsageError(f"--export must be FORMAT=FILE with a format of {', '.join(FORMATS)}, not {text!r}.{tip}")
+        tip = "" if format in FORMATS else did_you_mean(format, FORMATS)
+        raise UsageError(
+            f"--export must be FORMAT=FILE, as in json=report.json, with a format of {', '.join(FORMATS)}, not {text!r}.{tip}"
+        )
     return format, path
 
 

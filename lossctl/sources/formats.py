@@ -45,10 +45,10 @@ def format_of(path: str, file: str) -> tuple[Format, str | None]:
     """The format of a file and how it is compressed; `path` is its name in messages, `file` what is opened."""
     with open(file, "rb") as stream:
         head = stream.read(HEAD_BYTES)
+    suffix = os.path.splitext(path)[1].lower()
     if marked := _marked(head):
         return marked, None
     codec = packed.codec_of(path, head)
-    suffix = os.path.splitext(path)[1].lower()
     if codec == "zip" and suffix not in packed.SUFFIXES:
         if suffix != ".npz" and not _is_arrays(path, file):
             raise _no_format(path, suffix)
