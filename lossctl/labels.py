@@ -31,7 +31,7 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
     if binding.positive is not None:
         found = seen.setdefault(name, set())
         found.update(label for label in keys.labels if label is not None and len(found) < 4)
-        table = np.array([float(_same(label, binding.positive)) for label in keys.labels])
+        table = np.array([float(is_label(label, binding.positive)) for label in keys.labels])
         return (table[keys.codes] if len(table) else np.zeros(0)), gaps
     table = np.array([_truth(label) for label in keys.labels], dtype=np.float64)
     values = table[keys.codes] if len(table) else np.zeros(0)
@@ -72,7 +72,8 @@ def _truth(label: str | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _same(label: str | None, positive: str) -> bool:
+def is_label(label: str | None, positive: str) -> bool:
+    """Whether a label is the positive one, however a format writes it: 1 is 1.0, True is true."""
     if label is None or label == positive:
         return label is not None
     value, wanted = number(label), number(positive)

@@ -294,7 +294,7 @@ def _shape(
                 f"{role.name} needs {about.says}: a list column, which {columns[0]!r} of {table.path} is not.{spell} "
                 f"Name another column with {role.option}."
             )
-        if (about.shape == "matrix" or " of K " in about.says) and kinds[columns[0]].type.count("list") < 2 and not _flat(about):
+        if about.nests and re.fullmatch(r"\w*list<[^<>]*>(\[\d+\])?", kinds[columns[0]].type):
             raise DataError(
                 f"{role.name} needs {about.says}: a column of lists of lists, and {columns[0]!r} of {table.path} holds "
                 f"{kinds[columns[0]].type}. Name another column with {role.option}."

@@ -11,6 +11,7 @@ from pyarrow import types as pt
 from lossctl import labels
 from lossctl.arrays import Ragged
 from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
+from lossctl.errors import DataError
 from lossctl.keys import encode
 from lossctl.mapping import Binding
 from lossctl.roles import Array
@@ -198,6 +199,10 @@ def check_classes(
     sizes = [len(flat(array)) for array in arrays.values() if flat(array).ndim == 2]
     if not sizes:
         return
+    named = {binding.classes for binding in bindings.values() if binding.classes}
+    if len(set(sizes)) == 1 and any(len(classes) != sizes[0] for classes in named):
+        found = ", ".join(str(len(classes)) for classes in named)
+        raise DataError(f"--classes names {found} classes, and a row holds {sizes[0]} scores; name one per score, in their order.")
     for name, binding in bindings.items():
         array = arrays[name]
         index = flat(array)
@@ -212,8 +217,28 @@ def check_classes(
         if len(at):
             owners = array.row_of(at) if isinstance(array, Ragged) else at
             expected = ", ".join(binding.classes[:12]) or f"a whole number from 0 to {sizes[0] - 1}"
+            if isinstance(array, Ragged):
+                expected += "; lists may differ in length, so leave padding out"
             shown = (str(index[place]) for place in at)
             note(faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown)
+
+
+def check_lengths(
+    bindings: Mapping[str, Binding],
+    arrays: Mapping[str, "Array | Ragged"],
+    faults: Faults,
+    rows: npt.NDArray[np.intp] | None,
+) -> None:
+    """Note units whose roles hold lists of different lengths; sequences may differ."""
+    ragged = {n: a for n, a in arrays.items() if isinstance(a, Ragged) and bindings[n].role.shape != "ragged"}
+    if len(ragged) < 2:
+        return
+    lengths = np.stack([array.lengths for array in ragged.values()])
+    at = np.flatnonzero((lengths != lengths[0]).any(axis=0))
+    if len(at):
+        shown = (", ".join(f"{name} has {count}" for name, count in zip(ragged, lengths[:, place], strict=True)) for place in at)
+        columns = ", ".join(bindings[name].columns[0] for name in ragged)
+        note(faults, Trouble("rule", columns, "lists of a row must be as long as each other"), at if rows is None else rows[at], shown)
 
 
 def check_rules(

@@ -9,8 +9,9 @@ import numpy as np
 from lossctl import __version__, expressions
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
-from lossctl.errors import DataError
+from lossctl.errors import DataError, counted
 from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
+from lossctl.labels import is_label
 from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
@@ -38,8 +39,7 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
                 if rows is not None and cells[0].values is not None:
                     rows.write(unit_columns(cells[0].values))
     whole = evaluations[0]
-    if whole.reason is not None and whole.reason.endswith("weights sum to 0"):
-        raise DataError(f"{job.table.path}, column {job.request.weight!r}: {whole.reason}; some row must weigh more.")
+    _check_evaluated(job, outcome, whole)
     if whole.skipped:
         counts["LC101"] = whole.skipped
     details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
@@ -55,6 +55,28 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))
+
+
+def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
+    """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
+    path, request = job.table.path, job.request
+    if not outcome.used:
+        why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
+        if request.where:
+            why.append(f"--where {request.where!r} keeps none of {outcome.rows:,}; its values must be those of the file")
+        if outcome.unmatched:
+            why.append(f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: keys must be written alike in both files")
+        raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}.")
+    if request.weight is not None and (whole.reason or "").endswith("weights sum to 0"):
+        raise DataError(f"{path}, column {request.weight!r}: {whole.reason}; some row must weigh more.")
+    for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
+        for name in binding.columns:
+            found = outcome.seen.get(name, set())
+            if len(found) > 1 and not any(is_label(label, str(binding.positive)) for label in found):
+                raise DataError(
+                    f"{path}, column {name!r}: no row holds the positive label {binding.positive!r}, but "
+                    f"{' and '.join(sorted(map(repr, found)))}. Name one of them with --positive-label."
+                )
 
 
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
@@ -78,7 +100,7 @@ def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
     path = ", ".join(job.request.files)
     if truth.on and len(twice) and not job.request.many_to_one:
         raise DataError(
-            f"{path}: {len(twice):,} keys have more than one prediction (first: {truth.key(int(twice[0]))}). "
+            f"{path}: {counted(len(twice), 'key has', 'keys have')} more than one prediction (first: {truth.key(int(twice[0]))}). "
             "Use --many-to-one if that is meant, or tell them apart with --by or another column in --on."
         )
     if len(extra) and job.request.join == "strict":
@@ -88,7 +110,7 @@ def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
                 "both have as many. Join them on keys with --on."
             )
         raise DataError(
-            f"{truth.path}: {len(extra):,} rows have no prediction in {path} (first: {truth.key(int(extra[0]))}). "
+            f"{truth.path}: {counted(len(extra), 'row has', 'rows have')} no prediction in {path} (first: {truth.key(int(extra[0]))}). "
             "Use --join inner to evaluate the rows that have one, or complete the predictions."
         )
     return {"on": list(truth.on), "rows": outcome.used, "without_truth": outcome.unmatched, "without_prediction": len(extra)}

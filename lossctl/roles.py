@@ -73,6 +73,18 @@ class Role:
         return self.kind == "real" and self.domain.everything and not self.nonzero
 
     @property
+    def nests(self) -> bool:
+        """Whether a row is a list of lists."""
+        return self.shape == "matrix" or (self.shape == "ragged" and self.kind == "real")
+
+    @property
+    def mistaken(self) -> str:
+        """What is often handed over in its place, and the way out of that."""
+        if self.kind == "simplex" or self.input == "probs":
+            return " (a probability; for logits or log-probabilities say so with --input, or take a loss on logits: bce_with_logits, cross_entropy)"
+        return " (a log-probability; for probabilities or logits say so with --input, or take a loss on them)" if self.input == "log_probs" else ""
+
+    @property
     def input(self) -> str | None:
         """What a column of this role holds, in the words of the parameter `input`, where the role fixes it."""
         if self.names == _LOG_PROBS:

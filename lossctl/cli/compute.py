@@ -298,6 +298,10 @@ def _act(own: dict[str, object], *, loss: str, files: list[str], **values: objec
     return _exit_code(report, request)
 
 
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def _texts(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
@@ -325,9 +329,13 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     fields |= {"combine": values["combine"] and str(values["combine"])}
     fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
     na_values = values["na_values"]
+    header = values["header"]
     fields["text"] = TextOptions(
-        *(values[name] for name in ("delimiter", "quote", "header", "decimal")),  # type: ignore[arg-type]
-        None if na_values is None else tuple(str(na_values).split(",")),
+        delimiter=_text(values["delimiter"]),
+        quote=_text(values["quote"]),
+        header=header if isinstance(header, bool) else None,
+        decimal=_text(values["decimal"]),
+        na_values=None if na_values is None else tuple(str(na_values).split(",")),
     )
     fields.pop("memory", None)
     fields["memory_limit"] = values["memory"]

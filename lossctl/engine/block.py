@@ -10,10 +10,11 @@ import pyarrow as pa
 from lossctl import spec
 from lossctl.columns import Faults, Mask, Numbers, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
-from lossctl.keys import Encoded, encode, segments
+from lossctl.errors import DataError
+from lossctl.keys import MISSING, Encoded, encode, segments
 from lossctl.labels import Seen
 from lossctl.mapping import Binding
-from lossctl.reading import Context, check, check_classes, check_rules, keep, read
+from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, keep, read
 from lossctl.roles import Array
 from lossctl.totals import Key, Segments, Tally
 
@@ -138,7 +139,13 @@ def select(
             result.unmatched += len(lost)
             if plan.join == "strict":
                 names = plan.truth.on
-                shown = (", ".join(str(batch.column(name)[int(row)]) for name in names) for row in lost)
+                if not names:
+                    raise DataError(
+                        f"{plan.truth.path} has {plan.truth.rows:,} rows, and the predictions have more: rows pair by "
+                        "position only where both have as many. Join them on keys with --on."
+                    )
+                keys = {name: encode(batch.column(name)) for name in names}
+                shown = (", ".join(key.labels[key.codes[row]] or MISSING for key in keys.values()) for row in lost)
                 note(faults, Trouble("unmatched", ", ".join(names), plan.truth.path), lost, shown)
             origin = np.flatnonzero(places >= 0)
             batch, places = take(batch, origin), places[origin]
@@ -207,6 +214,7 @@ def clean(
         for term in plan.terms:
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)
+            check_lengths(term.bindings, roles, found_faults, kept)
             if rules := spec.get(term.loss).rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)

@@ -48,7 +48,8 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
 
 @mape.finding("LC301")
 def _(target: Array, pred: Array, *, epsilon: float) -> Flags:
-    return np.abs(target) <= np.maximum(epsilon, 1e-8)
+    value: Flags = np.abs(target) <= np.maximum(epsilon, 1e-8)
+    return value
 
 
 @loss(
@@ -72,14 +73,16 @@ def smape(target: RealD, pred: RealD) -> Array:
     `2 abs(e) / (abs(target) + abs(pred))`, `0/0 = 0`.
     """
     size = np.abs(target) + np.abs(pred)
-    return 2.0 * (np.abs(pred - target) / np.maximum(size, TINY))
+    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, TINY))
+    return value
 
 
 @smape.gradient
 def _(target: Array, pred: Array) -> Array:
     size = np.maximum(np.abs(target) + np.abs(pred), TINY)
     residual = pred - target
-    return 2.0 * (np.sign(residual) * size - np.abs(residual) * np.sign(pred)) / (size * size)
+    value: Array = 2.0 * (np.sign(residual) * size - np.abs(residual) * np.sign(pred)) / (size * size)
+    return value
 
 
 @loss(
@@ -108,7 +111,8 @@ def msle(target: AboveMinusOneD, pred: AboveMinusOneD) -> Array:
     `(log(1 + pred) - log(1 + target))^2`; both above -1.
     """
     difference = np.log1p(pred) - np.log1p(target)
-    return difference * difference
+    value: Array = difference * difference
+    return value
 
 
 @msle.gradient

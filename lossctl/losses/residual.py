@@ -163,12 +163,14 @@ def smooth_l1(
     """
     residual = np.abs(pred - target)
     quadratic = np.minimum(residual, beta)
-    return 0.5 * quadratic * (quadratic / np.maximum(beta, TINY)) + (residual - quadratic)
+    value: Array = 0.5 * quadratic * (quadratic / np.maximum(beta, TINY)) + (residual - quadratic)
+    return value
 
 
 @smooth_l1.gradient
 def _(target: Array, pred: Array, *, beta: float) -> Array:
-    return np.clip((pred - target) / np.maximum(beta, TINY), -1.0, 1.0)
+    value: Array = np.clip((pred - target) / np.maximum(beta, TINY), -1.0, 1.0)
+    return value
 
 
 @loss(

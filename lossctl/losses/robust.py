@@ -131,7 +131,8 @@ def tukey_biweight(
     """
     ratio = np.minimum(np.abs(pred - target) / c, 1.0)
     square = ratio * ratio
-    return c * c / 6.0 * (square * (3.0 - 3.0 * square + square * square))
+    value: Array = c * c / 6.0 * (square * (3.0 - 3.0 * square + square * square))
+    return value
 
 
 @tukey_biweight.gradient
@@ -175,7 +176,8 @@ def wing(
     """
     residual = np.abs(pred - target)
     inner = np.minimum(residual, width)
-    return width * np.log1p(inner / curvature) + (residual - inner)
+    value: Array = width * np.log1p(inner / curvature) + (residual - inner)
+    return value
 
 
 @wing.gradient
