@@ -93,6 +93,20 @@ def columns(part: Filter) -> dict[str, set[type]]:
             return {name: first.get(name, set()) | second.get(name, set()) for name in {**first, **second}}
 
 
+def check_kinds(part: Filter, numeric: Callable[[str], bool]) -> None:
+    """Raise where a column of numbers is held against a word: no row could pass."""
+    match part:
+        case Compare(column, _, values):
+            words = [value for value in values if isinstance(value, str) and number(value) is None]
+            if words and numeric(column):
+                raise UsageError(f"--where: column {column!r} holds numbers, and {words[0]!r} is no number to compare them with.")
+        case Not(inner):
+            check_kinds(inner, numeric)
+        case Both(_, left, right):
+            check_kinds(left, numeric)
+            check_kinds(right, numeric)
+
+
 def bounds(part: Filter) -> dict[str, tuple[float, float]]:
     """Ranges outside which no row can pass, for numbers: what statistics of a file can be held against."""
     match part:

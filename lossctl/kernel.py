@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lossctl.errors import DataError
+from lossctl.errors import MisfitError
 from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Histogram, Largest, Pivot, Rows, Smallest, Statistic, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
@@ -60,7 +60,7 @@ class Kernel:
             sizes = {name: array.shape[0] for name, array in arrays.items() if len(array.shape) > 1}
             if len(set(sizes.values())) > 1:
                 said = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-                raise DataError(f"the roles do not fit together: numbers per row differ ({said}).") from None
+                raise MisfitError(f"the roles do not fit together: numbers per row differ ({said}); name columns of as many.") from None
             raise
 
     def rows(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows:

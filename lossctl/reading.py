@@ -241,6 +241,26 @@ def check_lengths(
         note(faults, Trouble("rule", columns, "lists of a row must be as long as each other"), at if rows is None else rows[at], shown)
 
 
+def check_sizes(
+    bindings: Mapping[str, Binding],
+    arrays: Mapping[str, "Array | Ragged"],
+    faults: Faults,
+    rows: npt.NDArray[np.intp] | None,
+) -> None:
+    """Note roles of which one holds one number per row and another several: they would be paired silently."""
+    sizes = {
+        name: 1 if array.ndim == 1 else len(array)
+        for name, array in arrays.items()
+        if not isinstance(array, Ragged) and array.dtype != np.intp and (array.ndim == 2 or bindings[name].role.shape == "either")
+    }
+    if len(set(sizes.values())) > 1 and min(sizes.values()) == 1:
+        count = next(iter(arrays.values())).shape[-1]
+        at = np.arange(count)
+        shown = (", ".join(f"{name} has {size}" for name, size in sizes.items()) for _ in at)
+        columns = ", ".join(bindings[name].columns[0] for name in sizes)
+        note(faults, Trouble("rule", columns, "every role must hold as many numbers per row"), at if rows is None else rows, shown)
+
+
 def check_rules(
     rules: Sequence[Rule],
     bindings: Mapping[str, Binding],

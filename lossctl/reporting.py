@@ -63,12 +63,12 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
         if request.where:
-            why.append(f"--where {request.where!r} keeps none of {outcome.rows:,}; its values must be those of the file")
+            why.append(f"--where {request.where!r} keeps none of {outcome.rows:,}; loosen it, or see how the file writes those values")
         if outcome.unmatched:
             why.append(f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: keys must be written alike in both files")
         raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}.")
-    if request.weight is not None and (whole.reason or "").endswith("weights sum to 0"):
-        raise DataError(f"{path}, column {request.weight!r}: {whole.reason}; some row must weigh more.")
+    if request.weight is not None and whole.value is None and _weightless(whole, outcome):
+        raise DataError(f"{path}, column {request.weight!r}: the weights sum to 0; some row must weigh more.")
     for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
         for name in binding.columns:
             found = outcome.seen.get(name, set())
@@ -77,6 +77,12 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
                     f"{path}, column {name!r}: no row holds the positive label {binding.positive!r}, but "
                     f"{' and '.join(sorted(map(repr, found)))}. Name one of them with --positive-label."
                 )
+
+
+def _weightless(whole: Evaluation, outcome: Outcome) -> bool:
+    tally = outcome.tallies.get((0, ()))
+    weights = {} if tally is None else tally.sums()
+    return (whole.reason or "").endswith("weights sum to 0") or ("weight" in weights and not np.any(weights["weight"]))
 
 
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:

@@ -271,6 +271,7 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
             table.require(name, "--where")
             table.require_plain(name, "--where")
             columns.setdefault(name, "number" if kinds == {float} else "text")
+        filters.check_kinds(plan.where, lambda name: table.columns[name].kind == "number")
     if truth is not None:
         from lossctl import joins
 

@@ -367,30 +367,31 @@ def get(name: str) -> Loss:
 def find(name: str) -> Loss | None:
     """The loss of a name or alias, if there is one; packages are searched only where nothing built in answers."""
     if name not in _ALIASES:
-        _load(packages=False)
+        from lossctl import losses
+
+        losses.load_naming(name)
     if name not in _ALIASES:
-        _load(packages=True)
+        _load()
     return _REGISTRY.get(_ALIASES.get(name, ""))
 
 
 def every() -> Iterator[Loss]:
     """All losses in the order of their declaration."""
-    _load(packages=True)
+    _load()
     yield from _REGISTRY.values()
 
 
 def names() -> list[str]:
     """All names and aliases."""
-    _load(packages=True)
+    _load()
     return list(_ALIASES)
 
 
-def _load(packages: bool) -> None:
+def _load() -> None:
     from lossctl import losses, plugins
 
     losses.load()
-    if packages:
-        plugins.load_packages()
+    plugins.load_packages()
 
 
 __all__ = ["Example", "Kernel", "Loss", "LossRole", "Rows", "Sums", "every", "example", "find", "get", "loss", "names"]

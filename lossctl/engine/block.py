@@ -1,6 +1,6 @@
 """A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from lossctl.errors import DataError
 from lossctl.keys import MISSING, Encoded, encode, segments
 from lossctl.labels import Seen
 from lossctl.mapping import Binding
-from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, keep, read
+from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
 from lossctl.roles import Array
 from lossctl.totals import Key, Segments, Tally
 
@@ -215,12 +215,15 @@ def clean(
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
+            check_sizes(term.bindings, roles, found_faults, kept)
             if rules := spec.get(term.loss).rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():
         if origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
+        if plan.truth is not None and trouble.column in plan.truth.table.schema.names:
+            trouble = replace(trouble, column=f"{trouble.column} of {plan.truth.path}")
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
     return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))

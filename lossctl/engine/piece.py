@@ -11,6 +11,7 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
+from lossctl.errors import DataError, MisfitError
 from lossctl.kernel import Kernel, pivots, weighed
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
@@ -62,7 +63,10 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
     for trouble, fault in faults.items():
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
-        _merge(plan, block, result)
+        try:
+            _merge(plan, block, result)
+        except MisfitError as error:
+            raise DataError(f"{', '.join(source.path for source in plan.sources)}: {error}") from None
     result.rows += batch.num_rows
     result.used += block.rows
 

@@ -16,6 +16,15 @@ def load() -> None:
         import_module(f"{__name__}.{family}")
 
 
+def load_naming(name: str) -> None:
+    """Import the families whose text declares or aliases a name: all of them cost a tenth of a command's start."""
+    for family in families():
+        path = Path(__file__).with_name(f"{family}.py")
+        text = path.read_text(encoding="utf-8")
+        if f"def {name}(" in text or f'"{name}"' in text:
+            import_module(f"{__name__}.{family}")
+
+
 def families() -> list[str]:
     """The modules of this folder, in order of name."""
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))

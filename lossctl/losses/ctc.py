@@ -164,6 +164,13 @@ def _(pred: Ragged, target: Ragged, *, alphabet: str | None, **_: object) -> Fla
     return np.full(len(pred), alphabet is not None and len(alphabet) != len(pred.values) - 1)
 
 
+@ctc.rule("a target must not be blanks alone: leave padding out of the lists, or name the true blank with --blank")
+def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
+    labels = np.bincount(target.row_of(np.flatnonzero(target.values != blank % len(pred.values))), minlength=len(target))
+    empty: Flags = (labels == 0) & (target.lengths > 0)
+    return empty
+
+
 @ctc.rule("--blank must be one of the classes")
 def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
     return np.full(len(pred), not -len(pred.values) <= blank < len(pred.values))

@@ -56,7 +56,8 @@ def _balanced(text: str, depth: int) -> bool:
     level = 0
     for at, character in enumerate(text):
         level += (character == "[") - (character == "]")
-        if level > depth or level < (at < len(text) - 1):
+        number = character.encode() not in SEPARATORS
+        if level > depth or level < (at < len(text) - 1) or (number and level < depth):
             return False
     return level == 0
 
