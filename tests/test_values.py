@@ -1,0 +1,78 @@
+"""The values that the source articles print or imply for regression, worked out by hand."""
+
+import math
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+import lossctl
+from support import write_csv, write_parquet
+
+# Residuals of four predictions, and how far each is from its target.
+TARGET, PRED = [3.0, -0.5, 2.0, 7.0], [2.5, 0.0, 2.0, 8.0]
+HUNDREDS, NEAR = [100.0, 200.0, 300.0], [90.0, 210.0, 290.0]
+
+
+def log_cosh(error: float) -> float:
+    return math.log(math.cosh(error))
+
+
+def msle(target: float, pred: float) -> float:
+    return (math.log1p(pred) - math.log1p(target)) ** 2
+
+
+PRINTED = [
+    ("mse", {}, TARGET, PRED, (0.5**2 + 0.5**2 + 0.0 + 1.0**2) / 4),
+    ("mae", {}, TARGET, PRED, (0.5 + 0.5 + 0.0 + 1.0) / 4),
+    ("huber", {"delta": 1.0}, TARGET, PRED, (0.5**2 / 2 + 0.5**2 / 2 + 0.0 + 1.0 / 2) / 4),
+    ("smooth_l1", {"beta": 1.0}, TARGET, PRED, (0.5**2 / 2 + 0.5**2 / 2 + 0.0 + (1.0 - 0.5)) / 4),
+    ("log_cosh", {}, TARGET, PRED, (log_cosh(0.5) + log_cosh(0.5) + 0.0 + log_cosh(1.0)) / 4),
+    ("quantile", {"tau": 0.8}, TARGET, PRED, (0.8 * 0.5 + 0.2 * 0.5 + 0.0 + 0.2 * 1.0) / 4),
+    ("mape", {}, HUNDREDS, NEAR, (10 / 100 + 10 / 200 + 10 / 300) / 3),
+    ("msle", {}, HUNDREDS, NEAR, (msle(100, 90) + msle(200, 210) + msle(300, 290)) / 3),
+]
+
+
+@pytest.mark.parametrize(("loss", "params", "target", "pred", "value"), PRINTED)
+def test_the_articles_values_come_out_of_the_functions(
+    loss: str, params: dict[str, float], target: list[float], pred: list[float], value: float
+) -> None:
+    rows = getattr(lossctl.losses, loss)(target, pred, **params)
+    assert_allclose(rows.mean(), value, rtol=1e-14)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize(("loss", "params", "target", "pred", "value"), PRINTED)
+def test_the_articles_values_come_out_of_files(
+    loss: str,
+    params: dict[str, float],
+    target: list[float],
+    pred: list[float],
+    value: float,
+    suffix: str,
+    tmp_path: Path,
+) -> None:
+    data = {"y_true": target, "y_pred": pred}
+    path = tmp_path / f"preds.{suffix}"
+    write_parquet(path, data) if suffix == "parquet" else write_csv(path, data)
+    found = lossctl.compute(loss, path, **params).value  # type: ignore[arg-type]
+    assert_allclose(found, value, rtol=1e-14)
+
+
+# What the docstrings say of each other.
+IDENTITIES = [
+    ("mse", "2 * half_squared_error", "mse == 2 * half_squared_error"),
+    ("mse", "2*expectile(tau=0.5)", "mse == 2 * expectile(tau=0.5)"),
+    ("mae", "2*quantile(tau=0.5)", "mae == 2 * quantile(tau=0.5)"),
+    ("mae", "smooth_l1(beta=0)", "mae == smooth_l1(beta=0)"),
+    ("mae", "epsilon_insensitive(epsilon=0)", "mae == epsilon_insensitive(epsilon=0)"),
+    ("huber(delta=0.3)", "0.3*smooth_l1(beta=0.3)", "huber(delta) == delta * smooth_l1(beta=delta)"),
+    ("mse", "squared_epsilon_insensitive(epsilon=0)", "squared_epsilon_insensitive(epsilon=0) == mse"),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "said"), IDENTITIES, ids=[said for _, _, said in IDENTITIES])
+def test_an_identity_holds(left: str, right: str, said: str, tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "preds.parquet", {"y_true": TARGET, "y_pred": PRED})
+    assert_allclose(lossctl.compute(left, path).value, lossctl.compute(right, path).value, rtol=1e-15)
