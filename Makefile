@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ORACLES := tests/oracles
+SOURCES := $(shell find lossctl -name '*.py' -o -name '*.json')
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check docs bench fixtures clean
@@ -45,21 +46,25 @@ $(BIN)/python:
 		|| { echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(PIP) --editable .
+# Not editable: an installed package is compiled once, and starts faster. `build` may hold modules that are gone.
+$(VENV)/.installed: pyproject.toml $(SOURCES) | $(BIN)/python
+	@rm -rf build
+	$(PIP) .
 	@touch $@
 
-$(VENV)/.testing: pyproject.toml | $(BIN)/python
-	$(PIP) --editable '.[test]'
+$(VENV)/.testing: pyproject.toml $(SOURCES) | $(BIN)/python
+	@rm -rf build
+	$(PIP) '.[test]'
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.checking: pyproject.toml | $(BIN)/python
-	$(PIP) --editable '.[dev]'
+$(VENV)/.checking: pyproject.toml $(SOURCES) | $(BIN)/python
+	@rm -rf build
+	$(PIP) '.[dev]'
 	@touch $@ $(VENV)/.testing $(VENV)/.installed
 
 $(ORACLES)/.venv/.installed: $(ORACLES)/requirements.txt $(ORACLES)/requirements-no-deps.txt
 	$(PYTHON) -m venv $(ORACLES)/.venv
-	$(ORACLES)/.venv/bin/pip install --quiet --index-url https://download.pytorch.org/whl/cpu torch==2.13.0
+	$(ORACLES)/.venv/bin/pip install --quiet torch==2.13.0
 	$(ORACLES)/.venv/bin/pip install --quiet --requirement $(ORACLES)/requirements.txt
 	$(ORACLES)/.venv/bin/pip install --quiet --no-deps --requirement $(ORACLES)/requirements-no-deps.txt
 	@touch $@
