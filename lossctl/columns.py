@@ -240,6 +240,10 @@ def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
     lengths = np.diff(offsets)
     present = lengths if gaps is None else lengths[~gaps]
     width = int(present[0]) if len(present) else binding.width
+    if width == 0:
+        at = np.arange(size) if gaps is None else np.flatnonzero(~gaps)
+        note(faults, Trouble("rule", name, "lists must hold numbers"), at, ("an empty list" for _ in at))
+        return Numbers(np.zeros((1, size)), {})
     if (present != width).any():
         uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
         at = np.flatnonzero(uneven)

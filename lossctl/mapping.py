@@ -125,6 +125,15 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
         return bound
     depths = {name: table.columns[b.columns[0]].type.count("list") for name, b in bound.items()}
     shallow = min(depths.values())
+    items = max((depths[name] for name, binding in bound.items() if binding.role.shape == "number"), default=1)
+    for name, binding in bound.items():
+        flat = binding.role.shape == "vector" and (depths[name] == 1 or (items > 1 and depths[name] <= items))
+        if flat or (binding.role.shape == "number" and depths[name] > shallow):
+            column, kind = binding.columns[0], table.columns[binding.columns[0]].type
+            raise DataError(
+                f"{loss.name}: a row holds a whole unit, so the {name} must be a list of {'vectors' if flat else 'numbers'} per row; "
+                f"column {column!r} of {table.path} holds {kind}. Name another column, or give a row per item."
+            )
     for binding in bound.values():
         if not binding.nested and binding.layout != "list" and binding.role.shape != "ragged":
             raise DataError(

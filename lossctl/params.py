@@ -87,6 +87,8 @@ class Parameter:
             return tuple(float(item) for item in value)
         if isinstance(value, int) and not isinstance(value, bool) and float in self.types and not self.choices:
             return float(value)
+        if isinstance(value, float) and float not in self.types:
+            return int(value)
         return value  # type: ignore[return-value]  # _fits has narrowed it
 
     def _fits(self, value: object) -> bool:

@@ -46,7 +46,9 @@ def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
         case "binary" if binding.layout != "list":
             return _binary(batch, binding, context)
         case _:
-            return numbers(batch, binding, context.faults)
+            found = numbers(batch, binding, context.faults)
+            alone = binding.role.shape == "either" and binding.role.kind in ("real", "binary")
+            return Numbers(found.values[0], found.missing, found.finite) if alone and found.values.shape[:-1] == (1,) else found
 
 
 def _named(found: Numbers, name: str) -> Numbers:
@@ -246,14 +248,16 @@ def check_sizes(
     arrays: Mapping[str, "Array | Ragged"],
     faults: Faults,
     rows: npt.NDArray[np.intp] | None,
+    elementwise: bool,
 ) -> None:
     """Note roles of which one holds one number per row and another several: they would be paired silently."""
+    shapes = ("vector", "either") if elementwise else ("vector",)
     sizes = {
         name: 1 if array.ndim == 1 else len(array)
         for name, array in arrays.items()
-        if not isinstance(array, Ragged) and array.dtype != np.intp and (array.ndim == 2 or bindings[name].role.shape == "either")
+        if not isinstance(array, Ragged) and array.dtype != np.intp and bindings[name].role.shape in shapes
     }
-    if len(set(sizes.values())) > 1 and min(sizes.values()) == 1:
+    if len(set(sizes.values())) > 1 and min(sizes.values()) <= 1:
         count = next(iter(arrays.values())).shape[-1]
         at = np.arange(count)
         shown = (", ".join(f"{name} has {size}" for name, size in sizes.items()) for _ in at)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -334,12 +335,21 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         if target is None:
             raise UsageError(f"{loss.name} has no class target to count.")
         alone = replace(plan, terms=(), weight=None, unit_weight=None, group=None, by=(), id=None, counted=(target, size))
-        columns = {name: how for name, how in plan.columns.items() if name in target.columns}
+        read = {table.original(name) for name in (*target.columns, *_choosing(plan))}
+        columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
         outcome = local.run(replace(alone, columns=columns), threads)
         outcome.check(plan.sources)
         return np.zeros(size) if outcome.counts is None else outcome.counts
 
     return replace(term, resolved=loss.prepared(term.resolved, Classes(size, names, counts)))
+
+
+def _choosing(plan: Plan) -> tuple[str, ...]:
+    """The columns that decide which rows are read: those of the filter and the keys of a join."""
+    from lossctl import filters
+
+    chosen = () if plan.where is None else tuple(filters.columns(plan.where))
+    return chosen if plan.truth is None else (*chosen, *plan.truth.on)
 
 
 def _read_as(binding: Binding) -> As:
@@ -421,8 +431,8 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
     if request.per_row:
         check_apart([request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])])
     for option, threshold in (("--max", request.max), ("--min", request.min)):
-        if threshold is not None and threshold != threshold:
-            raise UsageError(f"{option} must be a number to hold the value against, not nan.")
+        if threshold is not None and not isfinite(threshold):
+            raise UsageError(f"{option} must be a finite number to hold the value against, not {threshold:g}.")
     if request.gradient and not request.per_row:
         raise UsageError("--gradient needs --per-row FILE to write to.")
     if request.ci is not None and not 1 <= request.ci < 100:

@@ -376,15 +376,19 @@ def find(name: str) -> Loss | None:
 
 
 def every() -> Iterator[Loss]:
-    """All losses in the order of their declaration."""
+    """All losses by family, in the order of their declaration, whichever was imported first."""
     _load()
-    yield from _REGISTRY.values()
+    yield from sorted(_REGISTRY.values(), key=_declared_at)
+
+
+def _declared_at(loss: Loss) -> tuple[str, int]:
+    code = loss.kernel.function.__code__
+    return code.co_filename, code.co_firstlineno
 
 
 def names() -> list[str]:
     """All names and aliases."""
-    _load()
-    return list(_ALIASES)
+    return [name for loss in every() for name in (loss.name, *loss.aliases)]
 
 
 def _load() -> None:

@@ -16,9 +16,7 @@ from support import Outcome, command, environment, leftovers, regression, write_
 Run = Callable[..., Outcome]
 
 # Tests that show a known defect, with what is wrong.
-PENDING: dict[str, str] = {
-    "test_a_threshold_that_is_no_number_is_refused[inf]": "kept, and null in JSON, against the schema",
-}
+PENDING: dict[str, str] = {}
 
 
 def refused(outcome: Outcome, *said: str) -> str:

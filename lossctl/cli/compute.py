@@ -278,7 +278,9 @@ def _parameter(name: str, annotation: object) -> inspect.Parameter:
 def _act(own: dict[str, object], *, loss: str, files: list[str], **values: object) -> int:
     """Evaluate, print, and say how it ended."""
     from lossctl.api import run
+    from lossctl.cli import complain
     from lossctl.cli.progress import Progress
+    from lossctl.errors import EXIT_MISUSE
     from lossctl.outputs import check_apart, check_writable
     from lossctl.render import Style, export, show_report
 
@@ -295,7 +297,16 @@ def _act(own: dict[str, object], *, loss: str, files: list[str], **values: objec
     precision = values["precision"]
     style = Style(str(values["format"]), precision if isinstance(precision, int) else None, bool(values["quiet"]))
     show_report(report, style, output, exports)
-    return _exit_code(report, request)
+    code = _exit_code(report, request)
+    if code == EXIT_MISUSE:
+        complain(f"{report.results[0].loss} could not be evaluated everywhere: {_reasons(report)}.")
+    return code
+
+
+def _reasons(report: "Report") -> str:
+    """Why values are missing, each reason once."""
+    found = {item.reason: None for item in report.results if item.value is None and item.reason != "infinite"}
+    return "; ".join(reason or "undefined" for reason in found)
 
 
 def _text(value: object) -> str | None:

@@ -215,7 +215,7 @@ def clean(
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
-            check_sizes(term.bindings, roles, found_faults, kept)
+            check_sizes(term.bindings, roles, found_faults, kept, term.kernel.elements is not None)
             if rules := spec.get(term.loss).rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)

@@ -104,17 +104,18 @@ KINDS = ("unmatched", "text", "length", "missing key", "missing", "zero", "binar
 REMEDIES = {
     "zero": "A vector of zeros has no direction; leave such rows out with --where, or give an --eps > 0 where the loss has it.",
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
-    "text": "Correct the file, or name another column.",
+    "text": "Correct the file, say with --na-values which cells are missing, or name another column for the role.",
     "length": "All rows of a list column must hold as many numbers as the first.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
     "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
     "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
-    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes.",
+    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes, "
+    "or the index that is no class with --ignore-index where the loss has it.",
     "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
-    "rule": "Correct these rows, or leave them out with --where.",
+    "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
     "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
     "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
-    "outside": "Correct the values, or name another column.",
+    "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
 }
 
 
@@ -139,4 +140,7 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
         "inexact": "an integer that float64 holds exactly is needed",
         "outside": f"a number {trouble.expected} is needed",
     }[trouble.kind]
-    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} hold something else: {places}."
+    broken = ("break" if fault.count > 1 else "breaks") + " the rule"
+    other = ("hold" if fault.count > 1 else "holds") + " something else"
+    held = broken if trouble.kind == "rule" else other
+    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} {held}: {places}."

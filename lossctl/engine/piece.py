@@ -145,6 +145,13 @@ def remarks(
 def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None) -> Rows:
     """Units that stand whole in a row each: their values are row values; an undefined one does not count."""
     first = next(iter(arrays.values()))
+    filled = np.flatnonzero(first.lengths)
+    if len(filled) < len(first):  # a unit of nothing has no value
+        value, counts = np.zeros(len(first)), np.zeros(len(first))
+        if len(filled):
+            part = nested_units(kernel, {name: array.take(filled) for name, array in arrays.items()}, params, weights)
+            value[filled], counts[filled] = part.value, 1.0 if part.denominator is None else part.denominator
+        return Rows(value, counts)
     if kernel.scope == "set":
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])

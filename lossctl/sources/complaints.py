@@ -1,7 +1,7 @@
 """What is wrong with text that cannot be read, with its line: the slow search, once something has failed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -9,13 +9,11 @@ from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import NUMBER, Dialect, not_utf8, split
-from lossctl.sources.lists import NotAListError
 
 SHOWN = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Complaints:
+class Complaints(NamedTuple):
     """Errors about rows of a CSV file; `line_at` tells on which line a byte stands."""
 
     path: str
@@ -72,10 +70,10 @@ class Complaints:
                 )
         return None
 
-    def no_list(self, part: Part, name: str, error: NotAListError) -> DataError:
+    def no_list(self, part: Part, name: str, row: int, cell: str) -> DataError:
         """A cell of a list column that is no list of numbers."""
         return DataError(
-            f"{self.path}, column {name!r}: {self.row(part, error.row)} holds {error.cell[:SHOWN]!r}, "
+            f"{self.path}, column {name!r}: {self.row(part, row)} holds {cell[:SHOWN]!r}, "
             "which is no list of numbers as the first rows have them. Correct the cell."
         )
 

@@ -1,20 +1,22 @@
 """CSV and TSV: byte ranges parsed in parallel, cut at row ends; a compressed file is unpacked and parsed in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from pyarrow import csv
 
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
-from lossctl.sources.complaints import Complaints
 from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
-from lossctl.sources.lists import NotAListError, parse
 from lossctl.sources.options import TextOptions
 from lossctl.sources.text import TextSource
+
+if TYPE_CHECKING:
+    from lossctl.sources.complaints import Complaints
 
 HEAD_BYTES = 1 << 16
 
@@ -62,12 +64,16 @@ class CsvSource(TextSource):
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
-        complaints = Complaints(self.path, self.dialect, self.line_at)
-        parser = _Parser(self.dialect, dict(reading.columns), self.in_order, complaints)
+        parser = _Parser(self.dialect, dict(reading.columns), self.in_order, self._complaints)
         for part in self.parts(piece):
             batch = parser.parse(part)
             for start in range(0, batch.num_rows, reading.batch_rows):
                 yield batch.slice(start, reading.batch_rows)
+
+    def _complaints(self) -> "Complaints":
+        from lossctl.sources.complaints import Complaints
+
+        return Complaints(self.path, self.dialect, self.line_at)
 
 
 def _info(dialect: Dialect, name: str) -> ColumnInfo:
@@ -75,42 +81,51 @@ def _info(dialect: Dialect, name: str) -> ColumnInfo:
     return ColumnInfo("unknown", "text") if shape is None else ColumnInfo("list", shape.type, shape.width)
 
 
-@dataclass(slots=True)
-class _Parser:
-    """Rows to columns."""
+class _Parser(NamedTuple):
+    """Rows to columns; `complaints` has the words for what is wrong."""
 
     dialect: Dialect
     wanted: dict[str, As]
     in_order: bool
-    complaints: Complaints
+    complaints: "Callable[[], Complaints]"
 
     def parse(self, part: Part) -> pa.RecordBatch:
         """The wanted columns of some rows."""
         dialect = self.dialect
         if (at := dialect.rules.unclosed(*part[:3])) is not None:
-            raise self.complaints.unclosed(part, at)
+            raise self.complaints().unclosed(part, at)
         number, text, label = pa.float64(), pa.string(), pa.dictionary(pa.int32(), pa.string())
         types = {name: number if how == "number" else label for name, how in self.wanted.items()}
         types |= {name: text for name in self.wanted if name in dialect.lists}
-        plain = set(types.values()) == {number}
-        found = self._read(part, types, dialect.likely if plain else dialect.missing)
-        if found is None and plain and dialect.likely != dialect.missing:
+        found = None
+        if set(types.values()) == {number}:
+            found = self._read(part, types, dialect.likely)
+        if found is None:
             found = self._read(part, types, dialect.missing)
         if found is None:
-            # Some cell is no number: bring all as text, so that the check of the columns can name every such row.
-            numbers = [name for name, kind in types.items() if kind == number]
-            found = self._read(part, types | dict.fromkeys(numbers, text), dialect.missing)
-            assert found is not None, "text columns have no numbers to convert"
-            for name in numbers if self.in_order else ():
-                if (error := self.complaints.no_number(part, name, found[name])) is not None:
-                    raise error
+            found = self._as_text(part, types)
         for name in self.wanted:
             if name in dialect.lists:
-                try:
-                    found[name] = parse(found[name], dialect.lists[name].depth)
-                except NotAListError as bad:
-                    raise self.complaints.no_list(part, name, bad) from None
+                found[name] = self._list(part, name, found[name])
         return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
+
+    def _as_text(self, part: Part, types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
+        """Numbers as text, where some are none, so that the check of the columns can name every such cell."""
+        numbers = [name for name, kind in types.items() if kind == pa.float64()]
+        found = self._read(part, types | dict.fromkeys(numbers, pa.string()), self.dialect.missing)
+        assert found is not None, "text is not converted"
+        for name in numbers if self.in_order else ():
+            if (error := self.complaints().no_number(part, name, found[name])) is not None:
+                raise error
+        return found
+
+    def _list(self, part: Part, name: str, cells: pa.Array) -> pa.Array:
+        from lossctl.sources.lists import NotAListError, parse
+
+        try:
+            return parse(cells, self.dialect.lists[name].depth)
+        except NotAListError as bad:
+            raise self.complaints().no_list(part, name, bad.row, bad.cell) from None
 
     def _read(self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]) -> dict[str, pa.Array] | None:
         """The columns by Arrow's reader; None where a cell that should be a number is none."""
@@ -134,11 +149,11 @@ class _Parser:
         except pa.ArrowInvalid as error:
             if "onversion error to double" in str(error):
                 return None
-            raise self.complaints.unreadable(part, error) from None
+            raise self.complaints().unreadable(part, error) from None
         found = {name: kinds.whole(table.column(name)) for name in types}
         texts = [name for name, kind in types.items() if kind != pa.float64()]
         if texts and part.data.find(b"\0", part.start, part.stop) >= 0:
-            raise self.complaints.zero_byte(part)
+            raise self.complaints().zero_byte(part)
         if dialect.decimal == ",":
             found |= {name: _with_points(found[name]) for name in texts if name not in dialect.lists}
         return found

@@ -8,7 +8,6 @@ then the quotes are told apart one by one.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
@@ -28,8 +27,7 @@ LONGEST_ROW = 1 << 28
 Offsets = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What ends a row: the line end, and the quote (none: line ends always do) with the bytes it may stand behind."""
 
     newline: bytes = b"\n"

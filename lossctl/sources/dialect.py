@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import DataError
 from lossctl.sources.base import check_doubled
 from lossctl.sources.cuts import Part, Rules
-from lossctl.sources.lists import Shape, common, shape_of
 from lossctl.sources.options import TextOptions
+
+if TYPE_CHECKING:
+    from lossctl.sources.lists import Shape
 
 BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -22,8 +24,7 @@ BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 Row = list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The layout of a file: `names` are the cells of a row in order, '' for one that holds nothing in any row."""
 
     delimiter: str
@@ -34,7 +35,7 @@ class Dialect:
     names: tuple[str, ...]
     first: int  # the byte at which the rows begin
     newline: bytes
-    lists: Mapping[str, Shape] = field(default_factory=dict)
+    lists: Mapping[str, "Shape"]
 
     @property
     def rules(self) -> Rules:
@@ -201,12 +202,14 @@ def _only_empty(head: bytes, delimiter: str, missing: tuple[str, ...]) -> bool:
     return not named or re.search(f"(?:^|{edge})(?:{named})(?={edge}|$)".encode(), head) is None
 
 
-def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) -> dict[str, Shape]:
+def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) -> "dict[str, Shape]":
     """The columns whose cells are all lists of numbers."""
     found = {}
     for index, name in enumerate(names):
         cells = [row[index] for row in data if len(row) > index and row[index] not in missing]
         if cells and cells[0].lstrip().startswith("["):
+            from lossctl.sources.lists import common, shape_of
+
             shape = common([shape_of(cell) for cell in cells])
             if shape is not None:
                 found[name] = shape

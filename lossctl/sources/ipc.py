@@ -37,8 +37,7 @@ class Message(NamedTuple):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The schema of a file, and where its record batches lie."""
 
     schema: pa.Schema

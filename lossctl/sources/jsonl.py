@@ -6,7 +6,7 @@ Lines are read in parallel, like those of a CSV file; an array is read in order.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 from pyarrow import json
@@ -23,8 +23,7 @@ HEAD_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What the beginning of a file shows: whether it is an array, where the rows begin, and what they hold."""
 
     array: bool

@@ -6,6 +6,7 @@ A field of a struct is a column of its own, under the path that Parquet gives it
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,12 +19,13 @@ from lossctl.sources.kinds import kind_of as kind_of
 PIECE_ROWS = 1 << 19
 # Small enough to stay in cache while pages are decoded; larger buffers only cost memory.
 READ_BUFFER = 1 << 18
+# A footer that is readable in a file with encrypted columns is signed.
+SIGNATURE_BYTES = 28
 # What pyarrow raises for a damaged file; its own errors and the system's are not all of one family.
 DAMAGED = (pa.ArrowException, OSError)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """Where a column lies: its name in the schema and the fields below it, its type, and its leaves in the file."""
 
     path: tuple[str, ...]
@@ -36,8 +38,7 @@ class Column:
         return ".".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(NamedTuple):
     """What a file says of itself."""
 
     metadata: pq.FileMetaData
@@ -49,8 +50,12 @@ def _footer(stamp: Stamp) -> Footer:
     try:
         metadata = pq.read_metadata(stamp.file)
         schema = metadata.schema.to_arrow_schema()
+        signed = _footer_bytes(stamp) - metadata.serialized_size == SIGNATURE_BYTES
     except DAMAGED as error:
         raise _unreadable(stamp.path, error) from None
+    if signed:
+        # Asking pyarrow for an encrypted column's metadata ends the process, so it must not come to that.
+        raise _unreadable(stamp.path, OSError("its columns are encrypted"))
     check_doubled(stamp.path, schema.names)
     leaves: dict[str, list[int]] = {}
     for index in range(metadata.num_columns):
@@ -59,9 +64,18 @@ def _footer(stamp: Stamp) -> Footer:
             leaves.setdefault(name, []).append(index)
     columns: dict[str, Column] = {}
     for field in schema:
-        for column in _columns((field.name,), field.type):
-            columns.setdefault(".".join(column[0]), Column(*column, tuple(leaves.get(".".join(column[0]), ()))))
-    return Footer(metadata, {**columns, **{name: columns[name] for name in schema.names}})
+        for path, kind in _columns((field.name,), field.type):
+            name = ".".join(path)
+            if len(path) == 1 or name not in schema.names:  # a column goes before a field of its name
+                columns[name] = Column(path, kind, tuple(leaves.get(name, ())))
+    return Footer(metadata, columns)
+
+
+def _footer_bytes(stamp: Stamp) -> int:
+    """The length of the footer as the end of the file says it."""
+    with open(stamp.file, "rb") as file:
+        file.seek(stamp.size - 8)
+        return int.from_bytes(file.read(4), "little")
 
 
 def _prefixes(path: str) -> list[str]:
@@ -137,7 +151,8 @@ class ParquetSource(FileSource):
         """The pieces without the row groups whose statistics say that no row is within the bounds."""
         footer = _footer(self.stamp)
         known = [(footer.columns[name], limits) for name, limits in bounds.items() if name in footer.columns]
-        flat = [(column.leaves[0], *limits) for column, limits in known if len(column.leaves) == 1]
+        plain = [(column, limits) for column, limits in known if kind_of(column.type) == "number"]
+        flat = [(column.leaves[0], *limits) for column, limits in plain if len(column.leaves) == 1]
         return [part for piece in pieces for part in self._kept(piece, flat, footer.metadata)] if flat else list(pieces)
 
     def _kept(

@@ -1,7 +1,7 @@
 """A file whose folders say more of it: region=eu/part.csv has a column `region` of one value."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +65,7 @@ class PartitionedSource:
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
         own = self._own(list(reading.columns))
-        inner = replace(reading, columns={name: reading.columns.get(name, "text") for name in own})
+        inner = Reading({name: reading.columns.get(name, "text") for name in own}, reading.batch_rows)
         for batch in self.inner.read(piece, inner):
             arrays = [
                 batch.column(name) if name in own and name in reading.columns else self._constant(name, batch.num_rows)

@@ -1,0 +1,75 @@
+"""Every bad input of the tables ends in exit code 2 and one message that names the place and the way out."""
+
+import shlex
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bad_inputs
+import bad_labels
+import bad_options
+import bad_units
+import bad_values
+from bad_inputs import Bad, Content
+from support import Outcome, write_csv, write_parquet
+
+Run = Callable[..., Outcome]
+
+TABLES = {
+    "files": bad_inputs.FILES,
+    "columns": bad_inputs.COLUMNS,
+    "values": bad_values.VALUES,
+    "options": bad_options.OPTIONS,
+    "expressions": bad_options.EXPRESSIONS,
+    "filters": bad_options.FILTERS,
+    "joins": bad_labels.JOINS,
+    "labels": bad_labels.LABELLED,
+    "units": bad_units.NESTED,
+    "outputs": bad_units.OUTPUTS,
+}
+ROWS = [(name, bad) for name, table in TABLES.items() for bad in table]
+
+
+def write(path: Path, content: Content) -> None:
+    """Text and bytes as they are; columns in the format of the suffix; texts by name as the members of a zip."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, str | bytes):
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, text in content.items():
+                packed.writestr(name, str(text))
+    elif path.suffix == ".csv":
+        write_csv(path, content)
+    else:
+        write_parquet(path, content)
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """All files below a folder with their bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("bad", [pytest.param(bad, id=f"{name}: {bad.title}") for name, bad in ROWS])
+def test_a_bad_input_ends_in_one_message_that_names_the_place_and_the_way_out(run: Run, folder: Path, bad: Bad) -> None:
+    for name, content in bad.files.items():
+        write(folder / name, content)
+    before = everything(folder)
+    done = run(*shlex.split(bad.command))
+    assert done.code == 2, done
+    assert done.out == ""
+    usage = done.err.startswith("Usage: lossctl compute")  # what the parser of options finds
+    assert usage or (done.err.startswith("lossctl: ") and done.err.count("lossctl: ") == 1), done.err
+    assert "Traceback" not in done.err
+    assert "internal error" not in done.err
+    for part in (*bad.place, *bad.remedy):
+        assert part in done.err, f"{part!r} is not in: {done.err}"
+    assert everything(folder) == before
+
+
+def test_the_tables_are_long_enough_and_no_title_stands_twice() -> None:
+    titles = [bad.title for _, bad in ROWS]
+    assert len(titles) >= 80
+    assert len(set(titles)) == len(titles)
