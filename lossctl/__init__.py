@@ -1,8 +1,8 @@
 """lossctl: loss functions on the files that models leave behind.
 
-    >>> import lossctl
-    >>> lossctl.losses.huber([3.0, 2.0], [2.5, 5.0], delta=1.0)
-    array([0.125, 2.5  ])
+>>> import lossctl
+>>> lossctl.losses.huber([3.0, 2.0], [2.5, 5.0], delta=1.0)
+array([0.125, 2.5  ])
 """
 
 from typing import TYPE_CHECKING

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from lossctl.engine import local
 from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
+from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
-from lossctl.request import Job, Request, prepare
+from lossctl.request import Job, Request
 from lossctl.results import Report
-from lossctl.sources import TextOptions
 from lossctl.rows import RowFile, RowList, row_columns
+from lossctl.sources import TextOptions
 
 if TYPE_CHECKING:
     from lossctl.memory import MemorySource
@@ -62,10 +63,11 @@ def compute(
 ) -> Report:
     """Evaluate a loss on a dataset: `compute("huber", "preds.parquet", delta=1.0).value`.
 
-    `data` is a file, several that make one dataset, or data in memory: a pandas or Polars data frame (anything with the
-    Arrow stream protocol), an Arrow table, a dict of arrays, record batches. `options` are the loss's parameters and the columns of its
-    roles (`pred="y_hat"`). The report holds the whole first, then the slices of `by`. Raises `LossctlError` for
-    anything that cannot be evaluated: a wrong name, an unreadable file, values outside a role's domain.
+    `data` is a file, several that make one dataset, or data in memory: a pandas or Polars data frame (anything with
+    the Arrow stream protocol), an Arrow table, a dict of arrays, record batches. `options` are the loss's
+    parameters and the columns of its roles (`pred="y_hat"`). The report holds the whole first, then the slices of
+    `by`. Raises `LossctlError` for anything that cannot be evaluated: a wrong name, an unreadable file, values
+    outside a role's domain.
     """
     paths, table = _paths(data)
     request = Request(

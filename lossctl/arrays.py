@@ -115,7 +115,9 @@ def _check_classes(roles: Sequence[LossRole], named: Mapping[str, Any], loss: st
         if role.role.kind == "class" and isinstance(array, np.ndarray) and array.size:
             scores = [a.shape[0] for a in named.values() if isinstance(a, np.ndarray) and a.ndim == 2]
             if scores and int(array.max()) >= scores[0]:
-                raise UsageError(f"{loss}: {role.name} holds class {int(array.max())}, and there are {scores[0]} scores.")
+                raise UsageError(
+                    f"{loss}: {role.name} holds class {int(array.max())}, and there are {scores[0]} scores."
+                )
 
 
 def _check_shape(role: LossRole, dimensions: int, loss: str) -> None:

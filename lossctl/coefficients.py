@@ -1,4 +1,4 @@
-"""Coefficients of a model in a file of their own: a column of a table, an array, or the tensors of a safetensors file."""
+"""Coefficients of a model in a file of their own: a column of a table, an array, or safetensors."""
 
 import json
 import os
@@ -11,7 +11,16 @@ from lossctl.rows import doubles
 from lossctl.sources import Source
 
 # Element types of the safetensors format; bfloat16 is the upper half of a float32.
-TENSOR_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1"}
+TENSOR_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "<i1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,9 @@ def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
         except (KeyError, TypeError, ValueError):
             whole = False
         if not whole:
-            raise DataError(f"{path} cannot be read as safetensors: tensor {key!r} is not whole; write or copy the file again.")
+            raise DataError(
+                f"{path} cannot be read as safetensors: tensor {key!r} is not whole; write or copy the file again."
+            )
         if kind not in TENSOR_TYPES:
             raise DataError(f"{path}, tensor {key!r}: numbers of type {kind} cannot be read; store them as F64 or F32.")
         if kind == "BF16":

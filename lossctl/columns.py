@@ -114,7 +114,12 @@ def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDAr
             at = np.flatnonzero(outside)
             shown = (_show(column[..., place]) for place in at)
             kind = "infinite" if domain.everything else "outside"
-            note(faults, Trouble(kind, name, domain.words + binding.role.mistaken), at if rows is None else rows[at], shown)
+            note(
+                faults,
+                Trouble(kind, name, domain.words + binding.role.mistaken),
+                at if rows is None else rows[at],
+                shown,
+            )
 
 
 def _outside(values: Array, domain: Interval) -> Mask:

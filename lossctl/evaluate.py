@@ -112,7 +112,9 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
     details: dict[str, Any] = {
-        name.removeprefix("detail "): float(total) / weight for name, total in sums.items() if name.startswith("detail ")
+        name.removeprefix("detail "): float(total) / weight
+        for name, total in sums.items()
+        if name.startswith("detail ")
     }
     if not term.nested:
         return Reduced(value, reason, denominator, rows, rows - counted, None, details, findings, slope=slope)

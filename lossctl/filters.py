@@ -1,6 +1,6 @@
 """`--where`: a filter on columns, read once, evaluated block by block with the three-valued logic of SQL.
 
-    model == 'a' and (horizon <= 2 or target in ('Cases', 'Deaths')) and not note is null
+model == 'a' and (horizon <= 2 or target in ('Cases', 'Deaths')) and not note is null
 """
 
 import operator
@@ -99,7 +99,9 @@ def check_kinds(part: Filter, numeric: Callable[[str], bool]) -> None:
         case Compare(column, _, values):
             words = [value for value in values if isinstance(value, str) and number(value) is None]
             if words and numeric(column):
-                raise UsageError(f"--where: column {column!r} holds numbers, and {words[0]!r} is no number to compare them with.")
+                raise UsageError(
+                    f"--where: column {column!r} holds numbers, and {words[0]!r} is no number to compare them with."
+                )
         case Not(inner):
             check_kinds(inner, numeric)
         case Both(_, left, right):

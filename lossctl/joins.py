@@ -82,9 +82,7 @@ def load(source: Source, on: Sequence[str], columns: Mapping[str, As], renamed: 
     """Read a truth file whole and index it."""
     columns = {name.removeprefix(TRUE): how for name, how in columns.items()}
     batches = [
-        batch
-        for piece in source.pieces(0, list(columns))
-        for batch in source.read(piece, Reading(columns, BATCH_ROWS))
+        batch for piece in source.pieces(0, list(columns)) for batch in source.read(piece, Reading(columns, BATCH_ROWS))
     ]
     if not batches:
         raise DataError(f"{source.path} has no rows to join.")

@@ -60,7 +60,9 @@ class Kernel:
             sizes = {name: array.shape[0] for name, array in arrays.items() if len(array.shape) > 1}
             if len(set(sizes.values())) > 1:
                 said = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-                raise MisfitError(f"the roles do not fit together: numbers per row differ ({said}); name columns of as many.") from None
+                raise MisfitError(
+                    f"the roles do not fit together: numbers per row differ ({said}); name columns of as many."
+                ) from None
             raise
 
     def rows(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows:

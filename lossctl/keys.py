@@ -1,4 +1,4 @@
-"""Columns that name things (groups, slices, ids): values as small codes with text labels, and rows in runs of one cell."""
+"""Columns that name things (groups, slices, ids): small codes with text labels, and rows in runs of one cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -103,7 +103,9 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
         unknown &= ~gaps
     if unknown.any():
         at = np.flatnonzero(unknown)
-        note(faults, Trouble("class", name, _known(binding)), at, (repr(keys.labels[keys.codes[place]]) for place in at))
+        note(
+            faults, Trouble("class", name, _known(binding)), at, (repr(keys.labels[keys.codes[place]]) for place in at)
+        )
     return found, gaps
 
 

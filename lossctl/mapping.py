@@ -79,7 +79,7 @@ class Table:
         info = self.columns[name]
         if info.kind == "list" or info.type.startswith(("struct", "map")):
             raise DataError(
-                f"{option}: column {name!r} of {self.path} holds {info.type}; a column of text, numbers or dates is needed."
+                f"{option}: column {name!r} of {self.path} holds {info.type}; text, numbers or dates are needed."
             )
 
 
@@ -131,7 +131,8 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
         if flat or (binding.role.shape == "number" and depths[name] > shallow):
             column, kind = binding.columns[0], table.columns[binding.columns[0]].type
             raise DataError(
-                f"{loss.name}: a row holds a whole unit, so the {name} must be a list of {'vectors' if flat else 'numbers'} per row; "
+                f"{loss.name}: a row holds a whole unit, so the {name} must be a list of "
+                f"{'vectors' if flat else 'numbers'} per row; "
                 f"column {column!r} of {table.path} holds {kind}. Name another column, or give a row per item."
             )
     for binding in bound.values():
@@ -242,9 +243,10 @@ def _candidates(
         folded = fold(name)
         if role.shape in ("vector", "either") and (stem := _stem(folded, patterns)):
             families.setdefault(stem, []).append(name)
-        elif role.shape in ("number", "either") or table.columns[name].kind == "list" or _spells(role, table, name):
-            if any(fnmatchcase(folded, pattern) for pattern in patterns):
-                found.append((name,))
+            continue
+        fits = role.shape in ("number", "either") or table.columns[name].kind == "list" or _spells(role, table, name)
+        if fits and any(fnmatchcase(folded, pattern) for pattern in patterns):
+            found.append((name,))
     for names in families.values():
         if len(names) > 1:
             found.append(tuple(sorted(names, key=natural) if _numbered(names) else names))

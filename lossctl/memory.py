@@ -71,7 +71,8 @@ def source(data: Data) -> MemorySource:
         if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):
             return MemorySource(pa.Table.from_batches(batches))
     raise DataError(
-        f"{type(data).__name__} cannot be evaluated: give paths, a data frame, an Arrow table, a dict of arrays or batches."
+        f"{type(data).__name__} cannot be evaluated: "
+        "give paths, a data frame, an Arrow table, a dict of arrays or batches."
     )
 
 

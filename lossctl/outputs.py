@@ -56,7 +56,9 @@ class OutputFile:
 
 def check_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
     """Raise where an output would replace an input, or another output."""
-    taken = {os.path.realpath(path): f"is read, and cannot be written too; name another file than {path}" for path in inputs}
+    taken = {
+        os.path.realpath(path): f"is read, and cannot be written too; name another file than {path}" for path in inputs
+    }
     for path in outputs:
         where = os.path.realpath(path)
         if where in taken:

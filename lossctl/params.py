@@ -170,13 +170,13 @@ def resolve(name: str, annotation: Any, default: Value, required: bool, loss: st
         else:
             types.add(tuple if get_origin(member) is tuple else member)
     low, high = (about.gt if about.ge is None else about.ge), (about.lt if about.le is None else about.le)
-    interval = Interval(
-        -inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None
-    )
+    interval = Interval(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
     parameter = Parameter(name, frozenset(types), default, required, interval, choices, about.help)
     if not required:
         try:
             parameter.check(default, loss)
         except UsageError as error:
-            raise DeclarationError(f"loss {loss!r}: the default of {name!r} is outside its own range: {error}") from None
+            raise DeclarationError(
+                f"loss {loss!r}: the default of {name!r} is outside its own range: {error}"
+            ) from None
     return parameter

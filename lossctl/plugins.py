@@ -26,7 +26,9 @@ def load_file(path: str) -> None:
     except LossctlError as error:
         raise UsageError(f"plugin {path}: {error}") from None
     except Exception as error:  # whatever a plugin does wrong is its author's to mend, not a defect of ours
-        raise UsageError(f"plugin {path} cannot be loaded: {type(error).__name__}: {error}{_line(error, path)}") from error
+        raise UsageError(
+            f"plugin {path} cannot be loaded: {type(error).__name__}: {error}{_line(error, path)}"
+        ) from error
 
 
 @cache

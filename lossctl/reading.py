@@ -48,11 +48,16 @@ def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
         case _:
             found = numbers(batch, binding, context.faults)
             alone = binding.role.shape == "either" and binding.role.kind in ("real", "binary")
-            return Numbers(found.values[0], found.missing, found.finite) if alone and found.values.shape[:-1] == (1,) else found
+            return (
+                Numbers(found.values[0], found.missing, found.finite)
+                if alone and found.values.shape[:-1] == (1,)
+                else found
+            )
 
 
 def _named(found: Numbers, name: str) -> Numbers:
-    return Numbers(found.values, {name: gaps for gaps in found.missing.values()})
+    gaps = next(iter(found.missing.values()), None)
+    return Numbers(found.values, {} if gaps is None else {name: gaps})
 
 
 def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
@@ -204,7 +209,9 @@ def check_classes(
     named = {binding.classes for binding in bindings.values() if binding.classes}
     if len(set(sizes)) == 1 and any(len(classes) != sizes[0] for classes in named):
         found = ", ".join(str(len(classes)) for classes in named)
-        raise DataError(f"--classes names {found} classes, and a row holds {sizes[0]} scores; name one per score, in their order.")
+        raise DataError(
+            f"--classes names {found} classes, and a row holds {sizes[0]} scores; name one per score, in their order."
+        )
     for name, binding in bindings.items():
         array = arrays[name]
         index = flat(array)
@@ -222,7 +229,9 @@ def check_classes(
             if isinstance(array, Ragged):
                 expected += "; lists may differ in length, so leave padding out"
             shown = (str(index[place]) for place in at)
-            note(faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown)
+            note(
+                faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown
+            )
 
 
 def check_lengths(
@@ -238,9 +247,17 @@ def check_lengths(
     lengths = np.stack([array.lengths for array in ragged.values()])
     at = np.flatnonzero((lengths != lengths[0]).any(axis=0))
     if len(at):
-        shown = (", ".join(f"{name} has {count}" for name, count in zip(ragged, lengths[:, place], strict=True)) for place in at)
+        shown = (
+            ", ".join(f"{name} has {count}" for name, count in zip(ragged, lengths[:, place], strict=True))
+            for place in at
+        )
         columns = ", ".join(bindings[name].columns[0] for name in ragged)
-        note(faults, Trouble("rule", columns, "lists of a row must be as long as each other"), at if rows is None else rows[at], shown)
+        note(
+            faults,
+            Trouble("rule", columns, "lists of a row must be as long as each other"),
+            at if rows is None else rows[at],
+            shown,
+        )
 
 
 def check_sizes(
@@ -262,7 +279,12 @@ def check_sizes(
         at = np.arange(count)
         shown = (", ".join(f"{name} has {size}" for name, size in sizes.items()) for _ in at)
         columns = ", ".join(bindings[name].columns[0] for name in sizes)
-        note(faults, Trouble("rule", columns, "every role must hold as many numbers per row"), at if rows is None else rows, shown)
+        note(
+            faults,
+            Trouble("rule", columns, "every role must hold as many numbers per row"),
+            at if rows is None else rows,
+            shown,
+        )
 
 
 def check_rules(
@@ -279,9 +301,7 @@ def check_rules(
         at = np.flatnonzero(broken)
         if len(at):
             names = ", ".join(f"{b.columns[0]}..." if len(b.columns) > 1 else b.columns[0] for b in bindings.values())
-            shown = (
-                "; ".join(f"{name} {_brief(array, int(place))}" for name, array in arrays.items()) for place in at
-            )
+            shown = ("; ".join(f"{name} {_brief(array, int(place))}" for name, array in arrays.items()) for place in at)
             note(faults, Trouble("rule", names, rule.says), at if rows is None else rows[at], shown)
 
 

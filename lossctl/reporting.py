@@ -30,7 +30,9 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     counts: dict[str, int] = {}
     for view in job.plan.views:
         infer = _inference(job, view, outcome)
-        terms = [reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))]
+        terms = [
+            reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))
+        ]
         for key in in_order(terms[0]) if view else [()]:
             cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
             evaluations.append(infer(_evaluation(job, view, key, cells, outcome), key, cells))
@@ -63,10 +65,18 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
         if request.where:
-            why.append(f"--where {request.where!r} keeps none of {outcome.rows:,}; loosen it, or see how the file writes those values")
+            why.append(
+                f"--where {request.where!r} keeps none of {outcome.rows:,}; "
+                "loosen it, or see how the file writes those values"
+            )
         if outcome.unmatched:
-            why.append(f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: keys must be written alike in both files")
-        raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}.")
+            why.append(
+                f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: "
+                "keys must be written alike in both files"
+            )
+        raise DataError(
+            f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}."
+        )
     if request.weight is not None and whole.value is None and _weightless(whole, outcome):
         raise DataError(f"{path}, column {request.weight!r}: the weights sum to 0; some row must weigh more.")
     for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
@@ -106,7 +116,8 @@ def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
     path = ", ".join(job.request.files)
     if truth.on and len(twice) and not job.request.many_to_one:
         raise DataError(
-            f"{path}: {counted(len(twice), 'key has', 'keys have')} more than one prediction (first: {truth.key(int(twice[0]))}). "
+            f"{path}: {counted(len(twice), 'key has', 'keys have')} more than one prediction "
+            f"(first: {truth.key(int(twice[0]))}). "
             "Use --many-to-one if that is meant, or tell them apart with --by or another column in --on."
         )
     if len(extra) and job.request.join == "strict":
@@ -116,10 +127,16 @@ def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
                 "both have as many. Join them on keys with --on."
             )
         raise DataError(
-            f"{truth.path}: {counted(len(extra), 'row has', 'rows have')} no prediction in {path} (first: {truth.key(int(extra[0]))}). "
+            f"{truth.path}: {counted(len(extra), 'row has', 'rows have')} no prediction in {path} "
+            f"(first: {truth.key(int(extra[0]))}). "
             "Use --join inner to evaluate the rows that have one, or complete the predictions."
         )
-    return {"on": list(truth.on), "rows": outcome.used, "without_truth": outcome.unmatched, "without_prediction": len(extra)}
+    return {
+        "on": list(truth.on),
+        "rows": outcome.used,
+        "without_truth": outcome.unmatched,
+        "without_prediction": len(extra),
+    }
 
 
 def dry_run(job: Job) -> Report:
@@ -164,7 +181,9 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         dimension=dimensions.pop() if len(dimensions) == 1 else "mixed",
         values=values,
         details={**_resolved(plan), **first.details},
-        terms=None if single else [
+        terms=None
+        if single
+        else [
             TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
             for spec, factor, cell in zip(specs, factors, cells, strict=True)
         ],
@@ -206,7 +225,9 @@ def _signature(job: Job, text: str) -> str:
     """The expression and everything else that decides the number."""
     request = job.request
     roles = {role.name for loss in job.losses for role in loss.roles}
-    said = [f"{name}:{show(str(value))}" for name, value in request.options.items() if name in roles and value is not None]
+    said = [
+        f"{name}:{show(str(value))}" for name, value in request.options.items() if name in roles and value is not None
+    ]
     if request.truth:
         said.append(f"truth:{','.join(request.on) or 'by position'}:{request.join}")
     if request.limit is not None:
@@ -218,7 +239,9 @@ def _signature(job: Job, text: str) -> str:
     if request.unit_weight:
         said.append(f"unit-weight:{request.unit_weight}")
     weight, missing = f"weight:{request.weight or 'none'}", f"missing:{request.missing}"
-    return "|".join([text, job.reduction, weight, missing, f"where:{request.where or '-'}", *said, f"lossctl:{__version__}"])
+    return "|".join(
+        [text, job.reduction, weight, missing, f"where:{request.where or '-'}", *said, f"lossctl:{__version__}"]
+    )
 
 
 def _findings(counts: Mapping[str, int]) -> list[Finding]:
@@ -236,7 +259,10 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
 def _checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
     bounds = (("<=", job.request.max), (">=", job.request.min))
     return [
-        _check(evaluation, op, threshold) for op, threshold in bounds if threshold is not None for evaluation in evaluations
+        _check(evaluation, op, threshold)
+        for op, threshold in bounds
+        if threshold is not None
+        for evaluation in evaluations
     ]
 
 
@@ -247,5 +273,7 @@ def _check(evaluation: Evaluation, op: str, threshold: float) -> Check:
         status, said = "error", f"not evaluated ({evaluation.reason})"
     else:
         kept = value <= threshold if op == "<=" else value >= threshold
-        status, said = ("pass", f"{value!r} {op} {threshold!r}") if kept else ("fail", f"{value!r} is not {op} {threshold!r}")
+        status, said = (
+            ("pass", f"{value!r} {op} {threshold!r}") if kept else ("fail", f"{value!r} is not {op} {threshold!r}")
+        )
     return Check(f"{evaluation.loss}{op}{threshold:g}:{where}", status, value, op, threshold, f"{where}: {said}")

@@ -158,10 +158,22 @@ class Report:
         }
 
     def to_pandas(self) -> "pd.DataFrame":
-        """A data frame with a row per result: the slice's columns, then value, reason, denominator, rows and the rest."""
+        """A data frame with a row per result: the slice's columns, then value, reason, rows and the rest."""
         import pandas as pd
 
-        names = ("loss", "spec", "data", "value", "reason", "reduction", "rows", "skipped", "ignored", "units", "dimension")
+        names = (
+            "loss",
+            "spec",
+            "data",
+            "value",
+            "reason",
+            "reduction",
+            "rows",
+            "skipped",
+            "ignored",
+            "units",
+            "dimension",
+        )
         rows = []
         for item in self.results:
             denominator = item.denominator

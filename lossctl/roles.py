@@ -81,8 +81,15 @@ class Role:
     def mistaken(self) -> str:
         """What is often handed over in its place, and the way out of that."""
         if self.kind == "simplex" or self.input == "probs":
-            return " (a probability; for logits or log-probabilities say so with --input, or take a loss on logits: bce_with_logits, cross_entropy)"
-        return " (a log-probability; for probabilities or logits say so with --input, or take a loss on them)" if self.input == "log_probs" else ""
+            return (
+                " (a probability; for logits or log-probabilities say so with --input, "
+                "or take a loss on logits: bce_with_logits, cross_entropy)"
+            )
+        return (
+            " (a log-probability; for probabilities or logits say so with --input, or take a loss on them)"
+            if self.input == "log_probs"
+            else ""
+        )
 
     @property
     def input(self) -> str | None:
@@ -113,9 +120,7 @@ Positive: TypeAlias = Annotated[Array, Role("real", "a number > 0", domain=POSIT
 PositiveD: TypeAlias = Annotated[Array, Role("real", "numbers > 0, one or D per row", "either", POSITIVE)]
 NotNegative: TypeAlias = Annotated[Array, Role("real", "a number >= 0", domain=NOT_NEGATIVE)]
 NotNegativeD: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, one or D per row", "either", NOT_NEGATIVE)]
-AboveMinusOneD: TypeAlias = Annotated[
-    Array, Role("real", "numbers > -1, one or D per row", "either", Interval(low=-1))
-]
+AboveMinusOneD: TypeAlias = Annotated[Array, Role("real", "numbers > -1, one or D per row", "either", Interval(low=-1))]
 Vector: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row", "vector")]
 PositiveVector: TypeAlias = Annotated[Array, Role("real", "numbers > 0, several per row", "vector", POSITIVE)]
 NotNegativeVector: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, several per row", "vector", NOT_NEGATIVE)]
@@ -127,7 +132,9 @@ ProbabilityVector: TypeAlias = Annotated[Array, Role("real", "probabilities, sev
 Logit: TypeAlias = Annotated[Array, Role("real", "a logit", names=_LOGITS)]
 LogitD: TypeAlias = Annotated[Array, Role("real", "logits, one or D per row", "either", names=_LOGITS)]
 Score: TypeAlias = Annotated[Array, Role("real", "a score", names=("score", "scores", "logit", "logits"))]
-ScoreVector: TypeAlias = Annotated[Array, Role("real", "K scores per row", "vector", names=("score", "scores", "logit"))]
+ScoreVector: TypeAlias = Annotated[
+    Array, Role("real", "K scores per row", "vector", names=("score", "scores", "logit"))
+]
 Logits: TypeAlias = Annotated[Array, Role("real", "K logits per row", "vector", names=_LOGITS)]
 Simplex: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT, _PROBS)]
 LogProbs: TypeAlias = Annotated[
@@ -145,9 +152,7 @@ ClassTarget: TypeAlias = Annotated[
 ]
 Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
 LabelOrScores: TypeAlias = Annotated[Array, Role("label", "a label of any kind, or K scores per row", "either")]
-Direction: TypeAlias = Annotated[
-    Array, Role("real", "D finite numbers per row, not all 0", "vector", nonzero=True)
-]
+Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, not all 0", "vector", nonzero=True)]
 Cosines: TypeAlias = Annotated[
     Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
 ]
@@ -162,9 +167,7 @@ Box: TypeAlias = Annotated[Array, Role("real", "a box: four numbers per row", "v
 # Without column names of their own, so that two roles of one loss do not claim the same columns.
 UnitD: TypeAlias = Annotated[Array, Role("real", "numbers in [0, 1], one or D per row", "either", UNIT)]
 Distribution: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT)]
-LogDistribution: TypeAlias = Annotated[
-    Array, Role("real", "K log-probabilities per row", "vector", LOG_PROBABILITY)
-]
+LogDistribution: TypeAlias = Annotated[Array, Role("real", "K log-probabilities per row", "vector", LOG_PROBABILITY)]
 
 # Column names by role name, best rank first; two hits within one rank are an error, never a guess.
 USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -179,7 +182,7 @@ USUAL_NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def usual_names(role_name: str, role: Role) -> tuple[tuple[str, ...], ...]:
-    """The ranks of column names tried for a role, best first: its kind's names, those with an ending, the role's own."""
+    """The ranks of column names tried for a role, best first: its kind's, those with an ending, the role's own."""
     by_name = USUAL_NAMES.get(role_name, ((role_name,),))
     if not role.names:
         return by_name

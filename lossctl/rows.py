@@ -1,4 +1,4 @@
-"""Row values (or unit values) as a file: Parquet, CSV or JSON Lines by its suffix, streamed in the order of the data."""
+"""Row or unit values as a file: Parquet, CSV or JSON Lines by its suffix, streamed in the order of the data."""
 
 import os
 from collections.abc import Sequence
@@ -82,7 +82,10 @@ class _JsonLines:
         import json
 
         for row in batch.to_pylist():
-            plain = {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
+            plain = {
+                key: None if isinstance(value, float) and not np.isfinite(value) else value
+                for key, value in row.items()
+            }
             self._file.write((json.dumps(plain, ensure_ascii=False, default=str) + "\n").encode())
 
     def close(self) -> None:

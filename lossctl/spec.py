@@ -7,17 +7,12 @@ from typing import Any, get_args
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
 from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
+from lossctl.options import COMMON_OPTIONS
 from lossctl.params import Parameter, Value, resolve
 from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Rows, Sums
 
-# Options every command shares; no role and no parameter may take their names.
-COMMON_OPTIONS = frozenset(
-    "weight group unit_weight by id where limit dry_run truth on join many_to_one model_column missing delimiter quote"
-    " decimal header no_header na_values classes positive_label reduction format output per_row gradient export precision quiet"
-    " ci ci_method seed stats max min strict threads memory engine scheduler plugin coef_file combine log_var reference"
-    " debug help version loss file".split()
-)
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
@@ -168,7 +163,7 @@ class Loss:
     def roles_for(
         self, params: Mapping[str, Any], kernel: Kernel, vectors: frozenset[str] = frozenset()
     ) -> tuple[LossRole, ...]:
-        """The kernel's roles, as the parameters make them, and the roles (`vectors`) that hold several numbers a row."""
+        """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
         changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
         chosen = {name: _role_of(annotation) for name, annotation in changed.items()}
         return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)

@@ -1,4 +1,4 @@
-"""What kernels return, and the one place where it is merged: block to piece to total, compensated, in the order of the data."""
+"""What kernels return, and the one place where it is merged: block to piece to total, compensated, in order."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field

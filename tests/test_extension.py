@@ -29,7 +29,8 @@ from lossctl.spec import example, loss
 
 
 @loss(
-    task="regression", elements="mean", convex=True, differentiable=True, robust=False, smoothness="C1", scale="quadratic",
+    task="regression", elements="mean", convex=True, differentiable=True, robust=False,
+    smoothness="C1", scale="quadratic",
     dimension="cubed target units", use_when="never", avoid_when="always", reference="this test 2026",
     examples=(example((0.125 + 8.0) / 2, target=[0.0, 1.0], pred=[0.5, 3.0]),),
 )

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lossctl.sources import Reading, cuts, open_source, packed, text
-from lossctl.sources.cuts import Part, Rules
+from lossctl.sources.cuts import Part
+from lossctl.sources.quotes import Rules
 from lossctl.sources.unwrap import unwrapped
 from test_sources_common import batches, read, refused, text_source
 

@@ -47,7 +47,12 @@ def _list(task: str | None, format: Format) -> int:
 
 
 def info(
-    name: Annotated[str, typer.Argument(autocompletion=completion.losses, metavar="LOSS|CODE", help="A loss or alias, or the code of a finding.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=completion.losses, metavar="LOSS|CODE", help="A loss or alias, or the code of a finding."
+        ),
+    ],
     format: FormatOption = Format.table,
     plugin: PluginOption = None,
 ) -> Action:

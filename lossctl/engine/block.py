@@ -256,5 +256,3 @@ def _count_dropped(plan: Plan, by: list[Encoded], gone: Mask, result: PieceResul
     for view in plan.views:
         tally = result.dropped.setdefault(view, Tally())
         tally.add_block({}, segments([by[index].take(gone) for index in view], int(gone.sum())), int(gone.sum()))
-
-

@@ -88,7 +88,9 @@ def row_output(plan: Plan, kept: Sequence[Kept]) -> Iterator[RowValues]:
         start += block.rows
 
 
-def _evaluated(plan: Plan, term: Term, view: View, kept: Sequence[Kept]) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
+def _evaluated(
+    plan: Plan, term: Term, view: View, kept: Sequence[Kept]
+) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
     """Every unit of a view: its key, where its rows are, what the kernel says of it, and its arrays."""
     if not kept:
         return

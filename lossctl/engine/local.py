@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from lossctl.columns import Faults
-from lossctl.engine.outcome import Outcome
 from lossctl.engine.block import Kept, PieceResult, RowValues, clean, select
+from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import recut, run_piece
 from lossctl.engine.plan import Plan, Term
 from lossctl.kernel import pivots

@@ -91,7 +91,9 @@ class Outcome:
         where = ", ".join(source.path for source in sources)
         for name, labels in self.seen.items():
             if {"-1", "0"} <= labels:
-                raise DataError(f"{where}, column {name!r}: both 0 and -1 stand for the negative label. Use one of them.")
+                raise DataError(
+                    f"{where}, column {name!r}: both 0 and -1 stand for the negative label. Use one of them."
+                )
             if len(labels) > 2:
                 shown = ", ".join(sorted(map(repr, labels)))
                 raise DataError(
@@ -100,9 +102,24 @@ class Outcome:
                 )
 
 
-KINDS = ("unmatched", "text", "length", "missing key", "missing", "zero", "binary", "class", "infinite", "inexact", "outside", "simplex", "rule")
+KINDS = (
+    "unmatched",
+    "text",
+    "length",
+    "missing key",
+    "missing",
+    "zero",
+    "binary",
+    "class",
+    "infinite",
+    "inexact",
+    "outside",
+    "simplex",
+    "rule",
+)
 REMEDIES = {
-    "zero": "A vector of zeros has no direction; leave such rows out with --where, or give an --eps > 0 where the loss has it.",
+    "zero": "A vector of zeros has no direction; leave such rows out with --where, "
+    "or give an --eps > 0 where the loss has it.",
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
     "text": "Correct the file, say with --na-values which cells are missing, or name another column for the role.",
     "length": "All rows of a list column must hold as many numbers as the first.",

@@ -161,7 +161,9 @@ def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any],
         value = kernel.finish(tally.sums(), params, pivots(flat))
     else:
         rows = range(len(first))
-        parts = [kernel.unit({n: np.ascontiguousarray(a.row(row)) for n, a in arrays.items()}, params, None) for row in rows]
+        parts = [
+            kernel.unit({n: np.ascontiguousarray(a.row(row)) for n, a in arrays.items()}, params, None) for row in rows
+        ]
         value = np.array([part.value.mean() for part in parts])
     counts = ~np.isnan(value)
     return Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), counts.astype(np.float64))

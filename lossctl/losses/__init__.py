@@ -1,4 +1,4 @@
-"""The losses by family; every module of this folder is a family, and every name declared in one is an attribute here."""
+"""The losses by family: every module of this folder is one, and every name declared in one is an attribute here."""
 
 from functools import cache
 from importlib import import_module

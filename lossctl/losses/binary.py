@@ -98,9 +98,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     "multiplies the row and enters the mean's denominator.",
     reference="Berkson 1944, doi:10.1080/01621459.1944.10500699; torch.nn.BCEWithLogitsLoss",
     examples=(
-        example(
-            float(np.log1p(np.exp(-2)) + np.log1p(np.exp(-1)) + np.log(2)) / 3, target=[1, 0, 1], pred=[2, -1, 0]
-        ),
+        example(float(np.log1p(np.exp(-2)) + np.log1p(np.exp(-1)) + np.log(2)) / 3, target=[1, 0, 1], pred=[2, -1, 0]),
         example(
             float(3 * np.log1p(np.exp(-2)) + np.log1p(np.exp(-1)) + 3 * np.log1p(np.exp(-0.5))) / 3,
             {"pos_weight": 3.0},

@@ -15,7 +15,9 @@ Format: TypeAlias = Annotated[Literal["xyxy", "xywh", "cxcywh"], Param("corners;
 Eps: TypeAlias = Annotated[float, Param("added to the union, the hull's area, the squared diagonal", gt=0)]
 EPS = 1e-7
 V = 4.0 / np.pi**2
-BOX = "boxes have four numbers, as --box-format says, and neither inverted corners (x1 > x2, y1 > y2) nor negative sizes"
+BOX = (
+    "boxes have four numbers, as --box-format says, and neither inverted corners (x1 > x2, y1 > y2) nor negative sizes"
+)
 SHAPE = float(V * (np.pi / 4 - np.arctan(2.0)) ** 2)  # of a square beside a box twice as wide as high
 TURN = float(V * (np.arctan(2 / 3) - np.arctan(2.5 / 1.5)) ** 2)
 

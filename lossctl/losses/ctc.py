@@ -166,7 +166,9 @@ def _(pred: Ragged, target: Ragged, *, alphabet: str | None, **_: object) -> Fla
 
 @ctc.rule("a target must not be blanks alone: leave padding out of the lists, or name the true blank with --blank")
 def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
-    labels = np.bincount(target.row_of(np.flatnonzero(target.values != blank % len(pred.values))), minlength=len(target))
+    labels = np.bincount(
+        target.row_of(np.flatnonzero(target.values != blank % len(pred.values))), minlength=len(target)
+    )
     empty: Flags = (labels == 0) & (target.lengths > 0)
     return empty
 

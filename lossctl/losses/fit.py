@@ -56,7 +56,7 @@ def _(sums: Sums) -> Array:
 def max_error(target: RealD, pred: RealD) -> Statistics:
     """Largest absolute error.
 
-    `max abs(e)` over a unit; a row of weight 0 does not count. With several outputs the maximum per output, then the mean.
+    `max abs(e)` over a unit; a row of weight 0 does not count. Per output, then the mean.
     """
     return {"largest": Largest(np.abs(pred - target))}
 
@@ -250,9 +250,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     avoid_when="only the ranking or the linear relation matters",
     pitfalls="ddof 0; tools that use ddof 1 differ by a factor of about 1/n in the bias term.",
     reference="Lin 1989, doi:10.2307/2532051",
-    examples=(
-        example(1 - 2 * (2.5 / 3) / (14 / 9 + 13 / 6 + (3.5 / 3) ** 2), target=[3, 2, 5], pred=[2.5, 5, 6]),
-    ),
+    examples=(example(1 - 2 * (2.5 / 3) / (14 / 9 + 13 / 6 + (3.5 / 3) ** 2), target=[3, 2, 5], pred=[2.5, 5, 6]),),
 )
 def concordance_loss(target: RealD, pred: RealD, *, pivot: Pivot) -> Statistics:
     """One minus Lin's concordance correlation coefficient.
@@ -283,9 +281,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     avoid_when="predictions are used as they are (concordance_loss)",
     undefined="the target or the prediction is constant",
     reference="Pearson 1895, doi:10.1098/rspl.1895.0041",
-    examples=(
-        example(1 - 2.5 / float(np.sqrt(14 / 3 * 6.5)), target=[3, 2, 5], pred=[2.5, 5, 6]),
-    ),
+    examples=(example(1 - 2.5 / float(np.sqrt(14 / 3 * 6.5)), target=[3, 2, 5], pred=[2.5, 5, 6]),),
 )
 def pearson_loss(target: RealD, pred: RealD, *, pivot: Pivot) -> Statistics:
     """One minus the Pearson correlation.

@@ -161,7 +161,9 @@ def _(target: Array, pred: Array, scale: Array, *, season: int) -> Array:
 
 
 @mase.when_absent("scale", scope="group", unit_valued=True, gapless=True)
-def _(target: RealD, pred: RealD, *, season: Annotated[int, Param("steps back of the naive forecast", ge=1)] = 1) -> float:
+def _(
+    target: RealD, pred: RealD, *, season: Annotated[int, Param("steps back of the naive forecast", ge=1)] = 1
+) -> float:
     if target.shape[-1] <= season:
         return float("nan")
     naive = np.abs(target[..., season:] - target[..., :-season]).mean(axis=-1)

@@ -159,7 +159,8 @@ def smooth_l1(
 ) -> Array:
     """Quadratic near zero, then the absolute error less a constant.
 
-    `e^2 / (2 beta)` if `abs(e) < beta`, else `abs(e) - beta/2`. `beta=0` is mae. `beta * smooth_l1(beta) == huber(beta)`.
+    `e^2 / (2 beta)` if `abs(e) < beta`, else `abs(e) - beta/2`. `beta=0` is mae.
+    `beta * smooth_l1(beta) == huber(beta)`.
     """
     residual = np.abs(pred - target)
     quadratic = np.minimum(residual, beta)

@@ -118,12 +118,13 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     use_when="outliers must have no influence at all beyond c (4.685 gives 95 % efficiency at unit Gaussian errors)",
     avoid_when="residuals are not scaled to unit spread: c is in target units",
     reference="Beaton and Tukey 1974, doi:10.1080/00401706.1974.10489171",
-    examples=(
-        example((16 / 6 * (1 - (1 - 0.0625) ** 3) + 16 / 6) / 2, {"c": 4.0}, target=[3, 2], pred=[2, 7]),
-    ),
+    examples=(example((16 / 6 * (1 - (1 - 0.0625) ** 3) + 16 / 6) / 2, {"c": 4.0}, target=[3, 2], pred=[2, 7]),),
 )
 def tukey_biweight(
-    target: RealD, pred: RealD, *, c: Annotated[float, Param("residual beyond which the loss is constant", gt=0)] = 4.685
+    target: RealD,
+    pred: RealD,
+    *,
+    c: Annotated[float, Param("residual beyond which the loss is constant", gt=0)] = 4.685,
 ) -> Array:
     """Tukey's biweight: constant beyond `c`.
 

@@ -13,7 +13,7 @@ PRECISION = 6
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a report is shown: the format, significant digits for people (None: each format's own), the bare number alone."""
+    """How a report is shown: format, significant digits (None: each format's own), the bare number alone."""
 
     format: str = "table"
     precision: int | None = None
@@ -65,7 +65,8 @@ def export(text: str) -> tuple[str, str]:
     if not sign or not path or format not in FORMATS:
         tip = "" if format in FORMATS else did_you_mean(format, FORMATS)
         raise UsageError(
-            f"--export must be FORMAT=FILE, as in json=report.json, with a format of {', '.join(FORMATS)}, not {text!r}.{tip}"
+            f"--export must be FORMAT=FILE, as in json=report.json, with a format of {', '.join(FORMATS)}, "
+            f"not {text!r}.{tip}"
         )
     return format, path
 

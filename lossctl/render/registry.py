@@ -62,7 +62,9 @@ def _options(entry: dict[str, Any]) -> Table:
     table.add_column(overflow="fold")
     for role in entry["roles"]:
         needed = "" if role["required"] else " (optional)"
-        table.add_row(_option(role["name"]), escape(f"column: {role['holds']}{needed}; found by {', '.join(role['usual_names'])}"))
+        table.add_row(
+            _option(role["name"]), escape(f"column: {role['holds']}{needed}; found by {', '.join(role['usual_names'])}")
+        )
     for param in entry["params"]:
         default = "required" if param["required"] else f"default {shown(param['default'])}"
         table.add_row(_option(param["name"]), escape(f"{param['help']}: {param['domain']}; {default}"))

@@ -130,7 +130,9 @@ def _denominator(result: Evaluation) -> str:
     if result.denominator is None or result.denominator.kind == "none":
         return "-"
     value = result.denominator.value
-    return f"{value:,.0f} {result.denominator.kind}" if value.is_integer() else f"{value:,.6g} {result.denominator.kind}"
+    return (
+        f"{value:,.0f} {result.denominator.kind}" if value.is_integer() else f"{value:,.6g} {result.denominator.kind}"
+    )
 
 
 def _check(check: Check) -> Text:

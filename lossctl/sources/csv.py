@@ -10,9 +10,10 @@ from pyarrow import csv
 
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
-from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
+from lossctl.sources.cuts import LONGEST_ROW, Part
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
 from lossctl.sources.options import TextOptions
+from lossctl.sources.quotes import Rules
 from lossctl.sources.text import TextSource
 
 if TYPE_CHECKING:

@@ -14,88 +14,16 @@ from threading import Lock
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lossctl.errors import DataError
 from lossctl.sources.base import Piece, Stamp
+from lossctl.sources.quotes import Offsets, Rules
 
 PIECE_BYTES = 4 << 20
 # Read beyond a piece's range, where its last row ends.
 TAIL_BYTES = 1 << 15
 LONGEST_ROW = 1 << 28
-
-Offsets = npt.NDArray[np.int64]
-
-
-class Rules(NamedTuple):
-    """What ends a row: the line end, and the quote (none: line ends always do) with the bytes it may stand behind."""
-
-    newline: bytes = b"\n"
-    quote: bytes = b""
-    delimiters: bytes = b""
-
-    def unclosed(self, data: bytes, start: int, stop: int) -> int | None:
-        """Where a quote stands that is opened and never closed; a row begins at `start`."""
-        if not self.quoted(data, start, stop) or not _odd(data, self.quote, start, stop):
-            return None
-        opened, closed = (self.spans(data, start, stop) or [(start, start)])[-1]
-        return opened if closed == stop else None
-
-    def quoted(self, data: bytes, start: int, stop: int) -> bool:
-        """Whether there are quotes in a range."""
-        return bool(self.quote) and data.find(self.quote, start, stop) >= 0
-
-    def row_end(self, data: bytes, start: int, at: int) -> int:
-        """The end of the first row whose line end stands at or after `at`; a row begins at `start`. 0: it goes on."""
-        end = data.find(self.newline, at)
-        if end < 0 or not self.quoted(data, start, end) or not _odd(data, self.quote, start, end):
-            return end + 1
-        for opened, closed in self.spans(data, start, len(data)):
-            if end < opened:
-                break
-            if end < closed:
-                end = data.find(self.newline, closed)
-                if end < 0:
-                    break
-        return end + 1
-
-    def last_row_end(self, data: bytes) -> int:
-        """The end of the last row that is whole; a row begins at 0. 0: none is."""
-        end = data.rfind(self.newline)
-        if end < 0 or not self.quoted(data, 0, end) or not _odd(data, self.quote, 0, end):
-            return end + 1
-        for opened, closed in reversed(self.spans(data, 0, len(data))):
-            if end > closed:
-                break
-            if end > opened:
-                end = data.rfind(self.newline, 0, opened)
-        return end + 1
-
-    def spans(self, data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
-        """The quoted cells from quote to quote; one that is not closed ends at `stop`."""
-        buffer = np.frombuffer(data, np.uint8, stop - start, start)
-        quotes = (np.flatnonzero(buffer == self.quote[0]) + start).tolist()
-        before = self.delimiters + b"\r\n"
-        found, opened, index = [], -1, 0
-        while index < len(quotes):
-            at = quotes[index]
-            if opened < 0:
-                if at == start or data[at - 1] in before:
-                    opened = at
-            elif index + 1 < len(quotes) and quotes[index + 1] == at + 1:
-                index += 1  # a doubled quote is a quote in the text
-            else:
-                found.append((opened, at))
-                opened = -1
-            index += 1
-        if opened >= 0:
-            found.append((opened, stop))
-        return found
-
-
-def _odd(data: bytes, quote: bytes, start: int, stop: int) -> bool:
-    buffer = np.frombuffer(data, np.uint8, stop - start, start)
-    return bool(np.count_nonzero(buffer == quote[0]) % 2)
+RETURN = 13
 
 
 class Part(NamedTuple):
@@ -106,25 +34,14 @@ class Part(NamedTuple):
     stop: int
     offset: int = 0
 
-    @property
-    def buffer(self) -> npt.NDArray[np.uint8]:
-        """The bytes of the rows."""
-        return np.frombuffer(self.data, np.uint8, self.stop - self.start, self.start)
-
     def row_starts(self, rules: Rules) -> Offsets:
         """Where the rows begin in the bytes, empty ones left out."""
-        buffer = self.buffer
-        ends = np.flatnonzero(buffer == rules.newline[0])
-        if rules.quoted(self.data, self.start, self.stop):
-            spans = np.array([(-1, -1), *rules.spans(self.data, self.start, self.stop)]) - self.start
-            inside = np.searchsorted(spans[:, 0], ends) - 1
-            ends = ends[ends > spans[inside, 1]]
-        starts = np.concatenate([[0], ends + 1])
-        ends = np.concatenate([ends, [len(buffer)]])
-        alone = ends - starts == 1
-        carriage = np.append(buffer, 0)[starts] == 13
-        filled: Offsets = starts[(ends > starts) & ~(alone & carriage)]
-        return filled + self.start
+        ends = rules.row_ends(self.data, self.start, self.stop)
+        starts = np.concatenate([[self.start], ends + 1])
+        lengths = np.append(ends, self.stop) - starts
+        carriage = np.frombuffer(self.data + b"\0", np.uint8)[starts] == RETURN
+        filled: Offsets = starts[(lengths > 1) | ((lengths == 1) & ~carriage)]
+        return filled
 
     def rows(self, rules: Rules) -> Iterator[tuple[int, bytes]]:
         """The rows and where they begin in the text."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import DataError
 from lossctl.sources.base import check_doubled
-from lossctl.sources.cuts import Part, Rules
+from lossctl.sources.cuts import Part
 from lossctl.sources.options import TextOptions
+from lossctl.sources.quotes import Rules
 
 if TYPE_CHECKING:
     from lossctl.sources.lists import Shape

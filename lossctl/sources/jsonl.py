@@ -14,8 +14,9 @@ from pyarrow import json
 from lossctl.errors import DataError
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
-from lossctl.sources.cuts import LONGEST_ROW, Part, Rules
+from lossctl.sources.cuts import LONGEST_ROW, Part
 from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of
+from lossctl.sources.quotes import Rules
 from lossctl.sources.text import TextSource
 from lossctl.sources.unwrap import BOM, unwrapped
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lossctl.sources import packed
 from lossctl.sources.base import FileSource, Piece
-from lossctl.sources.cuts import Cuts, Part, Rules, cuts, streamed
+from lossctl.sources.cuts import Cuts, Part, cuts, streamed
+from lossctl.sources.quotes import Rules
 
 NO_RULES = Rules()
 
