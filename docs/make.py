@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lossctl import catalogue
-from lossctl.cli import compute
+from lossctl.cli.options import common
 from lossctl.findings import PITFALLS
 from lossctl.params import show
 
@@ -92,7 +92,7 @@ def one_loss(entry: Mapping[str, Any]) -> Iterator[str]:
 def options() -> Iterator[str]:
     """docs/options.md: the options that every loss has."""
     panels: dict[str, list[str]] = {}
-    for parameter in inspect.signature(compute.common).parameters.values():
+    for parameter in inspect.signature(common).parameters.values():
         if parameter.kind is not parameter.KEYWORD_ONLY:
             continue
         (said,) = parameter.annotation.__metadata__

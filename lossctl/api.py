@@ -101,8 +101,8 @@ def compute(
         stats=stats,
         per_row=None if per_row is None else os.fspath(per_row),
         gradient=gradient,
-        max=max,
-        min=min,
+        max=None if max is None else float(max),
+        min=None if min is None else float(min),
         threads=threads,
         memory_limit=memory,
     )

@@ -183,7 +183,9 @@ def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.
         return
     check_domain(values, binding, faults, rows)
     if binding.role.nonzero and values.size:
-        zero = np.flatnonzero(max_k(np.abs(values)) == 0)
+        size = np.abs(values)
+        largest = max_k(size) if size.ndim < 3 else size.max(axis=1).min(axis=0)
+        zero = np.flatnonzero(largest == 0)
         if len(zero):
             name = ", ".join(binding.columns[:3])
             note(faults, Trouble("zero", name), zero if rows is None else rows[zero], ("zeros" for _ in zero))

@@ -153,6 +153,9 @@ ClassTarget: TypeAlias = Annotated[
 Label: TypeAlias = Annotated[Array, Role("label", "a label of any kind")]
 LabelOrScores: TypeAlias = Annotated[Array, Role("label", "a label of any kind, or K scores per row", "either")]
 Direction: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row, not all 0", "vector", nonzero=True)]
+Directions: TypeAlias = Annotated[
+    Array, Role("real", "M lists of D finite numbers per row, none all 0", "matrix", nonzero=True)
+]
 Cosines: TypeAlias = Annotated[
     Array, Role("real", "K cosines per row", "vector", COSINE, ("cosine", "cosines", "cos", "similarity"))
 ]

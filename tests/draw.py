@@ -152,7 +152,7 @@ def _column(setting: Setting, role: LossRole, rng: np.random.Generator, rows: in
                 lengths = rng.integers(1, shape[1] + 1, rows)
                 return [one(about.domain, rng, (int(length), *shape[2:])).tolist() for length in lengths]
             values = one(about.domain, rng, shape)
-            return _directed(values) if "not all 0" in about.says else values
+            return _directed(values) if about.nonzero else values
         case kind:
             raise AssertionError(f"teach {__file__} to draw the role kind {kind!r}")
 

@@ -28,13 +28,7 @@ SCHEMA = json.loads((ROOT / "lossctl" / "schemas" / "report.json").read_text(enc
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 # Tests that show a known defect, with what is wrong.
-RICH = "rich.Console.on_broken_pipe exits with 1"
-PENDING: dict[str, str] = {
-    "test_the_command_line_and_python_give_the_same_report": "max=9 of Python is written 9, that of the command 9.0",
-    "test_a_broken_pipe_is_silent[list]": RICH,
-    "test_a_broken_pipe_is_silent[info huber]": RICH,
-    "test_a_broken_pipe_is_silent[compute huber preds.parquet]": RICH,
-}
+PENDING: dict[str, str] = {}
 
 
 def report(outcome: Outcome, code: int = 0) -> dict[str, Any]:

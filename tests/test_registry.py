@@ -92,12 +92,7 @@ LOOSE: dict[str, tuple[float, str]] = {}
 
 
 # Tests that show a known defect, with what is wrong.
-ZERO = "a negative of zeros has no direction: NaN, where anchor and positive are refused"
-PENDING: dict[str, str] = {
-    "test_the_name_in_python_is_the_name_on_the_command_line": "losses/ctc.py hides the loss: rename the module",
-    "test_extremes_stay_finite[info_nce(temperature=0.5,anchor:2,positive:2,negatives:2x2)]": ZERO,
-    "test_extremes_stay_finite[info_nce(temperature=1.0,symmetric=True,anchor:2,positive:2,negatives:1x2)]": ZERO,
-}
+PENDING: dict[str, str] = {}
 
 
 def named(setting: Setting) -> str:
@@ -376,5 +371,5 @@ def test_the_mean_over_a_file_is_the_mean_of_the_rows_from_python(setting: Setti
 def test_a_setting_is_drawn_the_same_every_time() -> None:
     for setting in SETTINGS[:5]:
         first, second = draw(setting, 9), draw(setting, 9)
-        for name in first:
-            assert_array_equal(first[name], second[name])
+        assert first.keys() == second.keys()
+        assert all(repr(first[name]) == repr(second[name]) for name in first)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossctl.losses.cosines import unit
 from lossctl.params import Param
-from lossctl.roles import Array, Direction, Matrix, Vector
+from lossctl.roles import Array, Direction, Directions, Matrix, Vector
 from lossctl.spec import example, loss
 from lossctl.vectors import dot_k, logsumexp_k, norm_k, sigmoid, softmax_k, softplus, strips
 
@@ -64,7 +64,7 @@ Symmetric = Annotated[bool, Param("the mean of both directions: the positive als
 def info_nce(
     anchor: Direction,
     positive: Direction,
-    negatives: Matrix | None = None,
+    negatives: Directions | None = None,
     *,
     temperature: Temperature = 0.1,
     similarity: Similarity = "cosine",
@@ -110,7 +110,7 @@ info_nce.slope_role = "anchor"
 
 @info_nce.domains
 def _(*, similarity: str, **_: object) -> dict[str, Any]:
-    return {} if similarity == "cosine" else {"anchor": Vector, "positive": Vector}
+    return {} if similarity == "cosine" else {"anchor": Vector, "positive": Vector, "negatives": Matrix}
 
 
 @info_nce.detail

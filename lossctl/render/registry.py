@@ -1,7 +1,9 @@
 """Losses and findings as text for people."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 from rich import box
@@ -11,10 +13,18 @@ from rich.table import Table
 
 from lossctl.findings import Pitfall
 from lossctl.params import show as shown
+from lossctl.render.table import WIDE
 
 
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=10_000, color_system=None)
+@contextmanager
+def _console() -> Iterator[Console]:
+    """A console for a terminal; what goes into a pipe is printed whole: rich ends the process where one breaks."""
+    if sys.stdout.isatty():
+        yield Console()
+        return
+    buffer = StringIO()
+    yield Console(file=buffer, width=WIDE, color_system=None)
+    print(buffer.getvalue(), end="")
 
 
 def _word(value: object) -> str:
@@ -23,37 +33,44 @@ def _word(value: object) -> str:
 
 def show_list(entries: Sequence[dict[str, Any]]) -> None:
     """A line per loss."""
-    console = _console()
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim")
-    for heading in ("name", "aliases", "task", "scope", "convex", "differentiable", "robust", "dimension"):
-        table.add_column(heading, style="bold" if heading == "name" else "", no_wrap=heading == "name")
-    for entry in entries:
-        facts = [_word(entry["properties"][name]) for name in ("convex", "differentiable", "robust")]
-        cells = [entry["name"], ", ".join(entry["aliases"]), entry["task"], entry["scope"], *facts, entry["dimension"]]
-        table.add_row(*map(escape, cells))
-    console.print(table)
+    with _console() as console:
+        table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim")
+        for heading in ("name", "aliases", "task", "scope", "convex", "differentiable", "robust", "dimension"):
+            table.add_column(heading, style="bold" if heading == "name" else "", no_wrap=heading == "name")
+        for entry in entries:
+            facts = [_word(entry["properties"][name]) for name in ("convex", "differentiable", "robust")]
+            cells = [
+                entry["name"],
+                ", ".join(entry["aliases"]),
+                entry["task"],
+                entry["scope"],
+                *facts,
+                entry["dimension"],
+            ]
+            table.add_row(*map(escape, cells))
+        console.print(table)
 
 
 def show_loss(entry: dict[str, Any]) -> None:
     """Everything declared of a loss."""
-    console = _console()
-    aliases = f" ({', '.join(entry['aliases'])})" if entry["aliases"] else ""
-    console.print(f"[bold]{entry['name']}[/]{escape(aliases)}: {escape(entry['summary'])}")
-    console.print()
-    console.print(entry["formula"], markup=False)
-    console.print()
-    facts = {name: _word(value) for name, value in entry["properties"].items()}
-    facts = {"task": entry["task"], "scope": entry["scope"], "dimension": entry["dimension"], **facts}
-    facts |= {name.replace("_", " "): entry[name] for name in ("use_when", "avoid_when", "pitfalls", "reference")}
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if value:
-            table.add_row(name, escape(value))
-    console.print(table)
-    console.print()
-    console.print(_options(entry))
+    with _console() as console:
+        aliases = f" ({', '.join(entry['aliases'])})" if entry["aliases"] else ""
+        console.print(f"[bold]{entry['name']}[/]{escape(aliases)}: {escape(entry['summary'])}")
+        console.print()
+        console.print(entry["formula"], markup=False)
+        console.print()
+        facts = {name: _word(value) for name, value in entry["properties"].items()}
+        facts = {"task": entry["task"], "scope": entry["scope"], "dimension": entry["dimension"], **facts}
+        facts |= {name.replace("_", " "): entry[name] for name in ("use_when", "avoid_when", "pitfalls", "reference")}
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        for name, value in facts.items():
+            if value:
+                table.add_row(name, escape(value))
+        console.print(table)
+        console.print()
+        console.print(_options(entry))
 
 
 def _options(entry: dict[str, Any]) -> Table:
@@ -77,7 +94,7 @@ def _option(name: str) -> str:
 
 def show_pitfall(pitfall: Pitfall) -> None:
     """What a finding means."""
-    console = _console()
-    console.print(f"[bold]{pitfall.code}[/] ({pitfall.severity}): {escape(pitfall.title)}")
-    console.print(f"Cause: {pitfall.cause}", markup=False)
-    console.print(f"Remedy: {pitfall.remedy}", markup=False)
+    with _console() as console:
+        console.print(f"[bold]{pitfall.code}[/] ({pitfall.severity}): {escape(pitfall.title)}")
+        console.print(f"Cause: {pitfall.cause}", markup=False)
+        console.print(f"Remedy: {pitfall.remedy}", markup=False)

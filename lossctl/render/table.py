@@ -18,8 +18,10 @@ WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 def show(report: Report, precision: int) -> None:
     """Print to stdout."""
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE, color_system=None)
-    _print(report, console, precision)
+    if sys.stdout.isatty():
+        _print(report, Console(), precision)
+    else:
+        print(text(report, precision), end="")  # not by rich, which ends the process where a pipe breaks
 
 
 def text(report: Report, precision: int) -> str:
