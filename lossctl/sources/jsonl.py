@@ -3,7 +3,7 @@
 Lines are read in parallel, like those of a CSV file; an array is read in order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -99,7 +99,7 @@ class JsonSource(TextSource):
         """Whether the rows can only be read from the beginning."""
         return self.codec is not None or self.head.array
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """The text in order; an array as lines."""
         stamp = self.stamp
         blocks = packed.blocks(stamp.path, stamp.file, self.codec)

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from queue import Full, Queue
-from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Protocol
 
 from lossctl.errors import DataError, listing
@@ -17,7 +15,7 @@ BLOCK_BYTES = 4 << 20
 CODECS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
 NOT_READ = {b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"\x04\x22\x4d\x18": "lz4", b"Rar!": "rar"}
-# Blocks that are unpacked ahead of the parsing.
+# Blocks that are made ready ahead of the parsing.
 AHEAD = 2
 
 
@@ -57,12 +55,18 @@ def head_of(path: str, file: str, codec: str | None, size: int) -> bytes:
         return _full(stream, size)
 
 
-def blocks(path: str, file: str, codec: str | None) -> Iterator[bytes]:
-    """The text in blocks; what is compressed is unpacked by a thread while the caller parses the block before."""
-    return _blocks(path, file, None) if codec is None else _ahead(path, file, codec)
+def blocks(path: str, file: str, codec: str | None) -> Generator[bytes, None, None]:
+    """The text in blocks."""
+    with opened(path, file, codec) as stream:
+        while block := _full(stream, BLOCK_BYTES):
+            yield block
 
 
-def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
+def ahead(found: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """Blocks made ready by a thread of their own, while the caller parses those before."""
+    from queue import Full, Queue
+    from threading import Event, Thread
+
     waiting: Queue[bytes | BaseException] = Queue(AHEAD)
     stopped = Event()
 
@@ -75,9 +79,9 @@ def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
                 continue
         return False
 
-    def unpack() -> None:
+    def work() -> None:
         try:
-            with closing(_blocks(path, file, codec)) as found:
+            with closing(found):
                 for block in found:
                     if not put(block):
                         return
@@ -85,7 +89,7 @@ def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
         except BaseException as error:  # raised again in the caller's thread
             put(error)
 
-    Thread(target=unpack, daemon=True).start()
+    Thread(target=work, daemon=True).start()
     try:
         while item := waiting.get():
             if isinstance(item, BaseException):
@@ -93,12 +97,6 @@ def _ahead(path: str, file: str, codec: str) -> Iterator[bytes]:
             yield item
     finally:
         stopped.set()
-
-
-def _blocks(path: str, file: str, codec: str | None) -> Generator[bytes, None, None]:
-    with opened(path, file, codec) as stream:
-        while block := _full(stream, BLOCK_BYTES):
-            yield block
 
 
 def _full(stream: Readable, size: int) -> bytes:

@@ -1,6 +1,6 @@
 """What text files have in common: bytes that may be compressed, pieces cut between rows, lines that editors count."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from lossctl.sources import packed
@@ -40,12 +40,12 @@ class TextSource(FileSource):
         """The rows of a piece, or all rows."""
         if not self.in_order:
             return self._cuts().parts() if piece is None else iter([self._cuts().part(piece)])
-        return streamed(self.blocks(), self.first, self.rules, self.path)
+        return streamed(packed.ahead(self.blocks()), self.first, self.rules, self.path)
 
     def _cuts(self) -> Cuts:
         return cuts(self.stamp, self.first, self.rules)
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """The text in order, from its first byte."""
         stamp = self.stamp
         return packed.blocks(stamp.path, stamp.file, self.codec)

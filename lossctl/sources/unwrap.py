@@ -5,14 +5,14 @@ told by counting quotes and brackets, for many bytes at once.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 import numpy as np
 
 from lossctl.errors import DataError
 
 # Bytes that are looked at together; what is noted of each stays in the cache.
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 17
 ESCAPE = re.compile(rb"\\.", re.DOTALL)
 BOM = b"\xef\xbb\xbf"
 SPACE, LINE, RETURN, COMMA, QUOTE = b' \n\r,"'
@@ -22,7 +22,7 @@ DEEPER = np.zeros(256, np.int8)
 DEEPER[list(b"[{")], DEEPER[list(b"]}")] = 1, -1
 
 
-def unwrapped(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
+def unwrapped(blocks: Iterable[bytes], path: str) -> Generator[bytes, None, None]:
     """The blocks of an array as blocks of lines; as many bytes in the same places."""
     state = _State()
     for number, block in enumerate(blocks):
