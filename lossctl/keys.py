@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,11 +80,11 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     combined = columns[0].codes
     for column in columns[1:]:
         combined = combined * len(column.labels) + column.codes
-    order = None
-    if (combined[1:] < combined[:-1]).any():
-        order = np.argsort(_narrow(combined), kind="stable")
-        combined = combined[order]
-    starts = np.concatenate([[0], np.flatnonzero(combined[1:] != combined[:-1]) + 1])
+    order, sorting = None, _narrow(combined)
+    if (sorting[1:] < sorting[:-1]).any():
+        order = np.argsort(sorting, kind="stable")
+        sorting = sorting[order]
+    starts = np.concatenate([[0], np.flatnonzero(sorting[1:] != sorting[:-1]) + 1])
     first = starts if order is None else order[starts]
     rank = np.argsort(first)
     keys = [
@@ -93,9 +94,11 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     return Segments(keys, order, starts, rank, rows)
 
 
-def _narrow(codes: Codes) -> npt.NDArray[np.generic]:
-    """Codes in the smallest type: NumPy sorts 16-bit integers by radix."""
+def _narrow(codes: Codes) -> npt.NDArray[np.integer[Any]]:
+    """Codes in the smallest type: NumPy sorts integers of up to 16 bits by radix, a pass per byte."""
     top = int(codes.max())
+    if top < 1 << 8:
+        return codes.astype(np.uint8)
     return codes.astype(np.uint16) if top < 1 << 16 else codes
 
 
