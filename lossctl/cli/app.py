@@ -46,9 +46,16 @@ def _add_compute(app: typer.Typer, args: list[str], found: list[Action]) -> list
         losses = arguments.losses_of(typed[1:]) if typed[:1] == ["compute"] else []
     elif args[:1] == ["compute"]:
         args, losses = arguments.resolve(args)
+    else:  # only its line in the list of commands is wanted, and its fifty options take time to build
+        app.command("compute", help=compute.help_for(losses))(_nothing)
+        return args
     command = compute.command_for(losses)
     app.command("compute", help=compute.help_for(losses))(_collecting(command, found))
     return args
+
+
+def _nothing() -> None:
+    """A command that is only listed."""
 
 
 def _collecting(command: Callable[..., Action], found: list[Action]) -> Callable[..., None]:
