@@ -21,6 +21,7 @@ def load_file(path: str) -> None:
         raise UsageError(f"--plugin {path}: a Python file (.py) is needed.")
     module = module_from_spec(about)
     sys.modules[name] = module
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left beside the user's file
     try:
         about.loader.exec_module(module)
     except LossctlError as error:
@@ -29,6 +30,8 @@ def load_file(path: str) -> None:
         raise UsageError(
             f"plugin {path} cannot be loaded: {type(error).__name__}: {error}{_line(error, path)}"
         ) from error
+    finally:
+        sys.dont_write_bytecode = kept
 
 
 @cache

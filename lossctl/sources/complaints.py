@@ -1,5 +1,6 @@
 """What is wrong with text that cannot be read, with its line: the slow search, once something has failed."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,9 +9,10 @@ import pyarrow as pa
 from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
-from lossctl.sources.dialect import NUMBER, Dialect, not_utf8, split
+from lossctl.sources.dialect import NUMBER, Dialect, cells_of, not_utf8
 
 SHOWN = 80
+LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 class Complaints(NamedTuple):
@@ -35,7 +37,14 @@ class Complaints(NamedTuple):
         except UnicodeDecodeError as failure:
             line = self.line_at(part.offset + part.start + failure.start)
             return not_utf8(self.path, line, text[failure.start])
-        return self._ragged(part) or DataError(f"{self.path} cannot be read as CSV: {first_line(error)}")
+        ragged = self._ragged(part)
+        if ragged is None and (found := LONE_RETURN.search(text)):
+            line = self.line_at(part.offset + part.start + found.start())
+            return DataError(
+                f"{self.path}, line {line}: a carriage return inside the line, which ends a row. "
+                "Remove it, or put the cell in quotes."
+            )
+        return ragged or DataError(f"{self.path} cannot be read as CSV: {first_line(error)}")
 
     def zero_byte(self, part: Part) -> DataError:
         """A file with zero bytes was cut short, or is no text."""
@@ -45,9 +54,11 @@ class Complaints(NamedTuple):
     def _ragged(self, part: Part) -> DataError | None:
         dialect = self.dialect
         width = len(dialect.names)
-        places, rows = zip(*part.rows(dialect.rules), strict=True)
-        cells = split((row.decode().rstrip("\r\n") for row in rows), dialect.delimiter, dialect.quote)
-        uneven = [(place, row) for place, row in zip(places, cells, strict=False) if len(row) != width]
+        rows = (
+            (place, cells_of(row.decode().rstrip("\r\n"), dialect.delimiter, dialect.quote))
+            for place, row in part.rows(dialect.rules)
+        )
+        uneven = [(place, row) for place, row in rows if len(row) != width]
         if not uneven:
             return None
         place, row = uneven[0]

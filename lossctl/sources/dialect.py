@@ -1,7 +1,7 @@
 """How a CSV file is laid out, recognised from its first rows: never guessed where two readings fit equally."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import DataError
@@ -53,7 +53,7 @@ def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dial
     rules = Rules(newline, quote.encode(), behind.encode())
     texts, end = _texts(path, head, bom, whole, rules)
     delimiter = options.delimiter or _delimiter(path, texts, quote)
-    rows = [_cells(text, delimiter, quote) for text in texts]
+    rows = [cells_of(text, delimiter, quote) for text in texts]
     decimal = options.decimal or _decimal(rows, delimiter)
     header = _has_header(path, rows, decimal, options)
     names = _names(path, rows, header)
@@ -101,18 +101,17 @@ def not_utf8(path: str, line: int, byte: int) -> DataError:
     )
 
 
-def _cells(text: str, delimiter: str, quote: str) -> Row:
-    return next(split([text], delimiter, quote), [])
-
-
-def split(texts: Iterable[str], delimiter: str, quote: str) -> Iterator[Row]:
-    """The cells of rows."""
+def cells_of(text: str, delimiter: str, quote: str) -> Row:
+    """The cells of a row."""
+    if quote not in text or not quote:
+        return text.split(delimiter)
     import csv
 
     csv.field_size_limit(1 << 30)
-    if not quote:
-        return csv.reader(texts, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    return csv.reader(texts, delimiter=delimiter, quotechar=quote)
+    try:
+        return next(csv.reader([text], delimiter=delimiter, quotechar=quote), [])
+    except csv.Error:  # a carriage return outside quotes
+        return text.split(delimiter)
 
 
 def _delimiter(path: str, texts: list[str], quote: str) -> str:
@@ -122,7 +121,7 @@ def _delimiter(path: str, texts: list[str], quote: str) -> str:
         return "\t"
 
     def score(candidate: str) -> tuple[bool, float, int]:
-        rows = [_cells(text, candidate, quote) for text in texts]
+        rows = [cells_of(text, candidate, quote) for text in texts]
         width = len(rows[0])
         cells = [cell for row in rows[1:] or rows for cell in row if cell]
         numeric = [
@@ -131,7 +130,7 @@ def _delimiter(path: str, texts: list[str], quote: str) -> str:
         even = all(len(row) == width or (len(row) == width + 1 and not row[-1]) for row in rows)
         return even, round(len(numeric) / max(1, len(cells)), 3), width
 
-    present = [candidate for candidate in candidates if len(_cells(texts[0], candidate, quote)) > 1]
+    present = [candidate for candidate in candidates if len(cells_of(texts[0], candidate, quote)) > 1]
     if present:
         return max(present, key=score)
     spaced = score(" ")
