@@ -57,9 +57,9 @@ def _layout(stamp: Stamp) -> Layout:
             messages = list(_in_footer(file, stamp.size) if footer else _in_stream(file, stamp.size))
         with pa.memory_map(stamp.file) as memory:
             schema = (pa.ipc.open_file(memory) if footer else pa.ipc.open_stream(memory)).schema
+            check_doubled(stamp.path, schema.names)
     except DAMAGED as error:
         raise _unreadable(stamp.path, error) from None
-    check_doubled(stamp.path, schema.names)
     batches = tuple(message for message in messages if message.kind == BATCH)
     return Layout(schema, batches, footer, any(message.kind == DICTIONARY for message in messages))
 

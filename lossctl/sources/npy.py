@@ -4,6 +4,7 @@ An array of one dimension is a column of numbers, of two a list column, of three
 holds named arrays; a .npy with two dimensions or more is cut into the columns c0, c1, ..., one with fields into those.
 """
 
+import struct
 import zlib
 from ast import literal_eval
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from struct import unpack
 from typing import IO, Any, Literal, NamedTuple, TypeAlias
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
@@ -37,8 +37,10 @@ DAMAGED = (
     zlib.error,
     NotImplementedError,
     RuntimeError,
+    struct.error,
 )
 DEEPEST = 3
+LAST_CHARACTER = 0x10FFFF
 
 Values: TypeAlias = npt.NDArray[np.generic]
 
@@ -93,7 +95,7 @@ def _archived(stamp: Stamp, file: IO[bytes]) -> list[Member]:
             if item.compress_type == ZIP_STORED:
                 # The data follow a header whose length only the header itself tells.
                 file.seek(item.header_offset + 26)
-                name, extra = unpack("<HH", file.read(4))
+                name, extra = struct.unpack("<HH", file.read(4))
                 start = item.header_offset + 30 + name + extra
             with archive.open(item) as values:
                 found.append(_member(item.filename.removesuffix(".npy"), values, start))
@@ -269,9 +271,19 @@ def _part(rows: Values, column: Column) -> Values:
     return part
 
 
+def _points(values: Values) -> npt.NDArray[np.uint32]:
+    """The characters of texts as numbers."""
+    points: npt.NDArray[np.uint32] = np.ascontiguousarray(values).view(
+        np.dtype("u4").newbyteorder(values.dtype.byteorder)
+    )
+    return points
+
+
 def _array(values: Values) -> pa.Array:
     """Rows as an Arrow column."""
     if values.dtype.kind in "US":
+        if values.dtype.kind == "U" and values.dtype.itemsize and (_points(values) > LAST_CHARACTER).any():
+            raise ValueError("a text is no Unicode")
         texts = values.tolist()
         return kinds.strings([text.decode() if isinstance(text, bytes) else text for text in texts])
     flat = kinds.primitive(np.require(values, requirements=["C", "A"]).reshape(-1))

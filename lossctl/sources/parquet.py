@@ -22,7 +22,7 @@ READ_BUFFER = 1 << 18
 # A footer that is readable in a file with encrypted columns is signed.
 SIGNATURE_BYTES = 28
 # What pyarrow raises for a damaged file; its own errors and the system's are not all of one family.
-DAMAGED = (pa.ArrowException, OSError)
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 class Column(NamedTuple):
@@ -50,13 +50,13 @@ def _footer(stamp: Stamp) -> Footer:
     try:
         metadata = pq.read_metadata(stamp.file)
         schema = metadata.schema.to_arrow_schema()
+        check_doubled(stamp.path, schema.names)
         signed = _footer_bytes(stamp) - metadata.serialized_size == SIGNATURE_BYTES
     except DAMAGED as error:
         raise _unreadable(stamp.path, error) from None
     if signed:
         # Asking pyarrow for an encrypted column's metadata ends the process, so it must not come to that.
         raise _unreadable(stamp.path, OSError("its columns are encrypted"))
-    check_doubled(stamp.path, schema.names)
     leaves: dict[str, list[int]] = {}
     for index in range(metadata.num_columns):
         path = metadata.schema.column(index).path
