@@ -1,6 +1,7 @@
 """What holds for every format; and the helpers that the tests of single formats share."""
 
 import bz2
+import contextlib
 import gzip
 import json
 import pickle
@@ -247,3 +248,19 @@ def test_several_files_keep_the_order_they_are_named_in(tmp_path: Path) -> None:
         text_source(tmp_path, f"y\n{name}\n", name)
     paths = [str(tmp_path / name) for name in ("b.csv", "a.csv")]
     assert [source.path for source in open_sources(paths)] == paths
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(name: str, tmp_path: Path) -> None:
+    """Text files and arrays have no checksums, so that what was changed may well be another number."""
+    whole = tmp_path / name
+    WRITERS[name](whole)
+    data, random = whole.read_bytes(), np.random.default_rng(len(name))
+    for attempt in range(12):
+        damaged = bytearray(data)
+        for at in random.integers(0, len(data), size=attempt % 4 + 1).tolist():
+            damaged[at : at + 3] = random.bytes(attempt % 5)
+        path = tmp_path / f"{attempt}_{name}"
+        path.write_bytes(bytes(damaged))
+        with contextlib.suppress(DataError):
+            read(open_source(str(path)))

@@ -308,3 +308,8 @@ def test_options_that_make_no_sense_are_refused(option: str, value: str, said: s
 def test_options_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(UsageError, match="different"):
         TextOptions(delimiter=",", decimal=",")
+
+
+def test_a_carriage_return_inside_a_line_is_refused_with_its_line(tmp_path: Path) -> None:
+    refused(lambda: read(text_source(tmp_path, "y,p\n1,2\n3\r,4\n")), "line 3", "carriage return")
+    assert read(text_source(tmp_path, 'k,p\n"a\rb",2\n'), {"k": "text"}) == {"k": ["a\rb"]}

@@ -37,6 +37,9 @@ DAMAGED = (
     zlib.error,
     NotImplementedError,
     RuntimeError,
+    TypeError,
+    OverflowError,
+    MemoryError,
     struct.error,
 )
 DEEPEST = 3
@@ -115,6 +118,8 @@ def _member(name: str, file: IO[bytes], start: int | None) -> Member:
     said = literal_eval(text.decode("utf-8" if head[6] == 3 else "latin-1").strip())
     header = 8 + size + length
     dtype, shape = np.lib.format.descr_to_dtype(said["descr"]), tuple(said["shape"])
+    if not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise ValueError(f"no array has the shape {shape}")
     return Member(name, dtype, shape, bool(said["fortran_order"]), None if start is None else start + header, header)
 
 

@@ -148,11 +148,9 @@ def _zip(path: str, file: str) -> Iterator["ZipFile"]:
 
 def members(archive: "ZipFile") -> list["ZipInfo"]:
     """The data files of a zip, without folders and what operating systems leave there."""
-    return [
-        item
-        for item in archive.infolist()
-        if not item.is_dir() and not item.filename.startswith("__MACOSX/") and not item.filename.endswith(".DS_Store")
-    ]
+    left = ("/", ".DS_Store")
+    names = [item for item in archive.infolist() if not item.filename.startswith("__MACOSX/")]
+    return [item for item in names if not item.filename.endswith(left)]
 
 
 def _member(path: str, archive: "ZipFile") -> "ZipInfo":
