@@ -1,7 +1,6 @@
 """Terms of an expression that read the same columns must agree on what those hold: logits or probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lossctl import spec
 from lossctl.engine.plan import Term
@@ -39,7 +38,7 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
                     f"{loss} says its columns hold {meaning}, which {term.loss} cannot read "
                     f"({', '.join(map(str, choices))}). Name other columns, e.g. {term.loss}(pred=COLUMN)."
                 )
-            part = replace(part, given={**part.given, INPUT: meaning})
+            part = part._replace(given={**part.given, INPUT: meaning})
         agreed.append(part)
     return agreed
 

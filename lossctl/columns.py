@@ -5,7 +5,7 @@ A check that passes costs one sum, or one minimum and maximum; the offending row
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,7 @@ class Fault:
         self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
 
     kind: str

@@ -1,8 +1,7 @@
 """Columns that name things (groups, slices, ids): small codes with text labels, and rows in runs of one cell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,7 @@ Codes = npt.NDArray[np.int64]
 MISSING = "(missing)"
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A key column of a block: a code per row and the label of each code; None labels a missing key."""
 
     codes: Codes

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from os.path import commonprefix
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.kernel import LossRole
@@ -16,8 +15,7 @@ from lossctl.spec import Loss
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """The columns a role is read from: one of numbers, several of numbers, one of lists; "nested": a row is a unit.
 
     Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `ignored`
@@ -40,16 +38,14 @@ class Binding:
         return self.layout in ("nested", "nested vectors")
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(NamedTuple):
     """What the user says of labels: which is positive, and the classes in the order of the columns."""
 
     positive: str | None = None
     classes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """The columns of a dataset, as messages and searches need them.
 
     `truth` are those that come from the truth file; a name that both files have is told apart by a prefix, and
@@ -59,7 +55,7 @@ class Table:
     path: str
     columns: Mapping[str, ColumnInfo]
     truth: frozenset[str] = frozenset()
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = {}
 
     def original(self, name: str) -> str:
         """The name that a column has in its file."""
@@ -112,7 +108,7 @@ def bind(
         binding = bound.get(role.name)
         if binding is not None and binding.role != role.role:
             fitting = binding if binding.nested else _shape(role, binding.columns, table, nests, ())
-            bound[role.name] = replace(fitting, role=role.role)
+            bound[role.name] = fitting._replace(role=role.role)
     _check_one_of(loss.name, loss.one_of, bound, table)
     _check_widths(loss, bound, table)
     return _labelled(bound, params, labels)
@@ -142,7 +138,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
                 f"{table.path} does not; both must be lists, or neither."
             )
     return {
-        name: replace(binding, layout="nested" if depths[name] == shallow else "nested vectors")
+        name: binding._replace(layout="nested" if depths[name] == shallow else "nested vectors")
         for name, binding in bound.items()
     }
 
@@ -160,9 +156,9 @@ def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: L
     result = {}
     for name, binding in bound.items():
         if binding.role.kind == "binary":
-            binding = replace(binding, positive=labels.positive)
+            binding = binding._replace(positive=labels.positive)
         elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
-            binding = replace(binding, classes=classes, ignored=ignored if isinstance(ignored, int) else None)
+            binding = binding._replace(classes=classes, ignored=ignored if isinstance(ignored, int) else None)
         result[name] = binding
     return result
 

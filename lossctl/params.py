@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf, isfinite
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 from lossctl.roles import Interval
@@ -11,8 +11,7 @@ from lossctl.roles import Interval
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """What an annotation says of a parameter: its help text and its range."""
 
     help: str
@@ -32,8 +31,7 @@ class ColumnRef:
         return f"@{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of one loss, as resolved from its declaration."""
 
     name: str

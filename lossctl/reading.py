@@ -163,9 +163,8 @@ def _depth(kind: pa.DataType) -> int:
 
 
 def _as_layout(binding: Binding, layout: str) -> Binding:
-    from dataclasses import replace
 
-    return replace(binding, layout=layout)  # type: ignore[arg-type]
+    return binding._replace(layout=layout)  # type: ignore[arg-type]
 
 
 def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragged":

@@ -1,7 +1,6 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -50,8 +49,8 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         if not job.plan.truth.on:
             counts["LC103"] = outcome.rows
     if collected is not None and collected.values:
-        whole = replace(whole, values=collected.values)
-    evaluations[0] = replace(whole, details={**whole.details, **details})
+        whole = whole._replace(values=collected.values)
+    evaluations[0] = whole._replace(details={**whole.details, **details})
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,7 @@ from lossctl.roles import Array
 Key: TypeAlias = tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Row values, each with its own share of the mean: mean = sum(w * share * value) / sum(w * denominator).
 
     `share` is 1 and `denominator` equals it unless given: cross_entropy's values already hold the class weight, so
@@ -30,15 +29,13 @@ class Rows:
         return self.value if self.share is None else np.where(self.share > 0, self.value, np.nan)
 
 
-@dataclass(frozen=True, slots=True)
-class Largest:
+class Largest(NamedTuple):
     """A statistic that merges by maximum; weights other than 0 leave it alone."""
 
     value: Array
 
 
-@dataclass(frozen=True, slots=True)
-class Smallest:
+class Smallest(NamedTuple):
     """A statistic that merges by minimum."""
 
     value: Array
@@ -65,8 +62,7 @@ Pivot: TypeAlias = Mapping[str, Array]
 Sums: TypeAlias = Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
+class Segments(NamedTuple):
     """The rows of a block in runs of one cell each: `order` sorts them (None: they stand so already).
 
     `keys` come in order of first appearance; `rank` gives their runs' places in that order.
@@ -90,8 +86,7 @@ class Segments:
 WHOLE: Key = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """Where a statistic stands among the merged ones."""
 
     start: int

@@ -1,6 +1,6 @@
 """A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -223,7 +223,7 @@ def clean(
         if origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
         if plan.truth is not None and trouble.column in plan.truth.table.schema.names:
-            trouble = replace(trouble, column=f"{trouble.column} of {plan.truth.path}")
+            trouble = trouble._replace(column=f"{trouble.column} of {plan.truth.path}")
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
     return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))

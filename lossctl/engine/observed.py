@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +26,14 @@ ASIDE = ("finding ", "detail ")
 BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """A term over a block: its statistics, and its row values where it has them."""
 
     statistics: Statistics
     rows: Rows | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """How a block's rows are cut: into the slices of each view, and into the units inside them."""
 
     slices: Mapping[View, Segments | None]
@@ -43,8 +42,7 @@ class Cut:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A block's rows, kept: components and bases as columns `(c, n)`, row losses (NaN: does not count), slices."""
 
     columns: Array | None

@@ -1,16 +1,15 @@
 """What is to be computed, decided once and picklable: the pieces, the columns, the terms, the views."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lossctl import spec
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import ColumnRef, Value
+from lossctl.roles import Array
 from lossctl.sources import As, Piece, Source
-from lossctl.totals import Pivot
 
 if TYPE_CHECKING:
     from lossctl.filters import Filter
@@ -23,8 +22,7 @@ LEAST_ROWS, MOST_ROWS = 1 << 6, 1 << 17
 View = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One loss with its parameters and columns; several of them make an expression or a comparison.
 
     `resolved` are the parameters as the kernel takes them, `columns` those that are read from a column.
@@ -33,9 +31,9 @@ class Term:
     loss: str
     params: Mapping[str, Value | ColumnRef]
     bindings: Mapping[str, Binding]
-    resolved: Mapping[str, object] = field(default_factory=dict)
-    columns: Mapping[str, Binding] = field(default_factory=dict)
-    pivot: Pivot = field(default_factory=dict)
+    resolved: Mapping[str, object] = {}
+    columns: Mapping[str, Binding] = {}
+    pivot: Mapping[str, Array] = {}
 
     @property
     def kernel(self) -> Kernel:
@@ -57,16 +55,14 @@ class Term:
         return "row" if self.nested else self.kernel.scope
 
 
-@dataclass(frozen=True, slots=True)
-class RowOutput:
+class RowOutput(NamedTuple):
     """What is wanted of every row: the sum of the terms times these factors, and perhaps its gradient."""
 
     factors: tuple[float, ...]
     gradient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(NamedTuple):
     """What statistics need of every row: for intervals how each term is reduced, and whether rows are kept to be
     resampled; for distributions the factors of the terms. Empty: neither.
     """
@@ -76,8 +72,7 @@ class Observe:
     resample: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Everything a worker needs to evaluate a piece; `counted` is a target whose classes (so many) are counted."""
 
     sources: tuple[Source, ...]
