@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,11 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
 
     Without a positive label the values are 0/1, true/false or -1/+1; whether a file mixes 0 and -1 is known at its end.
     """
-    if binding.positive is None and not pt.is_dictionary(array.type) and not pt.is_string(array.type):
+    kind = array.type
+    if binding.positive is None and not pt.is_dictionary(kind) and not pt.is_string(kind):
         values, gaps = floats(array, name, binding.role.says, faults)
-        return _signed(values, gaps, name, binding, faults, seen), gaps
+        whole = pt.is_integer(kind) or pt.is_boolean(kind)
+        return _signed(values, gaps, name, binding, faults, seen, whole), gaps
     keys = encode(array)
     gaps = _gaps(keys)
     if binding.positive is not None:
@@ -42,24 +45,27 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
     return _signed(values, gaps, name, binding, faults, seen), gaps
 
 
-def _signed(values: Array, gaps: Mask | None, name: str, binding: Binding, faults: Faults, seen: Seen) -> Array:
+def _signed(
+    values: Array, gaps: Mask | None, name: str, binding: Binding, faults: Faults, seen: Seen, whole: bool = False
+) -> Array:
     """-1/+1 as 0/1; anything but two values (or, for soft labels, the unit interval) is noted."""
     if not len(values):
         return values
-    low = float(np.fmin.reduce(values))
+    low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+    if low < 1:
+        seen.setdefault(name, set()).add("-1" if low < 0 else "0")
+    soft = not binding.role.domain.everything
+    if low >= 0 and high <= 1 and (whole or soft):
+        return values
     if low < 0:
-        seen.setdefault(name, set()).add("-1")
         zero = values == 0
         if zero.any():
             seen[name].add("0")
         bad = (values != -1) & (values != 1) & ~zero
         result = np.maximum(values, 0.0)
     else:
-        soft = not binding.role.domain.everything
         bad = (values > 1) if soft else (values != 0) & (values != 1)
         result = values
-        if low < 1:
-            seen.setdefault(name, set()).add("0")
     bad &= ~np.isnan(values)
     if bad.any():
         at = np.flatnonzero(bad)
@@ -145,7 +151,8 @@ def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults:
     return found
 
 
-def numbered(names: Sequence[str]) -> list[int] | None:
+@lru_cache(maxsize=64)
+def numbered(names: tuple[str, ...]) -> list[int] | None:
     """Class names as whole numbers, where all of them are."""
     return [int(name) for name in names] if names and all(re.fullmatch(r"-?\d+", name) for name in names) else None
 

@@ -170,7 +170,10 @@ def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, ta
     bindings = bind(loss, params, table, named, taken, Labels(request.positive_label, request.classes))
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
-    return Term(loss.name, {name: shown[name] for name in loss.params if name in shown}, bindings, params, columns)
+    scope = loss.kernel_for(bindings).scope
+    nested = scope != "row" and any(binding.nested for binding in bindings.values())
+    ordered = {name: shown[name] for name in loss.params if name in shown}
+    return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, params, columns)
 
 
 def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Binding:

@@ -174,8 +174,11 @@ def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragge
 
 def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:
     """Note what the role does not allow: values outside its domain, distributions that do not sum to 1."""
-    if binding.role.kind in ("label", "class") or flat(values).dtype == np.intp:
+    kind = binding.role.kind
+    if kind in ("label", "class") or flat(values).dtype == np.intp:
         return
+    if kind == "binary" and binding.layout in ("number", "wide"):
+        return  # they were checked when they were read
     if isinstance(values, Ragged):
         owners = values.row_of(np.arange(values.values.shape[-1]))
         check_domain(values.values, binding, faults, owners if rows is None else rows[owners])

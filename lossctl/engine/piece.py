@@ -102,15 +102,15 @@ def _evaluate_term(
     plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
 ) -> Evaluated:
     """Merge a term's statistics into every view; they are returned, after the row values of a row loss."""
-    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     if term.scope == "group":
         return None, {}
+    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     rows = None
     statistics: dict[str, Statistic]
     if term.nested:
         rows = nested_units(kernel, arrays, params, weights)
         statistics = row_statistics(rows, weights)
-    elif kernel.scope == "row":
+    elif term.scope == "row":
         rows = kernel.rows(arrays, params)
         statistics = row_statistics(rows, weights)
     else:

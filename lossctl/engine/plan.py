@@ -25,12 +25,15 @@ View = tuple[int, ...]
 class Term(NamedTuple):
     """One loss with its parameters and columns; several of them make an expression or a comparison.
 
+    `nested`: every row is a whole unit, so that the term's `scope` is the row, whatever its loss's.
     `resolved` are the parameters as the kernel takes them, `columns` those that are read from a column.
     """
 
     loss: str
     params: Mapping[str, Value | ColumnRef]
     bindings: Mapping[str, Binding]
+    nested: bool
+    scope: Scope
     resolved: Mapping[str, object] = {}
     columns: Mapping[str, Binding] = {}
     pivot: Mapping[str, Array] = {}
@@ -40,19 +43,9 @@ class Term(NamedTuple):
         return spec.get(self.loss).kernel_for(self.bindings)
 
     @property
-    def nested(self) -> bool:
-        """Whether every row is a whole unit."""
-        return self.kernel.scope != "row" and any(binding.nested for binding in self.bindings.values())
-
-    @property
     def row_valued(self) -> bool:
         """Whether it has a value for every row (or for every unit that stands in one)."""
         return self.scope == "row" or (self.scope == "group" and not self.kernel.unit_valued)
-
-    @property
-    def scope(self) -> Scope:
-        """How it merges: a nested unit is complete in its row."""
-        return "row" if self.nested else self.kernel.scope
 
 
 class RowOutput(NamedTuple):

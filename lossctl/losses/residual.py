@@ -9,7 +9,6 @@ from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
 
 TINY = float(np.finfo(np.float64).smallest_normal)
-LOG_2 = float(np.log(2.0))
 
 
 @loss(
@@ -34,7 +33,8 @@ def mse(target: RealD, pred: RealD) -> Array:
     `mse == 2 * half_squared_error == 2 * expectile(tau=0.5)`.
     """
     residual = pred - target
-    return residual * residual
+    residual *= residual
+    return residual
 
 
 @mse.gradient
@@ -125,9 +125,11 @@ def huber(
     `e^2 / 2` if `abs(e) <= delta`, else `delta * (abs(e) - delta/2)`.
     `huber(delta) == delta * smooth_l1(beta=delta)`: smooth_l1 divides by its threshold, huber does not.
     """
-    residual = np.abs(pred - target)
-    quadratic = np.minimum(residual, delta)
-    return 0.5 * quadratic * quadratic + delta * (residual - quadratic)
+    residual = pred - target
+    inside = np.clip(residual, -delta, delta)
+    residual -= 0.5 * inside
+    residual *= inside
+    return residual
 
 
 @huber.gradient
@@ -227,14 +229,16 @@ def log_cosh(target: RealD, pred: RealD) -> Array:
     `log(cosh(e))`: `e^2/2` near 0, `abs(e) - log 2` far away, to full relative precision at both ends.
     """
     residual = np.abs(pred - target)
-    # cosh(a) = 1 + u^2 / 2(1+u) = exp(a) (1 + (1+u)^2) / 2 with u = exp(-a) - 1: the first form keeps the digits
-    # near 0, the second cannot overflow; a mask of 0 and 1 joins them exactly.
-    decay = np.expm1(-residual)
-    falling = 1.0 + decay
-    far = (residual > 1.0).astype(np.float64)
-    argument = decay * decay / (2.0 * np.maximum(falling, 0.25))
-    argument += far * (falling * falling - argument)
-    return far * (residual - LOG_2) + np.log1p(argument)
+    # cosh(a) = 1 + u^2 / 2(1+u) with u = exp(a) - 1 keeps the digits near 0; beyond 700 the loss is a straight line.
+    near = np.clip(residual, 0.0, 700.0)
+    residual -= near
+    growth = np.expm1(near, out=near)
+    argument = growth + 1.0
+    argument *= 2.0
+    np.divide(growth, argument, out=argument)
+    argument *= growth
+    residual += np.log1p(argument, out=argument)
+    return residual
 
 
 @log_cosh.gradient
