@@ -13,7 +13,7 @@ from lossctl.keys import MISSING
 from lossctl.mapping import natural
 from lossctl.results import Denominator
 from lossctl.roles import Array
-from lossctl.totals import Key
+from lossctl.segments import Key
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 

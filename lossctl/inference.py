@@ -19,7 +19,8 @@ from lossctl.request import Job
 from lossctl.results import Distribution, Evaluation, Interval
 from lossctl.roles import Array
 from lossctl.scatter import Index, Moments, Scatter
-from lossctl.totals import WHOLE, Key, Tally
+from lossctl.segments import WHOLE, Key
+from lossctl.totals import Tally
 
 NOT_REDUCED = "not reduced"
 

@@ -15,7 +15,7 @@ from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns
-from lossctl.totals import Key
+from lossctl.segments import Key
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 

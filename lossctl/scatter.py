@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.roles import Array
-from lossctl.totals import WHOLE, Key, Segments
+from lossctl.segments import WHOLE, Key, Segments
 
 Index = npt.NDArray[np.intp]
 
@@ -112,7 +112,7 @@ def _ratio(x: Array, v: Array) -> Array:
 def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Moments:
     starts = np.zeros(1, np.intp)
     if segments is not None:
-        x, v, starts = segments.arrange(x), segments.arrange(v), segments.starts
+        x, v, starts = segments.arrange(x), segments.arrange(v), segments.runs.starts
     sizes = np.diff(starts, append=x.shape[-1])
 
     def total(values: Array) -> Array:
@@ -127,4 +127,4 @@ def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Mom
     ev = np.stack([total(e * own) for own in v], axis=1)
     vv = np.stack([total(v * own) for own in v], axis=1)
     found = Moments(x_sum, v_sum, total((v != 0).astype(np.float64)), centre, ee, ev, vv)
-    return found if segments is None else found.at(segments.rank)
+    return found if segments is None else found.at(segments.runs.rank)

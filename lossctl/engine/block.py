@@ -16,7 +16,8 @@ from lossctl.labels import Seen
 from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
 from lossctl.roles import Array
-from lossctl.totals import Key, Segments, Tally
+from lossctl.segments import WHOLE, Key, Segments
+from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -174,11 +175,7 @@ def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int
     assert plan.truth is not None
     by = [] if plan.many_to_one else [encode(batch.column(name)) for name in plan.by if name in batch.schema.names]
     cells = segments(by, len(places))
-    parts: list[tuple[Key, npt.NDArray[np.int64]]] = [((), places)]
-    if cells is not None:
-        arranged = places if cells.order is None else places[cells.order]
-        ends = np.append(cells.starts[1:], len(places))
-        parts = [(k, arranged[cells.starts[r] : ends[r]]) for k, r in zip(cells.keys, cells.rank, strict=True)]
+    parts = [(WHOLE, places)] if cells is None else [(key, places[at]) for key, at in cells.places()]
     for key, found in parts:
         counts = np.minimum(np.bincount(found, minlength=plan.truth.rows), 2).astype(np.uint8)
         before = result.matched.get(key)

@@ -13,7 +13,8 @@ from lossctl.engine.plan import Observe, Term, View
 from lossctl.keys import Encoded, merged, segments
 from lossctl.roles import Array
 from lossctl.scatter import Index, Scatter
-from lossctl.totals import WHOLE, Histogram, Key, Largest, Rows, Segments, Smallest, Statistics, Tally
+from lossctl.segments import WHOLE, Key, Segments
+from lossctl.totals import Histogram, Largest, Rows, Smallest, Statistics, Tally
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -60,9 +61,8 @@ class Sample(NamedTuple):
         cells = segments([self.by[index] for index in view], self.rows)
         if cells is None:
             return {WHOLE: np.arange(self.rows)}
-        order = np.arange(self.rows) if cells.order is None else cells.order
-        ends = np.append(cells.starts[1:], self.rows)
-        return {key: order[cells.starts[at] : ends[at]] for key, at in zip(cells.keys, cells.rank, strict=True)}
+        rows = np.arange(self.rows)
+        return {key: rows[place] for key, place in cells.places()}
 
 
 @dataclass(slots=True)

@@ -14,9 +14,10 @@ from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, MisfitError
 from lossctl.kernel import Kernel, pivots, weighed
 from lossctl.roles import Array
+from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
 from lossctl.spec import Loss
-from lossctl.totals import Rows, Segments, Smallest, Statistic, Statistics, Tally
+from lossctl.totals import Rows, Smallest, Statistic, Statistics, Tally
 
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
@@ -155,7 +156,8 @@ def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any],
     if kernel.scope == "set":
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
-        cells = Segments([(row,) for row in range(len(first))], None, starts, np.arange(len(first)), flat_size(first))
+        runs = Runs(None, starts, np.arange(len(first)))
+        cells = Segments([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
         tally.add_block(kernel.statistics(flat, params, pivots(flat), None), cells, flat_size(first))
         value = kernel.finish(tally.sums(), params, pivots(flat))
