@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -76,3 +77,11 @@ IDENTITIES = [
 def test_an_identity_holds(left: str, right: str, said: str, tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "preds.parquet", {"y_true": TARGET, "y_pred": PRED})
     assert_allclose(lossctl.compute(left, path).value, lossctl.compute(right, path).value, rtol=1e-15)
+
+
+@pytest.mark.parametrize("bins", [3, 7, 10, 15, 20, 100])
+def test_a_probability_on_an_edge_is_in_the_bin_below(bins: int) -> None:
+    edges = [k / bins for k in range(1, bins + 1)]
+    just_below = [math.nextafter(edge, 0.0) for edge in edges]
+    found = lossctl.compute("ece", {"target": [1] * bins + [0] * bins, "pred": edges + just_below}, bins=bins, norm=2)
+    assert_allclose(found.value, np.sqrt(np.mean((np.array(edges) - 0.5) ** 2)), rtol=1e-12)
