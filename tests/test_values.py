@@ -85,3 +85,22 @@ def test_a_probability_on_an_edge_is_in_the_bin_below(bins: int) -> None:
     just_below = [math.nextafter(edge, 0.0) for edge in edges]
     found = lossctl.compute("ece", {"target": [1] * bins + [0] * bins, "pred": edges + just_below}, bins=bins, norm=2)
     assert_allclose(found.value, np.sqrt(np.mean((np.array(edges) - 0.5) ** 2)), rtol=1e-12)
+
+
+SCORES = [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "pred", "options", "value"),
+    [
+        ("zero_one", [0.9, 0.2, 0.1], {"threshold": 0.5, "positive_label": "p"}, 1 / 3),
+        ("zero_one", [0.9, 0.2, 0.1], {"threshold": 0.5, "positive_label": "n"}, 2 / 3),
+        ("zero_one", SCORES, {"classes": ["n", "p"]}, 0.0),
+        ("ece", SCORES, {"classes": ["n", "p"]}, (0.1 + 0.2 + 0.3) / 3),
+    ],
+)
+def test_label_options_are_taken_where_a_parameter_or_the_prediction_brings_such_labels(
+    loss: str, pred: list[object], options: dict[str, object], value: float
+) -> None:
+    found = lossctl.compute(loss, {"target": ["p", "n", "p"], "pred": pred}, **options).value  # type: ignore[arg-type]
+    assert_allclose(found, value, rtol=1e-15)
