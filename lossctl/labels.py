@@ -169,8 +169,10 @@ def _gaps(keys: Encoded) -> Mask | None:
 
 
 def coded(array: pa.Array, vocabulary: dict[str | None, int]) -> Numbers:
-    """Labels of any kind as codes of a shared vocabulary."""
+    """Labels of any kind as codes of a shared vocabulary; true is 1, as it is where labels are binary."""
     keys = encode(array)
-    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in keys.labels], dtype=np.intp)
+    truths = {"true": "1", "false": "0"}
+    plain = [label if label is None else truths.get(label.lower(), label) for label in keys.labels]
+    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in plain], dtype=np.intp)
     gaps = _gaps(keys)
     return Numbers(table[keys.codes] if len(table) else np.zeros(0, np.intp), {} if gaps is None else {"": gaps})

@@ -104,3 +104,11 @@ def test_label_options_are_taken_where_a_parameter_or_the_prediction_brings_such
 ) -> None:
     found = lossctl.compute(loss, {"target": ["p", "n", "p"], "pred": pred}, **options).value  # type: ignore[arg-type]
     assert_allclose(found, value, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "pred", [[1, 0, 0], [1.0, 0.0, 0.0], [True, False, False], ["True", "False", "False"]], ids=str
+)
+def test_true_is_the_label_1(pred: list[object]) -> None:
+    for target in ([True, False, True], [1, 0, 1], ["1", "0", "1"], ["true", "false", "true"]):
+        assert lossctl.compute("zero_one", {"target": target, "pred": pred}).value == 1 / 3
