@@ -61,6 +61,20 @@ def test_the_articles_values_come_out_of_files(
     assert_allclose(found, value, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("loss", "error", "value"),
+    [
+        ("cauchy", 1e200, 2 * 200 * math.log(10) - math.log(2)),
+        ("cauchy", -1e308, 2 * 308 * math.log(10) - math.log(2)),
+        ("smape", 5e-324, 2.0),
+        ("smape", -1e-310, 2.0),
+    ],
+)
+def test_a_finite_value_stays_finite_and_exact_at_the_ends_of_the_range(loss: str, error: float, value: float) -> None:
+    rows = getattr(lossctl.losses, loss)([0.0, 0.0, 1.0], [error, 0.0, 1.0])
+    assert_allclose(rows, [value, 0.0, 0.0], rtol=1e-15)
+
+
 # What the docstrings say of each other.
 IDENTITIES = [
     ("mse", "2 * half_squared_error", "mse == 2 * half_squared_error"),
