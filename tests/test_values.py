@@ -126,3 +126,20 @@ def test_label_options_are_taken_where_a_parameter_or_the_prediction_brings_such
 def test_true_is_the_label_1(pred: list[object]) -> None:
     for target in ([True, False, True], [1, 0, 1], ["1", "0", "1"], ["true", "false", "true"]):
         assert lossctl.compute("zero_one", {"target": target, "pred": pred}).value == 1 / 3
+
+
+def test_an_ignored_class_is_the_one_of_that_name_and_not_counted() -> None:
+    logits = np.array([[1.0, 0.5, 0.0], [0.0, 2.0, 1.0], [0.5, 0.0, 1.5], [1.0, 1.0, 2.0]])
+    named = {f"logit_{k + 1}": logits[:, k] for k in range(3)}
+    own = lossctl.losses.cross_entropy([0, 1, 2, 2], logits)
+    for ignored, kept in ((0, [1, 1, 1, 1]), (1, [0, 1, 1, 1]), (2, [1, 0, 1, 1]), (3, [1, 1, 0, 0])):
+        data = {"target": [1, 2, 3, 3], **named}
+        found = lossctl.compute("cross_entropy", data, ignore_index=ignored, reduction="sum").results[0]
+        assert_allclose(found.value, np.dot(own, kept), rtol=1e-15)
+        assert found.ignored == 4 - sum(kept)
+    aside = {"target": [0, -100, 2, 2], "logits": logits}
+    inside = {**aside, "target": [0, 1, 2, 2]}
+    for word in ("balanced", "effective"):
+        first = lossctl.compute("cross_entropy", aside, ignore_index=-100, class_weight=word).results[0]
+        second = lossctl.compute("cross_entropy", inside, ignore_index=1, class_weight=word).results[0]
+        assert (first.value, first.details["class_weight"]) == (second.value, second.details["class_weight"])

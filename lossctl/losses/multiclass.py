@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from lossctl.arrays import Classes
-from lossctl.class_weights import BETA, ClassWeight, counted, effective, given_counts, of_rows, resolve
+from lossctl.class_weights import BETA, ClassWeight, counted, effective, given_counts, of_rows, resolved
 from lossctl.errors import UsageError
 from lossctl.params import Param
 from lossctl.roles import Array, ClassTarget, Logits
@@ -88,8 +88,7 @@ def _(
 
 @cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    weights = resolve(params["class_weight"], classes, _number(params, "beta", "cross_entropy"))
-    return params | {"class_weight": weights}
+    return resolved(params, classes, _number(params, "beta", "cross_entropy"))
 
 
 @loss(
