@@ -143,3 +143,15 @@ def test_an_ignored_class_is_the_one_of_that_name_and_not_counted() -> None:
         first = lossctl.compute("cross_entropy", aside, ignore_index=-100, class_weight=word).results[0]
         second = lossctl.compute("cross_entropy", inside, ignore_index=1, class_weight=word).results[0]
         assert (first.value, first.details["class_weight"]) == (second.value, second.details["class_weight"])
+
+
+def test_weights_that_were_worked_out_are_in_the_details() -> None:
+    logits = {"target": [0, 1, 2], "logits": [[0.5, 0.0, 1.0]] * 3}
+    found = lossctl.compute("class_balanced", logits, counts=[1000, 100, 10], beta=0.999).results[0]
+    effective = np.array([(1 - 0.999) / (1 - 0.999**n) for n in (1000, 100, 10)])
+    assert_allclose(found.details["class_weight"], 3 * effective / effective.sum(), rtol=1e-12)
+    assert found.params["counts"] == (1000, 100, 10)
+    one = {"target": [1, 0, 0, 0], "pred": [0.5, 0.5, 0.5, 0.5]}
+    assert lossctl.compute("bce", one, pos_weight="balanced").results[0].details["pos_weight"] == [3.0]
+    two = {"target": [[1, 1], [0, 1], [0, 0], [0, 1]], "pred": [[0.5, 0.5]] * 4}
+    assert lossctl.compute("bce", two, pos_weight="balanced").results[0].details["pos_weight"] == [3.0, 1 / 3]

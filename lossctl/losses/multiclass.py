@@ -118,7 +118,9 @@ def class_balanced_cross_entropy(
     pred: Logits,
     *,
     beta: BETA = 0.999,
-    counts: Annotated[tuple[float, ...] | None, Param("rows per class; those of the data without it")] = None,
+    counts: Annotated[
+        tuple[float, ...] | None, Param("rows per class; those of the data without it", becomes="class_weight")
+    ] = None,
 ) -> Array:
     """Cross-entropy with each class weighted by its inverse effective number of rows.
 
