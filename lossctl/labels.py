@@ -1,14 +1,13 @@
 """Label columns as kernels take them: binary labels as 0 and 1, classes as indexes, labels of any kind as codes."""
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
+from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import Faults, Mask, Numbers, Trouble, floats, note
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Binding
@@ -134,7 +133,7 @@ def _index(label: str | None, binding: Binding) -> int:
 
 def _place(value: int, named: Sequence[int] | None, binding: Binding) -> int:
     if named is None or value == binding.ignored:
-        return value
+        return ignored_index(value, named)
     return named.index(value) if value in named else int(UNKNOWN)
 
 
@@ -151,12 +150,6 @@ def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults:
     return found
 
 
-@lru_cache(maxsize=64)
-def numbered(names: tuple[str, ...]) -> list[int] | None:
-    """Class names as whole numbers, where all of them are."""
-    return [int(name) for name in names] if names and all(re.fullmatch(r"-?\d+", name) for name in names) else None
-
-
 def _known(binding: Binding) -> str:
     return ", ".join(binding.classes[:12]) or "a whole number from 0"
 
@@ -169,8 +162,10 @@ def _gaps(keys: Encoded) -> Mask | None:
 
 
 def coded(array: pa.Array, vocabulary: dict[str | None, int]) -> Numbers:
-    """Labels of any kind as codes of a shared vocabulary."""
+    """Labels of any kind as codes of a shared vocabulary; true is 1, as it is where labels are binary."""
     keys = encode(array)
-    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in keys.labels], dtype=np.intp)
+    truths = {"true": "1", "false": "0"}
+    plain = [label if label is None else truths.get(label.lower(), label) for label in keys.labels]
+    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in plain], dtype=np.intp)
     gaps = _gaps(keys)
     return Numbers(table[keys.codes] if len(table) else np.zeros(0, np.intp), {} if gaps is None else {"": gaps})

@@ -19,6 +19,7 @@ class Param(NamedTuple):
     ge: float | None = None
     lt: float | None = None
     le: float | None = None
+    becomes: str | None = None  # what is worked out from it (weights from counts), as reports name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Parameter(NamedTuple):
     interval: Interval
     choices: tuple[Value, ...]
     help: str
+    becomes: str
 
     @property
     def option(self) -> str:
@@ -169,7 +171,9 @@ def resolve(name: str, annotation: Any, default: Value, required: bool, loss: st
             types.add(tuple if get_origin(member) is tuple else member)
     low, high = (about.gt if about.ge is None else about.ge), (about.lt if about.le is None else about.le)
     interval = Interval(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
-    parameter = Parameter(name, frozenset(types), default, required, interval, choices, about.help)
+    parameter = Parameter(
+        name, frozenset(types), default, required, interval, choices, about.help, about.becomes or name
+    )
     if not required:
         try:
             parameter.check(default, loss)

@@ -10,6 +10,7 @@ from pyarrow import types as pt
 
 from lossctl import labels
 from lossctl.arrays import Ragged
+from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
 from lossctl.errors import DataError
 from lossctl.keys import encode
@@ -225,7 +226,7 @@ def check_classes(
             continue
         wrong = (index < 0) | (index >= sizes[0])
         if binding.ignored is not None:
-            wrong &= index != binding.ignored
+            wrong &= index != ignored_index(binding.ignored, numbered(binding.classes))
         at = np.flatnonzero(wrong)
         if len(at):
             owners = array.row_of(at) if isinstance(array, Ragged) else at

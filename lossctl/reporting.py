@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lossctl import __version__, expressions
+from lossctl import __version__, expressions, spec
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError, counted
@@ -191,12 +191,15 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
 
 
 def _resolved(plan: Plan) -> dict[str, object]:
-    """Parameters that were worked out from the data or a file: class weights, positive weights, counts."""
+    """Parameters that were worked out from the data or a file: class weights, positive weights."""
     found: dict[str, object] = {}
     for term in plan.terms:
+        known = spec.get(term.loss).params
         for name, value in term.resolved.items():
             if isinstance(value, np.ndarray):
-                found[name] = np.ravel(value).tolist()
+                found[known[name].becomes] = np.ravel(value).tolist()
+            elif isinstance(value, float) and isinstance(term.params.get(name), str):  # the balance of a single label
+                found[known[name].becomes] = [value]
     return found
 
 

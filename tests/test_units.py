@@ -137,3 +137,12 @@ def test_unit_weights_weigh_the_mean_over_units(ranked: dict[str, np.ndarray], t
     errors = ((ranked["relevance"] - ranked["score"]) ** 2).reshape(QUERIES, ITEMS).mean(axis=1) ** 0.5
     assert_allclose(found.value, np.average(errors, weights=weights[::ITEMS]), rtol=1e-12)
     assert found.denominator.kind == "unit weights"
+
+
+@pytest.mark.parametrize(("loss", "params"), [("max_error", {}), ("rmse", {}), ("ece", {}), ("ece", {"norm": "inf"})])
+def test_a_unit_without_weight_does_not_count(loss: str, params: dict[str, str]) -> None:
+    data = {"target": [0, 1, 0, 1], "pred": [0.25, 0.5, 0.75, 1.0], "unit": [1, 1, 2, 2], "w": [1, 2, 0, 0]}
+    found = lossctl.compute(loss, data, group="unit", weight="w", **params).results[0]  # type: ignore[arg-type]
+    first = {name: values[:2] for name, values in data.items()}
+    assert found.value == lossctl.compute(loss, first, weight="w", **params).value  # type: ignore[arg-type]
+    assert (found.denominator.value, found.details["units_not_counted"]) == (1.0, 1)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from lossctl.arrays import Classes
-from lossctl.class_weights import ClassWeight, counted, of_rows, resolve
+from lossctl.class_weights import ClassWeight, counted, of_rows, resolved
 from lossctl.params import Param
 from lossctl.roles import Array, ClassIndex, ClassTarget, Flags, LogProbs, NotNegativeVector, Simplex
 from lossctl.spec import example, loss
@@ -159,7 +159,7 @@ def _(*, normalize: bool, **_: object) -> dict[str, Any]:
 
 @sparse_categorical_cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return params | {"class_weight": resolve(params["class_weight"], classes, EFFECTIVE_BETA)}
+    return resolved(params, classes, EFFECTIVE_BETA)
 
 
 @loss(
@@ -209,7 +209,7 @@ def _(target: Array, pred: Array, *, class_weight: object, ignore_index: int | N
 
 @nll.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return params | {"class_weight": resolve(params["class_weight"], classes, EFFECTIVE_BETA)}
+    return resolved(params, classes, EFFECTIVE_BETA)
 
 
 @loss(

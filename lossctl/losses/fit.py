@@ -63,7 +63,8 @@ def max_error(target: RealD, pred: RealD) -> Statistics:
 
 @max_error.finish
 def _(sums: Sums) -> Array:
-    return sums["largest"]
+    largest = sums["largest"]
+    return np.where(largest < 0.0, np.nan, largest)  # no row of the unit has a weight
 
 
 @loss(

@@ -11,6 +11,7 @@ from lossctl.totals import Statistics, Sums
 from lossctl.vectors import sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
+LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @loss(
@@ -73,7 +74,7 @@ def smape(target: RealD, pred: RealD) -> Array:
     `2 abs(e) / (abs(target) + abs(pred))`, `0/0 = 0`.
     """
     size = np.abs(target) + np.abs(pred)
-    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, TINY))
+    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, LEAST))
     return value
 
 

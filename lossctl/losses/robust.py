@@ -32,7 +32,11 @@ def cauchy(
     `log(1 + (e/scale)^2 / 2)`.
     """
     ratio = (pred - target) / scale
-    return np.log1p(0.5 * ratio * ratio)
+    value: Array = np.log1p(0.5 * ratio * ratio)
+    beyond = np.isinf(value)
+    if beyond.any():  # the square overflows long before its logarithm
+        value[beyond] = 2.0 * np.log(np.abs(ratio[beyond])) - np.log(2.0)
+    return value
 
 
 @cauchy.gradient
