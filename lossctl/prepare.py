@@ -63,8 +63,9 @@ def prepare(request: Request) -> Job:
                 "not a number >= 0 per row."
             )
     taken = {name for name in keys.values() if name}
-    _check_labels(request, losses)
+    _check_classes(request, losses)
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
+    _check_positive(request, losses, terms)
     if len(terms) > 1:
         from lossctl.agreement import agreed_inputs
 
@@ -325,16 +326,23 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
             )
 
 
-def _check_labels(request: Request, losses: Sequence[Loss]) -> None:
+def _check_classes(request: Request, losses: Sequence[Loss]) -> None:
     """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
-    names = listing(loss.name for loss in losses)
-    kinds = {role.role.kind for loss in losses for role in loss.roles}
-    if request.positive_label is not None and "binary" not in kinds:
-        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
-    if request.classes and not kinds & {"class", "class or vector"}:
-        raise UsageError(f"{names} has no classes; leave --classes out.")
+    if request.classes and not {role.role.kind for loss in losses for role in loss.roles} & {
+        "class",
+        "class or vector",
+    }:
+        raise UsageError(f"{listing(loss.name for loss in losses)} has no classes; leave --classes out.")
     if len(set(request.classes)) < len(request.classes):
         raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
+
+
+def _check_positive(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
+    """A positive label needs a target of two values; of some losses only the columns tell whether it is one."""
+    kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
+    if request.positive_label is not None and "binary" not in kinds:
+        names = listing(loss.name for loss in losses)
+        raise UsageError(f"{names} has no labels of two values here; leave --positive-label out.")
 
 
 def _reduction(request: Request, loss: Loss) -> str:
