@@ -74,13 +74,16 @@ def prepare(request: Request) -> Job:
             term if part == said else _term(said, loss, request, table, taken)
             for term, part, said, loss in zip(terms, parts, given, losses, strict=True)
         )
+    weight, unit_weight = request.weight, request.unit_weight
+    if weight is None and all(term.nested for term in terms):
+        weight, unit_weight = unit_weight, None  # a row is a unit
     plan = Plan(
         sources=sources,
         pieces=(),
         columns={},
         terms=terms,
-        weight=_weight(request.weight),
-        unit_weight=_weight(request.unit_weight),
+        weight=_weight(weight),
+        unit_weight=_weight(unit_weight),
         group=request.group,
         by=by,
         id=request.id,
