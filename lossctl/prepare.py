@@ -63,9 +63,7 @@ def prepare(request: Request) -> Job:
                 "not a number >= 0 per row."
             )
     taken = {name for name in keys.values() if name}
-    _check_classes(request, losses)
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
-    _check_positive(request, losses, terms)
     if len(terms) > 1:
         from lossctl.agreement import agreed_inputs
 
@@ -74,16 +72,14 @@ def prepare(request: Request) -> Job:
             term if part == said else _term(said, loss, request, table, taken)
             for term, part, said, loss in zip(terms, parts, given, losses, strict=True)
         )
-    weight, unit_weight = request.weight, request.unit_weight
-    if weight is None and all(term.nested for term in terms):
-        weight, unit_weight = unit_weight, None  # a row is a unit
+    _check_labels(request, losses, terms)
     plan = Plan(
         sources=sources,
         pieces=(),
         columns={},
         terms=terms,
-        weight=_weight(weight),
-        unit_weight=_weight(unit_weight),
+        weight=_weight(request.weight),
+        unit_weight=_weight(request.unit_weight),
         group=request.group,
         by=by,
         id=request.id,
@@ -95,6 +91,8 @@ def prepare(request: Request) -> Job:
         memory=size_of(request.memory_limit),
         batch_rows=request.batch_rows,
     )
+    if plan.weight is None and all(term.nested for term in terms):
+        plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
@@ -329,23 +327,17 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
             )
 
 
-def _check_classes(request: Request, losses: Sequence[Loss]) -> None:
+def _check_labels(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
     """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
-    if request.classes and not {role.role.kind for loss in losses for role in loss.roles} & {
-        "class",
-        "class or vector",
-    }:
-        raise UsageError(f"{listing(loss.name for loss in losses)} has no classes; leave --classes out.")
+    names = listing(loss.name for loss in losses)
+    kinds = {role.role.kind for loss in losses for role in loss.roles}
+    kinds |= {binding.role.kind for term in terms for binding in term.bindings.values()}  # as parameters change them
+    if request.positive_label is not None and "binary" not in kinds:
+        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
+    if request.classes and not kinds & {"class", "class or vector"}:
+        raise UsageError(f"{names} has no classes; leave --classes out.")
     if len(set(request.classes)) < len(request.classes):
         raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
-
-
-def _check_positive(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
-    """A positive label needs a target of two values; of some losses only the columns tell whether it is one."""
-    kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
-    if request.positive_label is not None and "binary" not in kinds:
-        names = listing(loss.name for loss in losses)
-        raise UsageError(f"{names} has no labels of two values here; leave --positive-label out.")
 
 
 def _reduction(request: Request, loss: Loss) -> str:
