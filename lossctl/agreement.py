@@ -40,7 +40,24 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
                 )
             part = part._replace(given={**part.given, INPUT: meaning})
         agreed.append(part)
+    _check_defaults(agreed, terms, options)
     return agreed
+
+
+def _check_defaults(parts: Sequence[Part], terms: Sequence[Term], options: Mapping[str, object]) -> None:
+    """Raise where terms that nobody has told what the same columns hold assume different things."""
+    assumed: dict[tuple[str, ...], tuple[str, str]] = {}
+    for part, term in zip(parts, terms, strict=True):
+        for binding in term.bindings.values() if _is_open(part, term, options) else ():
+            meaning = _meaning(term, binding)
+            if meaning is None:
+                continue
+            known, loss = assumed.setdefault(binding.columns, (meaning, term.loss))
+            if known != meaning:
+                raise UsageError(
+                    f"{loss} takes {', '.join(binding.columns[:3])} for {known} unless told otherwise, and {term.loss} "
+                    f"for {meaning}. Say what they hold with --input {known} or --input {meaning}."
+                )
 
 
 def _is_open(part: Part, term: Term, options: Mapping[str, object]) -> bool:

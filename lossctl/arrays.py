@@ -51,11 +51,19 @@ class Classes(NamedTuple):
     """What parameters may depend on: how many classes there are, their names, and how often each one is the target.
 
     For binary targets there are as many as labels per row, and `counts` gives the positives and the rows instead.
+    `written` are other ways to write the names, in their order, once or more.
     """
 
     size: int
     names: tuple[str, ...]
     counts: Callable[[], Array]
+    written: tuple[str, ...] = ()
+
+    def name(self, label: str) -> str:
+        """The name of a class, however it is written."""
+        if label in self.names or label not in self.written:
+            return label
+        return self.names[self.written.index(label) % len(self.names)]
 
 
 def from_python(

@@ -168,7 +168,7 @@ def _listed(numbers: Array, classes: Classes, said: str) -> Array:
 def _by_name(pairs: Iterable[tuple[object, object]], classes: Classes, said: str) -> Array:
     found: dict[str, float] = {}
     for key, weight in pairs:
-        name = str(key).strip()
+        name = classes.name(str(key).strip())
         if name not in classes.names:
             raise UsageError(
                 f"{said}: there is no class {name!r} (there are: {listing(classes.names)})."

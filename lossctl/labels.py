@@ -122,6 +122,8 @@ def _index(label: str | None, binding: Binding) -> int:
         return 0
     if label in binding.classes:
         return binding.classes.index(label)
+    if label in binding.written:
+        return binding.written.index(label) % len(binding.classes)
     value = number(label)
     if value is None or value != int(value):
         return int(UNKNOWN)

@@ -13,13 +13,14 @@ from lossctl.sources import ColumnInfo
 from lossctl.spec import Loss
 
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
+SEPARATOR = r"[_.:\-/ ]"
 
 
 class Binding(NamedTuple):
     """The columns a role is read from: one of numbers, several of numbers, one of lists; "nested": a row is a unit.
 
-    Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `ignored`
-    is the index that is no class, `letters` spell text targets out.
+    Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `written`
+    other ways to write them, `ignored` is the index that is no class, `letters` spell text targets out.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Binding(NamedTuple):
     width: int = 1
     positive: str | None = None
     classes: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
     ignored: int | None = None
     letters: tuple[tuple[str, int], ...] = ()
 
@@ -152,19 +154,21 @@ def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: L
             f"{scores.width} columns ({_brief(scores.columns)}); name one per column, in their order."
         )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
+    written = _spellings(scores.columns) if scores is not None and not labels.classes else ()
     ignored = params.get("ignore_index")
     result = {}
     for name, binding in bound.items():
         if binding.role.kind == "binary":
             binding = binding._replace(positive=labels.positive)
         elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
-            binding = binding._replace(classes=classes, ignored=ignored if isinstance(ignored, int) else None)
+            index = ignored if isinstance(ignored, int) else None
+            binding = binding._replace(classes=classes, written=written if classes else (), ignored=index)
         result[name] = binding
     return result
 
 
 def class_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """The classes that wide columns are named after: prob_cat, prob_dog -> cat, dog."""
+    """The classes that wide columns are named after: prob_cat, prob_dog -> cat, dog; prob_c0, prob_c1 -> 0, 1."""
     if len(columns) < 2:
         return ()
     start = _cut(commonprefix(list(columns)))
@@ -177,9 +181,22 @@ def class_names(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _spellings(columns: Sequence[str]) -> tuple[str, ...]:
+    """Longer names of the same classes: prob_new_york -> new_york, prob_c0 -> c0, and the columns' own, class by class.
+
+    All columns cut at one separator of what they share follow one another, so a place says the class.
+    """
+    start = commonprefix(list(columns))
+    end = commonprefix([column[::-1] for column in columns])
+    heads = [match.end() for match in re.finditer(SEPARATOR, start)]
+    tails = [match.end() for match in re.finditer(SEPARATOR, end)] if not heads else []
+    cut = [column[at:] for at in reversed(heads) for column in columns]
+    return (*cut, *(column[: len(column) - at] for at in reversed(tails) for column in columns), *columns)
+
+
 def _cut(shared: str) -> str:
     """A shared beginning, up to its last separator."""
-    match = re.match(r".*[_.:\-/ ]", shared)
+    match = re.match(f".*{SEPARATOR}", shared)
     return match[0] if match else ""
 
 

@@ -91,6 +91,8 @@ def prepare(request: Request) -> Job:
         memory=size_of(request.memory_limit),
         batch_rows=request.batch_rows,
     )
+    if plan.weight is None and all(term.nested for term in terms):
+        plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
@@ -263,7 +265,9 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
     scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]
     target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)
     size = max((binding.width for binding in scores), default=1)
-    names = next((b.classes for b in term.bindings.values() if b.classes), tuple(map(str, range(size))))
+    named = next((b for b in term.bindings.values() if b.classes), None)
+    names = tuple(map(str, range(size))) if named is None else named.classes
+    written = () if named is None else named.written
 
     def counts() -> Array:
         if target is None:
@@ -277,7 +281,7 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         outcome.check(plan.sources)
         return np.zeros(size) if outcome.counts is None else outcome.counts
 
-    return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts)))
+    return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
 
 
 def _choosing(plan: Plan) -> tuple[str, ...]:

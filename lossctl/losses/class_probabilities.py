@@ -223,6 +223,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     dimension="unitless",
     use_when="some labels are wrong: between cross-entropy (q near 0) and the robust mean absolute error (q = 1)",
     avoid_when="labels are clean",
+    pitfalls="Values of different q do not compare: towards 0 it is cross-entropy, at 1 it is 1 - p.",
     reference="Zhang and Sabuncu 2018, arXiv:1805.07836",
     examples=(
         example((0.5 + 0.25) / 2 / 0.5, {"q": 0.5}, target=[0, 1], pred=[[0.25, 0.75], [7 / 16, 9 / 16]]),
