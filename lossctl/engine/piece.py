@@ -11,7 +11,6 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.errors import DataError, MisfitError
 from lossctl.kernel import Kernel, pivots, weighed
 from lossctl.roles import Array
 from lossctl.sources import Piece, Reading
@@ -63,10 +62,7 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
     for trouble, fault in faults.items():
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
-        try:
-            _merge(plan, block, result)
-        except MisfitError as error:
-            raise DataError(f"{', '.join(source.path for source in plan.sources)}: {error}") from None
+        _merge(plan, block, result)
     result.rows += batch.num_rows
     result.used += block.rows
 
@@ -200,6 +196,9 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
     if wanted.gradient:
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
+        first = parts[0][1]
+        predicted = block.arrays(first)[spec.get(first.loss).slope_role]
+        gradient = Ragged(gradient, predicted.offsets) if isinstance(predicted, Ragged) else gradient
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
@@ -209,8 +208,6 @@ def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> 
     assert declared.slope is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
         slope = declared.slope(**arrays, **params)
-    if isinstance(declared_pred := arrays.get(declared.slope_role), Ragged) and slope.shape[-1] != len(declared_pred):
-        return Ragged(slope, declared_pred.offsets)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope
 
 
