@@ -14,7 +14,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import Binding, Labels, Table, bind, expand
+from lossctl.mapping import Binding, Labels, Table, bind, brief, expand
 from lossctl.outputs import check_apart
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
@@ -273,7 +273,8 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
         outcome = local.run(replace(alone, columns=columns), threads)
         outcome.check(plan.sources)
-        return np.zeros(size) if outcome.counts is None else outcome.counts
+        nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
+        return nothing if outcome.counts is None else outcome.counts
 
     return replace(term, resolved=loss.prepared(term.resolved, Classes(size, names, counts)))
 
@@ -363,6 +364,14 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
             )
         if request.gradient and loss.slope is None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    predicted = [
+        term.bindings[loss.slope_role].columns
+        for term, loss in zip(plan.terms, losses, strict=True)
+        if loss.slope_role in term.bindings
+    ]
+    if request.gradient and len(set(predicted)) > 1:
+        said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))
+        raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
     if request.per_row:
         check_apart(
             [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]

@@ -203,10 +203,11 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
 def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
     """One number per component and cell, `(components, cells)`."""
     x = x if x.ndim > 1 else x[np.newaxis]
-    if segments is None:
-        reduced = operation.reduce(x, axis=-1, keepdims=True)
-    else:
-        reduced = operation.reduceat(segments.arrange(x), segments.starts, axis=-1)[:, segments.rank]
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        if segments is None:
+            reduced = operation.reduce(x, axis=-1, keepdims=True)
+        else:
+            reduced = operation.reduceat(segments.arrange(x), segments.starts, axis=-1)[:, segments.rank]
     return np.ascontiguousarray(reduced, dtype=np.float64)
 
 

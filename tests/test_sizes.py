@@ -125,3 +125,25 @@ def test_every_vector_of_a_nested_unit_is_checked(folder: Path) -> None:
         compute("dice", "a.parquet")
     with pytest.raises(LossctlError, match=r"'pred': probabilities that sum to 1 are needed.*0.89+ in row 2"):
         compute("ece", {"target": [[0, 1], [1]], "pred": [[[0.2, 0.8], [0.3, 0.7]], [[0.2, 0.7]]]})
+
+
+def test_gradients_come_in_the_shape_of_the_predictions(folder: Path) -> None:
+    def gradient(loss: str, data: dict[str, object]) -> object:
+        compute(loss, data, per_row="g.parquet", gradient=True)
+        return pq.read_table("g.parquet")["gradient"].to_pylist()
+
+    steps = gradient("ctc", {"pred": [[[0.1, 0.2, 0.3]] * 3, [[0.3, 0.1, 0.2]] * 2], "target": [[1], [2]]})
+    assert [[len(step) for step in row] for row in steps] == [[3, 3, 3], [3, 3]]
+    assert gradient("tv", {"pred": [[[[1.0, 2.0], [3.0, 1.0]]]]}) == [[[[-1.0, 1.0], [1.0, -1.0]]]]
+
+
+def test_a_gradient_by_different_predictions_is_refused(folder: Path) -> None:
+    data = {"target": [1.0, 2.0], "p": [1.0, 2.0], "q": [3.0, 1.0]}
+    with pytest.raises(LossctlError, match="same predictions, and these are of 'p' and 'q'"):
+        compute("mse(pred=p) + mae(pred=q)", data, per_row="g.parquet", gradient=True)
+    assert not (folder / "g.parquet").exists()
+
+
+def test_balanced_weights_of_no_rows_say_that_there_are_none() -> None:
+    with pytest.raises(LossctlError, match="no rows to evaluate"):
+        compute("bce_with_logits", {"target": [[None, 1]], "pred": [[0.5, 0.2]]}, pos_weight="balanced", missing="skip")
