@@ -96,13 +96,6 @@ PITFALLS = {
             "Check the lengths; --zero-infinity makes such rows worth 0.",
         ),
         Pitfall(
-            "LC332",
-            "error",
-            "targets hold the blank",
-            "The blank is another class than --blank says (often the last one), or targets are padded with it.",
-            "Set --blank (-1 for the last class); leave padding out of the targets.",
-        ),
-        Pitfall(
             "LC511",
             "warning",
             "rows without a positive do not count",
