@@ -137,9 +137,12 @@ def _constants(
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
-        job = prepare(replace(one, missing=request.missing))
+        job = prepare(one)  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
         outcome = local.run(job.plan, request.threads)
-        outcome.check(job.plan.sources)
+        outcome.check(
+            job.plan.sources,
+            {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
+        )
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
         term = job.plan.terms[0]
         found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))

@@ -1,6 +1,6 @@
 """Merged pieces, in the order of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,8 +81,8 @@ class Outcome:
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
-    def check(self, sources: Sequence[Source]) -> None:
-        """Raise all faults of the most telling kind as one error."""
+    def check(self, sources: Sequence[Source], remedies: Mapping[str, str] | None = None) -> None:
+        """Raise all faults of the most telling kind as one error; `remedies` by kind, where they are special."""
         if not self.faults:
             self._check_labels(sources)
             return
@@ -92,7 +92,8 @@ class Outcome:
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
             if trouble.kind == KINDS[first]
         ]
-        raise DataError("\n".join([*lines, REMEDIES[KINDS[first]]]))
+        remedy = {**REMEDIES, **(remedies or {})}[KINDS[first]]
+        raise DataError("\n".join([*lines, remedy]))
 
     def _check_labels(self, sources: Sequence[Source]) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""
