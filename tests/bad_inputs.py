@@ -34,6 +34,15 @@ FILES = (
         ("pred.csv",),
         ("Did you mean 'preds.csv'",),
     ),
+    Bad(
+        "a file named as a folder",
+        {"a.csv": Y},
+        "compute mae a.csv/",
+        ("a.csv/", "a file, not a folder"),
+        ("without the slash: a.csv",),
+    ),
+    Bad("a path inside a file", {"a.csv": Y}, "compute mae a.csv/b.csv", ("a.csv/b.csv",), ("a.csv is a file",)),
+    Bad("a folder that is not there", {"preds/a.csv": Y}, "compute mae pred/", ("pred/",), ("Did you mean 'preds'",)),
     Bad("an empty file", {"a.csv": ""}, "compute mae a.csv", ("a.csv",), ("empty",)),
     Bad("a file of blank lines", {"a.csv": "\n\n\n"}, "compute mae a.csv", ("a.csv",), ("rows are needed",)),
     Bad("an empty JSON Lines file", {"a.jsonl": ""}, "compute mae a.jsonl", ("a.jsonl",), ("empty",)),
@@ -129,13 +138,6 @@ FILES = (
         "compute mae a.zip",
         ("a.zip",),
         ("one",),
-    ),
-    Bad(
-        "a folder that is one file's name and a slash",
-        {"a.csv": Y},
-        "compute mae a.csv/",
-        ("a.csv/",),
-        ("Not a directory",),
     ),
 )
 
