@@ -13,6 +13,7 @@ from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
 from lossctl.spec import Loss
 
+CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
 
 
@@ -116,7 +117,7 @@ def bind(
     _check_one_of(loss.name, loss.one_of, bound, table)
     _check_depths(bound, table)
     _check_widths(loss, bound, table)
-    return _labelled(bound, params, labels)
+    return _labelled(loss.name, bound, params, labels, table)
 
 
 def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Binding]:
@@ -148,13 +149,22 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     }
 
 
-def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
+def _labelled(
+    loss: str, bound: dict[str, Binding], params: Mapping[str, object], labels: Labels, table: Table
+) -> dict[str, Binding]:
     """The bindings with what their labels mean."""
     scores = next((b for b in bound.values() if b.layout == "wide" and b.role.kind in ("real", "simplex")), None)
+    indexed = any(b.role.kind in CLASSES and b.layout == "number" for b in bound.values())
+    if scores is not None and scores.width == 1 and indexed:
+        raise DataError(
+            f"{loss} needs a column of scores per class, and {scores.name} is the one column {scores.columns[0]!r} of "
+            f"{table.path}. Name those of all classes with --{scores.name.replace('_', '-')} (a list or a glob), or "
+            "one column of lists; one score for two classes is for binary losses: bce (a probability), bce_with_logits."
+        )
     if scores is not None and labels.classes and len(labels.classes) != scores.width:
         raise UsageError(
             f"--classes names {len(labels.classes)} classes ({listing(labels.classes)}), and {scores.name} has "
-            f"{scores.width} columns ({brief(scores.columns)}); name one per column, in their order."
+            f"{scores.width} columns ({brief(scores.columns)}) of {table.path}; name one per column, in their order."
         )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
     ignored = params.get("ignore_index")
@@ -162,7 +172,7 @@ def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: L
     for name, binding in bound.items():
         if binding.role.kind == "binary":
             binding = replace(binding, positive=labels.positive)
-        elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
+        elif binding.role.kind in CLASSES and binding.layout in ("number", "nested"):
             binding = replace(binding, classes=classes, ignored=ignored if isinstance(ignored, int) else None)
         result[name] = binding
     return result
@@ -371,7 +381,7 @@ def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding]
 
 def _check_widths(loss: Loss, bound: Mapping[str, Binding], table: Table) -> None:
     """Roles that must hold as many numbers per row do; list lengths are known only when they are read."""
-    indexes = ("class", "class or vector", "label")
+    indexes = {*CLASSES, "label"}
     told = [b for b in bound.values() if b.layout == "wide" or (b.layout == "number" and b.role.kind not in indexes)]
     for axis in dict.fromkeys(axis for binding in told for axis in binding.role.axes):
         sharing = [binding for binding in told if binding.role.axes == (axis,)]

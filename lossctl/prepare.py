@@ -14,7 +14,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import Binding, Labels, Table, bind, brief, expand
+from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, brief, expand
 from lossctl.outputs import check_apart
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
@@ -64,7 +64,6 @@ def prepare(request: Request) -> Job:
                 "not a number >= 0 per row."
             )
     taken = {name for name in keys.values() if name}
-    _check_labels(request, losses)
     terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
     if len(terms) > 1:
         from lossctl.agreement import agreed_inputs
@@ -74,6 +73,7 @@ def prepare(request: Request) -> Job:
             term if part == said else _term(said, loss, request, table, taken)
             for term, part, said, loss in zip(terms, parts, given, losses, strict=True)
         )
+    _check_labels(request, losses, terms)
     plan = Plan(
         sources=sources,
         pieces=(),
@@ -325,14 +325,17 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
             )
 
 
-def _check_labels(request: Request, losses: Sequence[Loss]) -> None:
+def _check_labels(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
     """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
     names = listing(loss.name for loss in losses)
-    kinds = {role.role.kind for loss in losses for role in loss.roles}
+    kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
     if request.positive_label is not None and "binary" not in kinds:
         raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
-    if request.classes and not kinds & {"class", "class or vector"}:
-        raise UsageError(f"{names} has no classes; leave --classes out.")
+    if request.classes and not kinds & set(CLASSES):
+        raise UsageError(
+            f"{names} has no classes{' here: they need a column of scores each' if 'binary' in kinds else ''}; "
+            "leave --classes out."
+        )
     if len(set(request.classes)) < len(request.classes):
         raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
 

@@ -213,8 +213,10 @@ def check_classes(
     named = {binding.classes for binding in bindings.values() if binding.classes}
     if len(set(sizes)) == 1 and any(len(classes) != sizes[0] for classes in named):
         found = ", ".join(str(len(classes)) for classes in named)
+        held = next(binding.columns[0] for name, binding in bindings.items() if flat(arrays[name]).ndim == 2)
         raise DataError(
-            f"--classes names {found} classes, and a row holds {sizes[0]} scores; name one per score, in their order."
+            f"--classes names {found} classes, and a row of {held!r} holds {sizes[0]} scores; "
+            "name one per score, in their order."
         )
     for name, binding in bindings.items():
         array = arrays[name]

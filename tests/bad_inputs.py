@@ -215,9 +215,9 @@ COLUMNS = (
     ),
     Bad("an empty name", {"a.csv": Y}, "compute mae a.csv --pred ''", ("--pred",), ("y_pred",)),
     Bad(
-        "classes in plain columns without names",
-        {"a.csv": {"label": ["cat", "dog"], "score": [0.5, 0.6]}},
-        "compute cross_entropy a.csv --pred score",
+        "classes by name beside scores in lists",
+        {"a.parquet": {"label": ["cat", "dog"], "score": [[0.5, 0.6]] * 2}},
+        "compute cross_entropy a.parquet --pred score",
         ("'label'", "'cat' in row 1"),
         ("--classes",),
     ),
