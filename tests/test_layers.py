@@ -31,6 +31,7 @@ ORDER = (
     "findings",
     "scatter",
     "plugins",
+    "signatures",
     "spec",
     "expressions",
     "catalogue",
