@@ -15,7 +15,7 @@ from lossctl.totals import Rows, Sums
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+    """A pitfall of a loss's data, counted over its rows or units: the mask of those that show it."""
 
     code: str
     mask: Callable[..., Flags]
@@ -68,6 +68,7 @@ class Loss:
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
     findings: list[Finding] = field(default_factory=list)
+    unit_findings: list[Finding] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
@@ -120,6 +121,20 @@ class Loss:
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
             self.findings.append(Finding(code, function))
+            return function
+
+        return register
+
+    def unit_finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function of units' merged statistics and the parameters that marks units showing a pitfall.
+
+        It is given what the finisher is, and returns `(u,)` flags, or `(k, u)` where a unit shows it in any component.
+        """
+        if self.kernel.scope != "set":
+            raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.unit_findings.append(Finding(code, function))
             return function
 
         return register
