@@ -330,7 +330,7 @@ def _check_labels(request: Request, losses: Sequence[Loss], terms: Sequence[Term
     names = listing(loss.name for loss in losses)
     kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
     if request.positive_label is not None and "binary" not in kinds:
-        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
+        raise UsageError(f"{names} has no labels of two values here; leave --positive-label out.")
     if request.classes and not kinds & set(CLASSES):
         raise UsageError(
             f"{names} has no classes{' here: they need a column of scores each' if 'binary' in kinds else ''}; "
