@@ -12,6 +12,7 @@ from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
 from lossctl.spec import Loss
 
+CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
 SEPARATOR = r"[_.:\-/ ]"
 
@@ -112,8 +113,9 @@ def bind(
             fitting = binding if binding.nested else _shape(role, binding.columns, table, nests, ())
             bound[role.name] = fitting._replace(role=role.role)
     _check_one_of(loss.name, loss.one_of, bound, table)
+    _check_depths(bound, table)
     _check_widths(loss, bound, table)
-    return _labelled(bound, params, labels)
+    return _labelled(loss.name, bound, params, labels, table)
 
 
 def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Binding]:
@@ -121,7 +123,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     units = [b for b in bound.values() if b.nested]
     if not units:
         return bound
-    depths = {name: table.columns[b.columns[0]].type.count("list") for name, b in bound.items()}
+    depths = {name: _depth(table.columns[b.columns[0]]) for name, b in bound.items()}
     shallow = min(depths.values())
     items = max((depths[name] for name, binding in bound.items() if binding.role.shape == "number"), default=1)
     for name, binding in bound.items():
@@ -136,7 +138,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     for binding in bound.values():
         if not binding.nested and binding.layout != "list" and binding.role.shape != "ragged":
             raise DataError(
-                f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {_brief(binding.columns)!r} of "
+                f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {brief(binding.columns)!r} of "
                 f"{table.path} does not; both must be lists, or neither."
             )
     return {
@@ -145,13 +147,22 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     }
 
 
-def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
+def _labelled(
+    loss: str, bound: dict[str, Binding], params: Mapping[str, object], labels: Labels, table: Table
+) -> dict[str, Binding]:
     """The bindings with what their labels mean."""
     scores = next((b for b in bound.values() if b.layout == "wide" and b.role.kind in ("real", "simplex")), None)
+    indexed = any(b.role.kind in CLASSES and b.layout == "number" for b in bound.values())
+    if scores is not None and scores.width == 1 and indexed:
+        raise DataError(
+            f"{loss} needs a column of scores per class, and {scores.name} is the one column {scores.columns[0]!r} of "
+            f"{table.path}. Name those of all classes with --{scores.name.replace('_', '-')} (a list or a glob), or "
+            "one column of lists; one score for two classes is for binary losses: bce (a probability), bce_with_logits."
+        )
     if scores is not None and labels.classes and len(labels.classes) != scores.width:
         raise UsageError(
             f"--classes names {len(labels.classes)} classes ({listing(labels.classes)}), and {scores.name} has "
-            f"{scores.width} columns ({_brief(scores.columns)}); name one per column, in their order."
+            f"{scores.width} columns ({brief(scores.columns)}) of {table.path}; name one per column, in their order."
         )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
     written = _spellings(scores.columns) if scores is not None and not labels.classes else ()
@@ -160,7 +171,7 @@ def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: L
     for name, binding in bound.items():
         if binding.role.kind == "binary":
             binding = binding._replace(positive=labels.positive)
-        elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
+        elif binding.role.kind in CLASSES and binding.layout in ("number", "nested"):
             index = ignored if isinstance(ignored, int) else None
             binding = binding._replace(classes=classes, written=written if classes else (), ignored=index)
         result[name] = binding
@@ -233,10 +244,10 @@ def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | N
         for patterns in ranks:
             candidates = _candidates(role.role, patterns, free, table, fold)
             if len(candidates) > 1:
-                shown = " and ".join(repr(_brief(candidate)) for candidate in candidates)
+                shown = " and ".join(repr(brief(candidate)) for candidate in candidates)
                 raise DataError(
                     f"{table.path}: {shown} could each be the {role.name}. "
-                    f"Say which one with {role.option} {_brief(candidates[0])}."
+                    f"Say which one with {role.option} {brief(candidates[0])}."
                 )
             if candidates:
                 return candidates[0]
@@ -287,7 +298,8 @@ def _numbered(names: Sequence[str]) -> bool:
     return all(name[-1].isdigit() for name in names)
 
 
-def _brief(columns: tuple[str, ...]) -> str:
+def brief(columns: tuple[str, ...]) -> str:
+    """Columns as a message names them."""
     if len(columns) <= 3:
         return ",".join(columns)
     return f"{columns[0]},{columns[1]},...,{columns[-1]}"
@@ -300,14 +312,21 @@ def _shape(
     about = role.role
     kinds = {name: table.columns[name] for name in columns}
     for name, info in kinds.items():
-        if info.kind == "other" or (info.kind == "text" and about.kind in ("real", "simplex", "weight")):
+        if (
+            info.kind == "other"
+            or re.search("struct<|map<", info.type)
+            or (info.kind == "text" and about.kind in ("real", "simplex", "weight"))
+        ):
             raise DataError(
                 f"column {name!r} of {table.path} holds {info.type} values; {role.name} needs {about.says}. "
                 f"Name another column with {role.option}."
             )
     lists = [name for name, info in kinds.items() if info.kind == "list"]
     if lists and len(columns) > 1:
-        raise DataError(f"{role.option}: list column {lists[0]!r} must stand alone, not among {len(columns)} columns.")
+        raise DataError(
+            f"{role.option}: list column {lists[0]!r} of {table.path} must stand alone, "
+            f"not among {len(columns)} columns."
+        )
     width = kinds[columns[0]].width if lists else len(columns)
     if about.shape in ("matrix", "ragged"):
         if not lists and letters and about.kind == "class" and kinds[columns[0]].kind in ("text", "unknown"):
@@ -318,19 +337,38 @@ def _shape(
                 f"{role.name} needs {about.says}: a list column, which {columns[0]!r} of {table.path} is not.{spell} "
                 f"Name another column with {role.option}."
             )
-        if about.nests and re.fullmatch(r"\w*list<[^<>]*>(\[\d+\])?", kinds[columns[0]].type):
+        least, most = (1, 1) if not about.nests else (2, max(2, len(about.axes)))
+        if not least <= _depth(kinds[columns[0]]) <= most:
             raise DataError(
-                f"{role.name} needs {about.says}: a column of lists of lists, and {columns[0]!r} of {table.path} holds "
-                f"{kinds[columns[0]].type}. Name another column with {role.option}."
+                f"{role.name} needs {about.says}: a column of lists{' of lists' * about.nests}, and {columns[0]!r} of "
+                f"{table.path} holds {kinds[columns[0]].type}. Name another column with {role.option}."
             )
         return Binding(role.name, about, columns, "nested" if about.shape == "ragged" else "list", width)
     if lists and nests and about.shape in ("number", "either") and (about.shape == "number" or about.kind != "real"):
         return Binding(role.name, about, columns, "nested", width)
     if about.shape == "number" and (len(columns) > 1 or lists):
-        what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({_brief(columns)})"
-        raise DataError(f"{role.name} takes one value per row, not {what}. Name one column with {role.option}.")
+        what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({brief(columns)})"
+        raise DataError(
+            f"{role.name} takes one value per row, not {what} of {table.path}. Name one column with {role.option}."
+        )
     layout: Layout = "list" if lists else "wide" if len(columns) > 1 or about.shape == "vector" else "number"
     return Binding(role.name, about, columns, layout, width)
+
+
+def _depth(info: ColumnInfo) -> int:
+    """How deep a column's lists are nested; an extension type's name tells only that it is one of lists."""
+    return max(len(re.findall("list(?:_view)?<", info.type)), int(info.kind == "list"))
+
+
+def _check_depths(bound: Mapping[str, Binding], table: Table) -> None:
+    """Raise where a list column's items are lists, and numbers are needed."""
+    for name, binding in bound.items():
+        info = table.columns[binding.columns[0]]
+        if binding.layout == "list" and binding.role.shape != "matrix" and _depth(info) > 1:
+            raise DataError(
+                f"{name} needs {binding.role.says}: a list of numbers per row, and column {binding.columns[0]!r} of "
+                f"{table.path} holds {info.type}. Name another column with --{name.replace('_', '-')}."
+            )
 
 
 def _not_found(loss: str, role: LossRole, table: Table) -> str:
@@ -350,16 +388,18 @@ def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding]
     if not given:
         raise DataError(f"{loss} needs one of {options}; {table.path} has: {listing(table.columns)}.")
     if len(given) > 1:
-        columns = " and ".join(repr(_brief(bound[name].columns)) for name in given)
+        columns = " and ".join(repr(brief(bound[name].columns)) for name in given)
         raise DataError(f"{loss} takes one of {options}, and {table.path} has {columns}. Say which one.")
 
 
 def _check_widths(loss: Loss, bound: Mapping[str, Binding], table: Table) -> None:
-    """Roles that may be one number or several must agree; list lengths are known only when they are read."""
-    if loss.kernel.elements is None:
-        return
-    either = [b for b in bound.values() if b.role.shape == "either" and b.layout in ("number", "wide")]
-    either = [b for b in either if not (b.layout == "number" and b.role.kind in ("class or vector", "label"))]
-    if len({binding.width for binding in either}) > 1:
-        said = ", ".join(f"{binding.name} has {binding.width} ({_brief(binding.columns)})" for binding in either)
-        raise DataError(f"{loss.name} needs as many columns for each role, and of {table.path} {said}.")
+    """Roles that must hold as many numbers per row do; list lengths are known only when they are read."""
+    indexes = {*CLASSES, "label"}
+    told = [b for b in bound.values() if b.layout == "wide" or (b.layout == "number" and b.role.kind not in indexes)]
+    for axis in dict.fromkeys(axis for binding in told for axis in binding.role.axes):
+        sharing = [binding for binding in told if binding.role.axes == (axis,)]
+        if len({binding.width for binding in sharing}) > 1:
+            said = ", ".join(f"{binding.name} has {binding.width} ({brief(binding.columns)})" for binding in sharing)
+            raise DataError(
+                f"{loss.name} needs as many columns for each role, and of {table.path} {said}. Name other columns."
+            )

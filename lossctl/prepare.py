@@ -13,7 +13,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import Binding, Labels, Table, bind, expand
+from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, brief, expand
 from lossctl.outputs import check_apart
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
@@ -138,9 +138,12 @@ def _constants(
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
-        job = prepare(one._replace(missing=request.missing))
+        job = prepare(one)  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
         outcome = local.run(job.plan, request.threads)
-        outcome.check(job.plan.sources)
+        outcome.check(
+            job.plan.sources,
+            {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
+        )
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
         term = job.plan.terms[0]
         found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))
@@ -279,7 +282,8 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
         outcome = local.run(alone._replace(columns=columns), threads)
         outcome.check(plan.sources)
-        return np.zeros(size) if outcome.counts is None else outcome.counts
+        nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
+        return nothing if outcome.counts is None else outcome.counts
 
     return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
 
@@ -330,12 +334,14 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
 def _check_labels(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
     """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
     names = listing(loss.name for loss in losses)
-    kinds = {role.role.kind for loss in losses for role in loss.roles}
-    kinds |= {binding.role.kind for term in terms for binding in term.bindings.values()}  # as parameters change them
+    kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
     if request.positive_label is not None and "binary" not in kinds:
-        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
-    if request.classes and not kinds & {"class", "class or vector"}:
-        raise UsageError(f"{names} has no classes; leave --classes out.")
+        raise UsageError(f"{names} has no labels of two values here; leave --positive-label out.")
+    if request.classes and not kinds & set(CLASSES):
+        raise UsageError(
+            f"{names} has no classes{' here: they need a column of scores each' if 'binary' in kinds else ''}; "
+            "leave --classes out."
+        )
     if len(set(request.classes)) < len(request.classes):
         raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
 
@@ -370,6 +376,14 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
             )
         if request.gradient and loss.slope is None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    predicted = [
+        term.bindings[loss.slope_role].columns
+        for term, loss in zip(plan.terms, losses, strict=True)
+        if loss.slope_role in term.bindings
+    ]
+    if request.gradient and len(set(predicted)) > 1:
+        said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))
+        raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
     if request.per_row:
         check_apart(
             [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
-from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
-from lossctl.options import COMMON_OPTIONS
-from lossctl.params import Parameter, Value, resolve
-from lossctl.roles import Array, Flags, Role
+from lossctl.kernel import Elements, Kernel, LossRole, Scope
+from lossctl.params import Parameter, Value
+from lossctl.roles import Array, Flags
+from lossctl.signatures import read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
 class Finding(NamedTuple):
-    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+    """A pitfall of a loss's data, counted over its rows or units: the mask of those that show it."""
 
     code: str
     mask: Callable[..., Flags]
@@ -65,6 +65,7 @@ class Loss:
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
     findings: list[Finding] = field(default_factory=list)
+    unit_findings: list[Finding] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
@@ -121,6 +122,20 @@ class Loss:
 
         return register
 
+    def unit_finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function of units' merged statistics and the parameters that marks units showing a pitfall.
+
+        It is given what the finisher is, and returns `(u,)` flags, or `(k, u)` where a unit shows it in any component.
+        """
+        if self.kernel.scope != "set":
+            raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.unit_findings.append(Finding(code, function))
+            return function
+
+        return register
+
     def rule(self, says: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
         """Decorate a function of the kernel's arrays and parameters that marks rows breaking a rule (errors)."""
 
@@ -162,7 +177,7 @@ class Loss:
     ) -> tuple[LossRole, ...]:
         """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
         changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
-        chosen = {name: _role_of(annotation) for name, annotation in changed.items()}
+        chosen = {name: role_of(annotation) for name, annotation in changed.items()}
         return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
@@ -175,7 +190,7 @@ class Loss:
         """Decorate the kernel that serves when an optional role has no column; `gapless`: it needs every row."""
 
         def register(function: Callable[..., Any]) -> Kernel:
-            kernel, params = _read_signature(function, self.name, scope)
+            kernel, params = read_signature(function, self.name, scope)
             if not set(params) <= set(self.params):
                 raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
             kernel.unit_valued, kernel.gapless = unit_valued, gapless
@@ -266,7 +281,7 @@ def loss(
 
     def declare(function: Callable[..., Any]) -> Loss:
         title = name or function.__name__
-        kernel, params = _read_signature(function, title, scope)
+        kernel, params = read_signature(function, title, scope)
         kernel.elements, kernel.pooled = elements, pooled
         kernel.unit_valued = scope != "row" if unit_valued is None else unit_valued
         if not function.__doc__:
@@ -309,43 +324,6 @@ def _register(declared: Loss) -> None:
             raise DeclarationError(f"loss {declared.name!r}: the name {title!r} is taken by {_ALIASES[title]!r}.")
         _ALIASES[title] = declared.name
     _REGISTRY[declared.name] = declared
-
-
-def _read_signature(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
-    """Roles are the positional arguments, parameters the keyword-only ones."""
-    code, hints = function.__code__, function.__annotations__
-    positional = code.co_varnames[: code.co_argcount]
-    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    optional = set(positional[code.co_argcount - len(function.__defaults__ or ()) :])
-    roles = []
-    for name in positional:
-        _check_name(name, title)
-        role = _role_of(hints.get(name))
-        if role is None:
-            raise DeclarationError(f"loss {title!r}: argument {name!r} needs a role as its annotation.")
-        roles.append(LossRole(name, role, name not in optional))
-    supplied = frozenset(keywords) & SUPPLIED
-    defaults = function.__kwdefaults__ or {}
-    params = {}
-    for name in keywords:
-        if name not in supplied:
-            _check_name(name, title)
-            params[name] = resolve(name, hints.get(name), defaults.get(name), name not in defaults, title)
-    return Kernel(function, tuple(roles), scope, supplied=supplied), params
-
-
-def _check_name(name: str, title: str) -> None:
-    if name in COMMON_OPTIONS:
-        raise DeclarationError(f"loss {title!r}: {name!r} is the name of a common option.")
-
-
-def _role_of(annotation: Any) -> Role | None:
-    """The role in `Real`, or in `Real | None` for an optional one."""
-    for candidate in (annotation, *get_args(annotation)):
-        for item in getattr(candidate, "__metadata__", ()):
-            if isinstance(item, Role):
-                return item
-    return None
 
 
 def get(name: str) -> Loss:

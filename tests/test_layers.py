@@ -32,6 +32,7 @@ ORDER = (
     "findings",
     "scatter",
     "plugins",
+    "signatures",
     "spec",
     "expressions",
     "catalogue",

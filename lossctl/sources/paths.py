@@ -84,8 +84,19 @@ def partitions(path: str) -> dict[str, str | None]:
     return found
 
 
+def inside_file(path: str) -> str:
+    """What to say of a path that takes a file for a folder."""
+    file = path.rstrip(os.sep)
+    if os.path.exists(file):
+        return f"{file} is a file, not a folder. Name it without the slash: {file}"
+    while file and not os.path.exists(file):
+        file = os.path.dirname(file)
+    return f"{file} is a file, not a folder. Name the file itself: {file}"
+
+
 def near(path: str) -> str:
     """A tip for a mistyped file name."""
+    path = path.rstrip(os.sep)
     try:
         return did_you_mean(os.path.basename(path), os.listdir(os.path.dirname(path) or "."))
     except OSError:
