@@ -158,3 +158,9 @@ def test_a_unit_without_weight_does_not_count(loss: str, params: dict[str, str])
     first = {name: values[:2] for name, values in data.items()}
     assert found.value == lossctl.compute(loss, first, weight="w", **params).value  # type: ignore[arg-type]
     assert (found.denominator.value, found.details["units_not_counted"]) == (1.0, 1)
+
+
+def test_the_mean_of_a_unit_is_its_own_whatever_the_scale_of_the_others() -> None:
+    data = {"target": [3e9, 1e9, 0.001, 0.002, 0.0], "pred": [2e9, 1e9, 0.002, 0.003, 1.0], "unit": [1, 1, 2, 2, 3]}
+    found = lossctl.compute("nrmse", data, group="unit", reduction="none").results[0].values
+    assert_allclose(found, [0.5**0.5 / 2, 0.001 / 0.0015, np.inf], rtol=1e-14)
