@@ -3,9 +3,10 @@
 A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import compress
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +24,14 @@ EXACT_INTEGERS = 2.0**53
 
 @dataclass(slots=True)
 class Fault:
-    """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold."""
+    """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
+
+    `at` are all of them, within a block.
+    """
 
     count: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
+    at: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def add(self, other: "Fault", offset: int) -> None:
         """Merge the fault of later rows, whose numbers begin at `offset`."""
@@ -44,12 +49,27 @@ class Trouble(NamedTuple):
 
 
 Faults = dict[Trouble, Fault]
+# Values as numbers, and where one is missing; faults are of the values' own places.
+Convert: TypeAlias = "Callable[[pa.Array, Faults], tuple[Array, Mask | None]]"
 
 
 def note(faults: Faults, trouble: Trouble, rows: npt.NDArray[np.intp], shown: Iterable[str]) -> None:
-    """Record rows (numbered within the block) that show a trouble."""
-    examples = [(int(row), text) for row, text in zip(rows[:EXAMPLES], shown, strict=False)]
-    faults.setdefault(trouble, Fault()).add(Fault(len(rows), examples), 0)
+    """Record rows (numbered within the block, in order) that show a trouble; a row counts once."""
+    first = np.append(True, rows[1:] != rows[:-1])[: len(rows)]
+    examples = [(int(row), text) for row, text in zip(rows[first][:EXAMPLES], compress(shown, first), strict=False)]
+    fault = faults.setdefault(trouble, Fault())
+    fault.add(Fault(int(first.sum()), examples), 0)
+    fault.at = np.concatenate([fault.at, rows])
+
+
+def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.intp]], faults: Faults) -> None:
+    """Faults of the items of lists as faults of the rows (`owners`) that hold them."""
+    for trouble, fault in items.items():
+        shown: dict[int, str] = {}
+        for item, text in fault.examples:
+            shown.setdefault(int(owners(np.array([item]))[0]), text)
+        rows = np.unique(owners(fault.at))
+        faults.setdefault(trouble, Fault()).add(Fault(len(rows), list(shown.items())), 0)
 
 
 @dataclass(slots=True)
@@ -63,8 +83,10 @@ class Numbers:
 
 def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
     """The numbers of a role: `(n,)`, or a logical `(k, n)` in the memory order of the file."""
+    says = binding.role.says
     if binding.layout == "list":
-        return _list(batch.column(binding.columns[0]), binding, faults)
+        name = binding.columns[0]
+        return lists(batch.column(name), binding, faults, lambda flat, inner: floats(flat, name, says, inner))
     missing: dict[str, Mask] = {}
     if binding.layout == "number":
         name = binding.columns[0]
@@ -235,8 +257,8 @@ def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | 
     return array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0], gaps
 
 
-def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
-    """A list column of one length as a transposed view of its values."""
+def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -> Numbers:
+    """A list column of one length as a transposed view of its values, which `convert` makes numbers of."""
     name, size = binding.columns[0], len(array)
     flat, offsets, gaps = flat_list(array)
     lengths = np.diff(offsets)
@@ -251,25 +273,24 @@ def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
         at = np.flatnonzero(uneven)
         note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
         return Numbers(np.zeros((width, size)), {})
-    if gaps is not None and len(flat) != size * width:
-        flat = _spread(flat, gaps, width)
+    if gaps is not None:
+        flat = _spread(flat, offsets, gaps, width)
     inner: Faults = {}
-    values, inner_gaps = floats(flat, name, binding.role.says, inner)
-    for trouble, fault in inner.items():
-        rows = [(row // width, shown) for row, shown in fault.examples]
-        faults.setdefault(trouble, Fault()).add(Fault(fault.count, rows), 0)
+    values, inner_gaps = convert(flat, inner)
+    of_rows(inner, lambda items: items // width, faults)
     matrix = values.reshape(size, width)
-    if inner_gaps is not None or not np.isfinite(matrix.sum()):
+    if inner_gaps is not None:
+        matrix = np.where(inner_gaps.reshape(size, width), np.nan, matrix)
+    if not inner and (inner_gaps is not None or not np.isfinite(matrix.sum())):
         holes: Mask = np.asarray(np.isnan(matrix).any(axis=1))
         gaps = holes if gaps is None else gaps | holes
     return Numbers(matrix.T, {} if gaps is None or not gaps.any() else {name: gaps})
 
 
-def _spread(flat: pa.Array, gaps: Mask, width: int) -> pa.Array:
-    """The values of a list column with null rows, a row of NaN for each of them."""
-    values, inner = floats(flat, "", "", {})
-    if inner is not None:
-        values = np.where(inner, np.nan, values)
-    full = np.full((len(gaps), width), np.nan)
-    full[~gaps] = values.reshape(-1, width)
-    return pa.Array.from_buffers(pa.float64(), full.size, [None, pa.py_buffer(full)])
+def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Mask, width: int) -> pa.Array:
+    """The values of a list column with null rows, a row of nulls for each of them."""
+    places = offsets[:-1, np.newaxis] + np.arange(width)
+    places[gaps] = 0
+    present = np.packbits(np.repeat(~gaps, width), bitorder="little")
+    index = pa.Array.from_buffers(pa.int64(), places.size, [pa.py_buffer(present), pa.py_buffer(places)])
+    return flat.take(index)

@@ -11,7 +11,20 @@ from pyarrow import types as pt
 from lossctl import labels
 from lossctl.arrays import Ragged, misfits
 from lossctl.class_weights import ignored_index, numbered
-from lossctl.columns import NOT_EMPTY, Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
+from lossctl.columns import (
+    NOT_EMPTY,
+    Faults,
+    Mask,
+    Numbers,
+    Trouble,
+    check_domain,
+    flat_list,
+    floats,
+    lists,
+    note,
+    numbers,
+    of_rows,
+)
 from lossctl.errors import DataError
 from lossctl.keys import encode
 from lossctl.mapping import Binding, brief
@@ -44,16 +57,18 @@ def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
         case "class" | "class or vector" if binding.layout == "number":
             index, gaps = labels.classes(batch.column(first), first, binding, context.faults)
             return Numbers(index, {} if gaps is None else {first: gaps})
-        case "binary" if binding.layout != "list":
+        case "binary":
             return _binary(batch, binding, context)
         case _:
             found = numbers(batch, binding, context.faults)
-            alone = binding.role.shape == "either" and binding.role.kind in ("real", "binary")
-            return (
-                Numbers(found.values[0], found.missing, found.finite)
-                if alone and found.values.shape[:-1] == (1,)
-                else found
-            )
+            return _alone(found) if binding.role.kind == "real" and binding.role.shape == "either" else found
+
+
+def _alone(found: Numbers) -> Numbers:
+    """Lists of one number as that number."""
+    if found.values.shape[:-1] != (1,):
+        return found
+    return Numbers(found.values[0], found.missing, found.finite)
 
 
 def _named(found: Numbers, name: str) -> Numbers:
@@ -62,6 +77,15 @@ def _named(found: Numbers, name: str) -> Numbers:
 
 
 def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
+    if binding.layout == "list":
+        name = binding.columns[0]
+        found = lists(
+            batch.column(name),
+            binding,
+            context.faults,
+            lambda flat, inner: labels.binary(flat, name, binding, inner, context.seen),
+        )
+        return _alone(found) if binding.role.shape == "either" else found
     missing: dict[str, Mask] = {}
     parts = []
     for name in binding.columns:
@@ -131,9 +155,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         )
         values, holes = part.values, part.missing.get(name)
     ragged = Ragged(values, offsets.astype(np.intp))
-    for trouble, fault in inner_faults.items():
-        fault.examples = [(int(ragged.row_of(np.array([at]))[0]), shown) for at, shown in fault.examples]
-        context.faults[trouble] = fault
+    of_rows(inner_faults, ragged.row_of, context.faults)
     if holes is not None and holes.any():
         gone = np.zeros(len(array), dtype=bool)
         gone[ragged.row_of(np.flatnonzero(holes))] = True

@@ -1,4 +1,4 @@
-"""Labels of units that stand whole in a row: text means what numbers mean, in every format that holds lists of it."""
+"""Labels in lists, of units or of one row: text means what numbers mean, in every format that holds lists of it."""
 
 import json
 from itertools import accumulate, chain
@@ -37,6 +37,13 @@ def kinds(loss: Loss) -> set[str]:
 ALL = frozenset({"pred"})
 OF_CLASSES = [loss.name for loss in spec.every() if kinds(loss) & {"class", "class or vector"}]
 OF_BITS = [loss.name for loss in spec.every() if "binary" in kinds(loss)]
+OF_ROWS = [
+    loss.name
+    for loss in spec.every()
+    if loss.scope == "row"
+    for role in loss.roles
+    if role.name == "target" and role.role.kind == "binary" and role.role.shape in ("vector", "either")
+]
 OF_LABELS = [loss.name for loss in spec.every() if "label" in {role.role.kind for role in loss.roles}]
 OF_LABELS = [name for name in OF_LABELS if spec.get(name).scope == "group"]
 
@@ -70,6 +77,45 @@ def test_two_words_in_lists_are_labels(loss: str) -> None:
     for say in ({0: "false", 1: "true"}, {0: "0", 1: "1"}, {0: False, 1: True}, {0: -1, 1: 1}):
         target = [[say[bit] for bit in row] for row in BITS]
         assert lossctl.compute(loss, {"target": target, "pred": FIRST}).value == expected
+
+
+@pytest.mark.parametrize("loss", OF_ROWS)
+def test_labels_of_a_row_are_the_same_in_a_list_as_in_columns(loss: str) -> None:
+    bits, pred = [[0, 1, 1], [1, 0, 0]], [[0, 1, 0], [1, 0, 1]]
+    wide = {f"{name}_{at}": [row[at] for row in rows] for name, rows in (("t", bits), ("p", pred)) for at in range(3)}
+    expected = lossctl.compute(loss, wide, target="t_*", pred="p_*").value
+    assert lossctl.compute(loss, {"target": bits, "pred": pred}).value == expected
+    for say in ({0: False, 1: True}, {0: "false", 1: "true"}, {0: -1, 1: 1}):
+        target = [[say[bit] for bit in row] for row in bits]
+        assert lossctl.compute(loss, {"target": target, "pred": pred}).value == expected
+        with_gap = {"target": [None, *target, [None, *target[0][1:]]], "pred": [pred[0], *pred, pred[0]]}
+        found = lossctl.compute(loss, with_gap, missing="skip")
+        assert (found.value, found.results[0].skipped) == (expected, 2)
+
+
+@pytest.mark.parametrize("loss", sorted({*OF_ROWS} - {"hamming"}))
+def test_words_in_the_list_of_a_row_are_labels(loss: str) -> None:
+    pred = [[0.3, 0.4, 0.5]] * 2
+    expected = lossctl.compute(loss, {"target": [[0, 1, 1], [1, 0, 0]], "pred": pred}).value
+    words = [["n", "y", "y"], ["y", "n", "n"]]
+    assert lossctl.compute(loss, {"target": words, "pred": pred}, positive_label="y").value == expected
+
+
+@pytest.mark.parametrize("loss", OF_ROWS)
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (
+            [[0, 1, 2], [1, 0, 0], [3, 4, 5]],
+            r"a label 0 or 1 is needed, and 2 rows hold something else: 2.0 in row 1, 3.0",
+        ),
+        ([[0, 1, -1], [1, 0, 0], [1, 0, 0]], "both 0 and -1 stand for the negative label"),
+        ([["y", "n", "n"]] * 3, r"a label 0 or 1 is needed, and 3 rows .*'y' in row 1\."),
+    ],
+)
+def test_lists_of_no_labels_are_refused(loss: str, target: object, said: str) -> None:
+    with pytest.raises(LossctlError, match=said):
+        lossctl.compute(loss, {"target": target, "pred": [[0, 1, 1]] * 3})
 
 
 @pytest.mark.parametrize("loss", OF_LABELS)
