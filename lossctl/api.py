@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from lossctl.engine import local
+from lossctl.engine import centring, local
 from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
 from lossctl.prepare import prepare
@@ -125,7 +125,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
     job = prepare(request)
     if request.dry_run:
         return dry_run(job)
-    job = job._replace(plan=local.centred(job.plan))
+    job = job._replace(plan=centring.centred(job.plan, request.threads))
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
         collected = RowList() if request.reduction == "none" else None

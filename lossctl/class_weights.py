@@ -135,12 +135,12 @@ def counted(value: Array, target: Array, weights: Array | None, ignore_index: in
     if weights is None and ignore_index is None:
         return Rows(value)
     share = np.ones(len(value)) if weights is None else weights.copy()
-    if ignore_index is not None:
-        share[target == ignore_index] = 0.0
+    ignored = np.zeros(len(value), dtype=bool) if ignore_index is None else target == ignore_index
+    share[ignored] = 0.0
     silent = share == 0.0
     if silent.any():
         value[silent] = 0.0
-    return Rows(value, share)
+    return Rows(value, share, ignored=ignored)
 
 
 def given_counts(value: object, classes: Classes, option: str) -> Array:

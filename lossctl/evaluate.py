@@ -82,7 +82,7 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
         return {}
     else:
         unit_sums = tally.sums()
-        finished = kernel.finish(unit_sums, term.resolved, term.pivot)
+        finished = kernel.finish(unit_sums, term.resolved, plan.pivot(term, view, keys))
         units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
         shown = unit_remarks(spec.get(term.loss), unit_sums, term.resolved)
     counts = {code: Counter(keys[at][: len(view)] for at in np.flatnonzero(marks)) for code, marks in shown.items()}

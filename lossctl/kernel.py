@@ -61,7 +61,7 @@ class Kernel:
         if self.elements is None or terms.value.ndim == 1:
             return terms
         collapse = mean_k if self.elements == "mean" else sum_k
-        return Rows(collapse(terms.value), terms.denominator, terms.share)
+        return terms._replace(value=collapse(terms.value))
 
     def statistics(
         self, arrays: Mapping[str, Array], params: Mapping[str, Any], pivot: Pivot, weights: Array | None

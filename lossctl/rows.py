@@ -71,7 +71,7 @@ class RowList:
 
     def add(self, before: int, values: RowValues) -> None:
         """Append a block's."""
-        self.values.extend(values.loss.tolist())
+        self.values.extend(None if value != value else value for value in values.loss.tolist())
 
 
 class _JsonLines:

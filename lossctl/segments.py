@@ -74,6 +74,22 @@ class Segments:
             span = slice(int(starts[run]), int(ends[run]))
             yield key, span if order is None else order[span]
 
+    def spread(self, values: Array) -> Array:
+        """Each row's cell's value: `(cells,)` or `(k, cells)` as `(n,)` or `(k, n)`."""
+        if self._codes is not None:
+            table = np.zeros((*values.shape[:-1], self._space))
+            table[..., self._cells] = values
+            return table[..., self._codes]
+        order, starts, rank = self.runs
+        by_run = np.empty_like(values)
+        by_run[..., rank] = values
+        sorted_rows = np.repeat(by_run, np.diff(starts, append=self.rows), axis=-1)
+        if order is None:
+            return sorted_rows
+        spread = np.empty_like(sorted_rows)
+        spread[..., order] = sorted_rows
+        return spread
+
     def sum(self, x: Array) -> Array:
         """Sums of components `(k, n)`, as `(k, cells)`."""
         if self._codes is None:

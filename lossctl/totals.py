@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array
+from lossctl.roles import Array, Flags
 from lossctl.segments import WHOLE, Key, Segments
 
 
@@ -16,12 +16,13 @@ class Rows(NamedTuple):
 
     `share` is 1 and `denominator` equals it unless given: cross_entropy's values already hold the class weight, so
     it gives `denominator` alone; a loss whose rows count for several pairs gives `share`. A row whose denominator
-    is 0 is ignored.
+    is 0 is ignored, unless `ignored` tells which rows are.
     """
 
     value: Array
     denominator: Array | None = None
     share: Array | None = None
+    ignored: Flags | None = None
 
     def shown(self) -> Array:
         """The values as a list of rows gives them: a row without a share has none."""

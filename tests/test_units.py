@@ -183,3 +183,54 @@ def test_the_mean_of_a_unit_is_its_own_whatever_the_scale_of_the_others() -> Non
     data = {"target": [3e9, 1e9, 0.001, 0.002, 0.0], "pred": [2e9, 1e9, 0.002, 0.003, 1.0], "unit": [1, 1, 2, 2, 3]}
     found = lossctl.compute("nrmse", data, group="unit", reduction="none").results[0].values
     assert_allclose(found, [0.5**0.5 / 2, 0.001 / 0.0015, np.inf], rtol=1e-14)
+
+
+CENTRED = [
+    ("relative_squared_error", {}),
+    ("explained_variance_loss", {}),
+    ("concordance_loss", {}),
+    ("pearson_loss", {}),
+    ("nrmse", {"normalizer": "std"}),
+]
+
+
+@pytest.mark.parametrize("level", [1e3, 1e9])
+@pytest.mark.parametrize(("loss", "params"), CENTRED)
+def test_units_and_slices_far_from_each_other_keep_their_digits(
+    loss: str, params: dict[str, str], level: float
+) -> None:
+    rng = np.random.default_rng(7)
+    target = np.concatenate([level * (1 + 0.1 * rng.normal(size=60)), 3 + rng.normal(size=60)])
+    data = {"target": target, "pred": 1.1 * target + rng.normal(size=120), "unit": np.repeat([0, 1], 60)}
+    alone = [
+        lossctl.compute(loss, {name: values[half] for name, values in data.items()}, **params).value  # type: ignore[arg-type]
+        for half in (slice(0, 60), slice(60, 120))
+    ]
+    order = rng.permutation(120)
+    mixed = {name: values[order] for name, values in data.items()}
+    for columns in (data, mixed):
+        units = lossctl.compute(loss, columns, group="unit", reduction="none", **params)  # type: ignore[arg-type]
+        found = dict(zip(dict.fromkeys(columns["unit"].tolist()), units.results[0].values, strict=True))
+        assert_allclose([found[0], found[1]], alone, rtol=1e-13, atol=1e-15)
+        slices = lossctl.compute(loss, columns, by="unit", **params).results[1:]  # type: ignore[arg-type]
+        assert_allclose([each.value for each in slices], alone, rtol=1e-13, atol=1e-15)
+
+
+def test_rows_of_a_nested_batch_that_pair_with_none_do_not_count() -> None:
+    embedding = [[[1, 0], [1, 1], [0, 1], [2, 1]], [[1, 0], [1, 1]]]
+    label = [[0, 0, 0, 1], [0, 0]]
+    nested = lossctl.compute("nt_xent", {"embedding": embedding, "label": label}).value
+    flat = {"embedding": [*embedding[0], *embedding[1]], "label": [*label[0], *label[1]], "unit": [1, 1, 1, 1, 2, 2]}
+    units = [
+        lossctl.compute("nt_xent", flat, where=f"unit == {unit}", embedding="embedding", label="label").value
+        for unit in (1, 2)
+    ]
+    assert_allclose(nested, np.mean(units), rtol=1e-14)
+
+
+def test_a_nested_unit_without_a_value_shows_none() -> None:
+    data = {"target": [[0, 0], [1, 0]], "pred": [[1.0, 2.0], [3.0, 4.0]]}
+    found = lossctl.compute("ranknet", data, reduction="none").results[0]
+    assert found.values is not None
+    assert (found.values[0], found.details["units_not_counted"]) == (None, 1)
+    assert_allclose(found.values[1], np.log1p(np.e), rtol=1e-14)

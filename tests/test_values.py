@@ -161,3 +161,10 @@ def test_the_elements_of_hamming_are_labels() -> None:
     data = {"target": [[1, 0, 1], [0, 0, 1]], "pred": [[1, 1, 0], [1, 0, 1]]}
     assert lossctl.compute("hamming", data, reduction="sum-elements").value == 3.0
     assert lossctl.compute("hamming", data, reduction="mean-elements").value == 0.5
+
+
+def test_rows_of_a_class_without_weight_are_rows_all_the_same() -> None:
+    data = {"target": [0, 0, 1, 2], "logits": [[0.0, 0.0, 0.0]] * 4}
+    found = lossctl.compute("cross_entropy", data, class_weight=[0, 1, 2], ignore_index=2, reduction="mean-rows")
+    assert (found.results[0].denominator.value, found.results[0].ignored) == (3.0, 1)
+    assert_allclose(found.value, math.log(3) / 3, rtol=1e-14)

@@ -92,6 +92,7 @@ class PieceResult:
     observed: "Observed | None" = None
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
+    levels: dict[View, Tally] = field(default_factory=dict)
     matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
     unmatched: int = 0
 

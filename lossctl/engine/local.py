@@ -3,21 +3,16 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from lossctl.columns import Faults
-from lossctl.engine.block import Kept, PieceResult, RowValues, clean, select
+from lossctl.engine.block import Kept, PieceResult, RowValues
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.piece import recut, run_piece
-from lossctl.engine.plan import Plan, Term
-from lossctl.kernel import pivots
-from lossctl.mapping import Binding
-from lossctl.roles import Array
-from lossctl.sources import Reading
+from lossctl.engine.piece import run_piece
+from lossctl.engine.plan import Plan
 
 # Pieces in hand per thread, so that none waits for the merging; it bounds the memory of row outputs.
 AHEAD = 2
@@ -111,26 +106,3 @@ def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
             stop.set()
             for future in pending:
                 future.cancel()
-
-
-def centred(plan: Plan) -> Plan:
-    """The plan with the first valid row's values for the terms that centre on them."""
-    if not any("pivot" in term.kernel.supplied for term in plan.terms):
-        return plan
-    scout = plan._replace(group=None, by=(), id=None)
-    before = 0
-    for piece in plan.pieces:
-        source = plan.sources[piece.file]
-        for batch in recut(source.read(piece, Reading(plan.columns, plan.block_rows)), plan.block_rows):
-            faults: Faults = {}
-            scratch = PieceResult(before=before)
-            before += batch.num_rows
-            block = clean(scout, *select(scout, batch, scratch, faults), scratch, faults)
-            if block.rows and not faults:
-                return plan._replace(terms=tuple(_centred(term, block.numbers) for term in plan.terms))
-    nothing = {name: np.zeros(1) for term in plan.terms for name in term.bindings}
-    return plan._replace(terms=tuple(term._replace(pivot=nothing) for term in plan.terms))
-
-
-def _centred(term: Term, found: Mapping[Binding, Array]) -> Term:
-    return term._replace(pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))

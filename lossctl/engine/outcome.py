@@ -38,6 +38,7 @@ class Outcome:
     observed: "Observed | None" = None
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
+    levels: dict[View, Tally] = field(default_factory=dict)
     matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
     unmatched: int = 0
 
@@ -69,6 +70,8 @@ class Outcome:
             self.missing[name] = self.missing.get(name, 0) + count
         for key, tally in piece.tallies.items():
             self.tallies.setdefault(key, Tally()).add(tally)
+        for view, tally in piece.levels.items():
+            self.levels.setdefault(view, Tally()).add(tally)
         for view, tally in piece.dropped.items():
             self.dropped.setdefault(view, Tally()).add(tally)
         if piece.observed is not None:

@@ -11,7 +11,7 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.kernel import Kernel, pivots, weighed
+from lossctl.kernel import Kernel, weighed
 from lossctl.roles import Array, Flags
 from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
@@ -74,6 +74,11 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
         binding, size = plan.counted
         found = count(binding.role, block.numbers[binding], size)
         result.counts = found if result.counts is None else result.counts + found
+    for view in plan.views if plan.levelled else ():
+        cells = block.segments(view, units=True)
+        if cells is not None:
+            values = {str(at): block.numbers[binding] for at, binding in enumerate(plan.levelled)}
+            result.levels.setdefault(view, Tally()).add_block(values, cells, block.rows)
     evaluated = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
     if plan.rows is not None:
         result.values.append(_row_values(plan, plan.rows, block, [rows for rows, _ in evaluated]))
@@ -103,6 +108,7 @@ def _evaluate_term(
         return None, {}
     kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     rows = None
+    extra: dict[str, Statistic] = {}
     statistics: dict[str, Statistic]
     if term.nested:
         rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
@@ -114,13 +120,16 @@ def _evaluate_term(
         statistics = {**kernel.statistics(arrays, params, term.pivot, weights)}
         if plan.unit_weight is not None:
             unit_weights = block.numbers[plan.unit_weight]
-            statistics |= {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
+            extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
     if not term.nested:
-        statistics |= remarks(spec.get(term.loss), rows, arrays, params, weights)
+        extra |= remarks(spec.get(term.loss), rows, arrays, params, weights)
     for view in plan.views:
-        tally = result.tallies.setdefault((index, view), Tally())
-        tally.add_block(statistics, block.segments(view, units=term.scope == "set"), block.rows)
-    return rows, statistics
+        cells, found_here = block.segments(view, units=term.scope == "set"), statistics
+        if cells is not None and view in plan.levels and "pivot" in kernel.supplied:
+            pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
+            found_here = {**kernel.statistics(arrays, params, pivot, weights)}
+        result.tallies.setdefault((index, view), Tally()).add_block({**found_here, **extra}, cells, block.rows)
+    return rows, {**statistics, **extra}
 
 
 def remarks(
@@ -158,20 +167,22 @@ def nested_units(
         value, counts = np.zeros(len(first)), np.zeros(len(first))
         if len(filled):
             part, shown = nested_units(loss, kernel, {name: a.take(filled) for name, a in arrays.items()}, params)
-            value[filled], counts[filled] = part.value, 1.0 if part.denominator is None else part.denominator
+            value[filled], counts[filled] = part.value, 1.0 if part.share is None else part.share
             for name, marks in shown.items():
                 found[name] = np.zeros(len(first))
                 found[name][filled] = marks
-        return Rows(value, counts), found
+        return Rows(value, share=counts), found
     if kernel.scope == "set":
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
         runs = Runs(None, starts, np.arange(len(first)))
         cells = Segments([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
-        tally.add_block(kernel.statistics(flat, params, pivots(flat), None), cells, flat_size(first))
+        pivot = {name: array[..., starts] for name, array in flat.items()} if "pivot" in kernel.supplied else {}
+        spread = {name: cells.spread(level) for name, level in pivot.items()}
+        tally.add_block(kernel.statistics(flat, params, spread, None), cells, flat_size(first))
         sums = tally.sums()
-        value = kernel.finish(sums, params, pivots(flat))
+        value = kernel.finish(sums, params, pivot)
         found = {
             "finding " + code: marks.astype(np.float64) for code, marks in unit_remarks(loss, sums, params).items()
         }
@@ -180,10 +191,19 @@ def nested_units(
         parts = [
             kernel.unit({n: np.ascontiguousarray(a.row(row)) for n, a in arrays.items()}, params, None) for row in rows
         ]
-        value = np.array([part.value.mean() for part in parts])
+        value = np.array([_mean(part) for part in parts])
     counts = ~np.isnan(value)
-    rows_of = Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), counts.astype(np.float64))
+    rows_of = Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), share=counts.astype(np.float64))
     return rows_of, found
+
+
+def _mean(rows: Rows) -> float:
+    """The mean over the rows of one unit that count; NaN where none does."""
+    weight = rows.denominator if rows.share is None else rows.share
+    if weight is None:
+        return float(rows.value.mean())
+    value = rows.value if rows.share is None else weighed(rows.value, rows.share)
+    return float(value.sum() / weight.sum()) if weight.any() else np.nan
 
 
 def flat_size(ragged: Ragged) -> int:
@@ -200,7 +220,8 @@ def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Statistic]:
     statistics: dict[str, Statistic] = {"loss": value if weights is None else weighed(value, weights)}
     if denominator is not None:
         statistics["weight"] = denominator if weights is None else denominator * weights
-        statistics["counted"] = (denominator > 0).astype(np.float64)
+        counted = denominator > 0 if rows.ignored is None else ~rows.ignored
+        statistics["counted"] = counted.astype(np.float64)
     elif weights is not None:
         statistics["weight"] = weights
     return statistics
@@ -212,7 +233,7 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
         for factor, term, found in zip(wanted.factors, plan.terms, rows, strict=True)
         if found is not None
     ]
-    loss = sum((factor * found.value for factor, _, found in parts), start=np.zeros(block.rows))
+    loss = sum((factor * found.shown() for factor, _, found in parts), start=np.zeros(block.rows))
     gradient = None
     if wanted.gradient:
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]

@@ -1,14 +1,17 @@
 """What is to be computed, decided once and picklable: the pieces, the columns, the terms, the views."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
 
 from lossctl import spec
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import ColumnRef, Value
 from lossctl.roles import Array
+from lossctl.segments import Key
 from lossctl.sources import As, Piece, Source
 
 if TYPE_CHECKING:
@@ -48,6 +51,18 @@ class Term(NamedTuple):
         return self.scope == "row" or (self.scope == "group" and not self.kernel.unit_valued)
 
 
+class Levels(NamedTuple):
+    """Where values lie in the cells of a view: means by binding, `(cells,)` or `(k, cells)`."""
+
+    cells: Mapping[Key, int]
+    means: Mapping[Binding, Array]
+
+    def pivot(self, term: Term, keys: Sequence[Key]) -> dict[str, Array]:
+        """What a term is centred on in these cells, by role."""
+        at = np.array([self.cells[key] for key in keys], dtype=np.intp)
+        return {name: self.means[binding][..., at] for name, binding in term.bindings.items()}
+
+
 class RowOutput(NamedTuple):
     """What is wanted of every row: the sum of the terms times these factors, and perhaps its gradient."""
 
@@ -66,7 +81,11 @@ class Observe(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Everything a worker needs to evaluate a piece; `counted` is a target whose classes (so many) are counted."""
+    """Everything a worker needs to evaluate a piece.
+
+    `counted` is a target whose classes (so many) are counted, `levelled` are columns whose means are sought; `levels`
+    are the means that were found.
+    """
 
     sources: tuple[Source, ...]
     pieces: tuple[Piece, ...]
@@ -86,6 +105,8 @@ class Plan(NamedTuple):
     rows: RowOutput | None = None
     observe: Observe | None = None
     counted: tuple[Binding, int] | None = None
+    levelled: tuple[Binding, ...] = ()
+    levels: Mapping[View, Levels] = {}
     memory: int | None = None
     keep_rows: bool = False
     block_rows: int = MOST_ROWS
@@ -95,6 +116,11 @@ class Plan(NamedTuple):
     def sequential(self) -> bool:
         """Whether pieces must be taken in turn: rows that pair by position or are counted need those before them."""
         return self.limit is not None or (self.truth is not None and not self.truth.on)
+
+    def pivot(self, term: Term, view: View, keys: Sequence[Key]) -> Mapping[str, Array]:
+        """What a term is centred on in cells of a view, by role."""
+        levels = self.levels.get(view)
+        return term.pivot if levels is None else levels.pivot(term, keys)
 
     @property
     def views(self) -> list[View]:
@@ -107,7 +133,7 @@ class Plan(NamedTuple):
         seen: dict[Binding, None] = {}
         for term in self.terms:
             seen.update(dict.fromkeys([*term.bindings.values(), *term.columns.values()]))
-        for extra in (self.weight, self.unit_weight, self.counted[0] if self.counted else None):
+        for extra in (self.weight, self.unit_weight, self.counted[0] if self.counted else None, *self.levelled):
             if extra is not None:
                 seen[extra] = None
         yield from seen

@@ -1,0 +1,64 @@
+"""What centred statistics are taken about, so that plain sums do not cancel: a first pass looks where values lie.
+
+The whole is centred on the first valid row, and each unit or slice on its own mean, for they may lie far apart.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossctl.columns import Faults
+from lossctl.engine import local
+from lossctl.engine.block import PieceResult, clean, select
+from lossctl.engine.piece import recut
+from lossctl.engine.plan import Levels, Plan, Term
+from lossctl.kernel import pivots
+from lossctl.mapping import Binding
+from lossctl.roles import Array
+from lossctl.sources import Reading
+
+
+def centred(plan: Plan, threads: int = 0) -> Plan:
+    """The plan with what its centred terms are centred on."""
+    terms = [term for term in plan.terms if "pivot" in term.kernel.supplied and not term.nested]
+    if not terms:
+        return plan
+    plan = _about_first_row(plan)
+    # An interval over rows takes its statistics of all slices about one point.
+    sampled = plan.observe is not None and plan.observe.reductions and plan.group is None
+    if not plan.group and (not plan.by or sampled):
+        return plan
+    bindings = tuple(dict.fromkeys(binding for term in terms for binding in term.bindings.values()))
+    outcome = local.run(plan._replace(terms=(), rows=None, observe=None, counted=None, levelled=bindings), threads)
+    if outcome.faults:
+        return plan  # the evaluation will come upon them too, and tell
+    return plan._replace(
+        levels={view: _levels(tally.cells, tally.sums(), bindings) for view, tally in outcome.levels.items()}
+    )
+
+
+def _levels(cells: Mapping[Any, int], sums: Mapping[str, Array], bindings: tuple[Binding, ...]) -> Levels:
+    with np.errstate(all="ignore"):
+        means = {binding: sums[str(at)] / sums["rows"] for at, binding in enumerate(bindings)}
+    return Levels(cells, {binding: np.where(np.isfinite(mean), mean, 0.0) for binding, mean in means.items()})
+
+
+def _about_first_row(plan: Plan) -> Plan:
+    scout = plan._replace(group=None, by=(), id=None)
+    before = 0
+    for piece in plan.pieces:
+        source = plan.sources[piece.file]
+        for batch in recut(source.read(piece, Reading(plan.columns, plan.block_rows)), plan.block_rows):
+            faults: Faults = {}
+            scratch = PieceResult(before=before)
+            before += batch.num_rows
+            block = clean(scout, *select(scout, batch, scratch, faults), scratch, faults)
+            if block.rows and not faults:
+                return plan._replace(terms=tuple(_pivoted(term, block.numbers) for term in plan.terms))
+    nothing = {name: np.zeros(1) for term in plan.terms for name in term.bindings}
+    return plan._replace(terms=tuple(term._replace(pivot=nothing) for term in plan.terms))
+
+
+def _pivoted(term: Term, found: Mapping[Binding, Array]) -> Term:
+    return term._replace(pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))
