@@ -6,7 +6,15 @@ EXIT_OK, EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_DEFECT, EXIT_INTERRUPT, EXIT_PIPE 
 
 
 class LossctlError(Exception):
-    """Anything the user can put right; the message says what, where, what was found and what to do."""
+    """Anything the user can put right; the message says what, where, what was found and what to do.
+
+    >>> import lossctl
+    >>> try:
+    ...     lossctl.compute("hubber", {"y": [3.0], "yhat": [2.5]})
+    ... except lossctl.LossctlError as error:
+    ...     print(error, error.exit_code, sep="; ")
+    there is no loss 'hubber'. Did you mean 'huber'? `lossctl list` shows them all.; 2
+    """
 
     exit_code = EXIT_MISUSE
 

@@ -32,6 +32,22 @@ class LossRole:
         return "--" + self.name.replace("_", "-")
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+
+    code: str
+    mask: Callable[..., Flags]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
+
+    says: str
+    broken: Callable[..., Flags]
+
+
 @dataclass(slots=True)
 class Kernel:
     """A function over arrays, and the facts the engine needs of it."""

@@ -12,10 +12,10 @@ from lossctl import labels
 from lossctl.arrays import Ragged
 from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
 from lossctl.errors import DataError
+from lossctl.kernel import Rule
 from lossctl.keys import encode
 from lossctl.mapping import Binding
 from lossctl.roles import Array
-from lossctl.spec import Rule
 from lossctl.vectors import max_k
 
 SUM_TOLERANCE = 1e-6

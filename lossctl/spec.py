@@ -2,50 +2,39 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any
 
+from lossctl import signatures
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
-from lossctl.kernel import SUPPLIED, Elements, Kernel, LossRole, Scope
-from lossctl.options import COMMON_OPTIONS
-from lossctl.params import Parameter, Value, resolve
-from lossctl.roles import Array, Flags, Role
+from lossctl.examples import Example, example
+from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
+from lossctl.params import Parameter, Value
+from lossctl.roles import Array, Flags
+from lossctl.signatures import role_of
 from lossctl.totals import Rows, Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
-
-    code: str
-    mask: Callable[..., Flags]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
-
-    says: str
-    broken: Callable[..., Flags]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A case worked by hand: arrays by role, parameters, and the reduced value (or row values)."""
-
-    arrays: Mapping[str, Any]
-    value: float
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:
-    """An `Example` with its arrays as keywords."""
-    return Example(arrays, value, params or {})
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Loss:
-    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests."""
+    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests.
+
+    `help(lossctl.losses.huber)` shows one's formula, arrays, parameters and examples. Arrays come as `(n,)`, vectors
+    as `(n, d)`; they are named by role, parameters by keyword. Wrong shapes and parameters raise `LossctlError`.
+
+    >>> from lossctl import losses
+    >>> losses.huber
+    <loss huber(target, pred, *, delta=1.0)>
+    >>> losses.huber([3.0, 2.0], [2.5, 5.0], delta=2.0)  # a row loss: a value per row
+    array([0.125, 4.   ])
+    >>> round(losses.rmse(target=[3.0, 2.0], pred=[2.5, 5.0]), 6)  # a set loss: the value of all rows
+    2.150581
+    >>> losses.huber.scope, losses.huber.dimension, losses.huber.reference
+    ('row', 'squared target units', 'Huber 1964, doi:10.1214/aoms/1177703732')
+    >>> losses.huber([3.0], [2.5], delta=-1)
+    Traceback (most recent call last):
+    lossctl.errors.UsageError: huber: --delta must be a number > 0, not -1.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -165,7 +154,7 @@ class Loss:
     ) -> tuple[LossRole, ...]:
         """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
         changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
-        chosen = {name: _role_of(annotation) for name, annotation in changed.items()}
+        chosen = {name: role_of(annotation) for name, annotation in changed.items()}
         return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
@@ -178,7 +167,7 @@ class Loss:
         """Decorate the kernel that serves when an optional role has no column; `gapless`: it needs every row."""
 
         def register(function: Callable[..., Any]) -> Kernel:
-            kernel, params = _read_signature(function, self.name, scope)
+            kernel, params = signatures.read(function, self.name, scope)
             if not set(params) <= set(self.params):
                 raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
             kernel.unit_valued, kernel.gapless = unit_valued, gapless
@@ -231,6 +220,26 @@ class Loss:
                 raise DataError(f"{self.name}: {rule.says}.")
         return kernel.alone(named, prepared)
 
+    def __repr__(self) -> str:
+        from lossctl import manual
+
+        return f"<loss {self.name}{manual.signature(self)}>"
+
+
+class _Lazy:
+    """An attribute that is written when a loss is asked for it; the class keeps its own."""
+
+    def __init__(self, writer: str, own: object) -> None:
+        self.writer, self.own = writer, own
+
+    def __get__(self, loss: Loss | None, owner: type[Loss]) -> object:
+        from lossctl import manual
+
+        return self.own if loss is None else getattr(manual, self.writer)(loss)
+
+
+Loss.__doc__ = _Lazy("document", Loss.__doc__)  # type: ignore[assignment]
+Loss.__signature__ = _Lazy("signature", None)  # type: ignore[attr-defined]
 
 _REGISTRY: dict[str, Loss] = {}
 _ALIASES: dict[str, str] = {}
@@ -265,11 +274,35 @@ def loss(
     `elements`: the kernel returns a value per component, and a row is worth their mean or sum. `unit_valued`: it
     returns one value per unit (set and group losses do, unless told otherwise). `pooled`: a set loss whose
     components share one formula instead of having one each. `one_of`: roles of which exactly one must be bound.
+    A declaration that is wrong raises `DeclarationError` at once.
+
+    >>> import lossctl, numpy as np
+    >>> from typing import Annotated
+    >>> from lossctl.params import Param
+    >>> from lossctl.roles import Real
+    >>> from lossctl.spec import example
+    >>> facts = dict(convex=True, differentiable="no (kink)", robust=False, smoothness="C0", scale="linear")
+    >>> @lossctl.loss(
+    ...     task="regression",
+    ...     dimension="target units",
+    ...     use_when="a prediction that is too low costs more",
+    ...     reference="an example",
+    ...     examples=(example((3.0 + 0.5) / 2, {"factor": 3.0}, target=[1, 2], pred=[0, 2.5]),),
+    ...     **facts,
+    ... )
+    ... def lopsided(target: Real, pred: Real, *, factor: Annotated[float, Param("cost of too low", gt=0)] = 2.0):
+    ...     "Absolute error, times `factor` below the target."
+    ...     residual = pred - target
+    ...     return np.where(residual < 0, -factor * residual, residual)
+    >>> lossctl.losses.lopsided([1.0, 2.0], [0.0, 2.5])
+    array([2. , 0.5])
+    >>> lossctl.compute("lopsided(factor=3)", {"target": [1.0, 2.0], "pred": [0.0, 2.5]}).value
+    1.75
     """
 
     def declare(function: Callable[..., Any]) -> Loss:
         title = name or function.__name__
-        kernel, params = _read_signature(function, title, scope)
+        kernel, params = signatures.read(function, title, scope)
         kernel.elements, kernel.pooled = elements, pooled
         kernel.unit_valued = scope != "row" if unit_valued is None else unit_valued
         if not function.__doc__:
@@ -312,43 +345,6 @@ def _register(declared: Loss) -> None:
             raise DeclarationError(f"loss {declared.name!r}: the name {title!r} is taken by {_ALIASES[title]!r}.")
         _ALIASES[title] = declared.name
     _REGISTRY[declared.name] = declared
-
-
-def _read_signature(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
-    """Roles are the positional arguments, parameters the keyword-only ones."""
-    code, hints = function.__code__, function.__annotations__
-    positional = code.co_varnames[: code.co_argcount]
-    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    optional = set(positional[code.co_argcount - len(function.__defaults__ or ()) :])
-    roles = []
-    for name in positional:
-        _check_name(name, title)
-        role = _role_of(hints.get(name))
-        if role is None:
-            raise DeclarationError(f"loss {title!r}: argument {name!r} needs a role as its annotation.")
-        roles.append(LossRole(name, role, name not in optional))
-    supplied = frozenset(keywords) & SUPPLIED
-    defaults = function.__kwdefaults__ or {}
-    params = {}
-    for name in keywords:
-        if name not in supplied:
-            _check_name(name, title)
-            params[name] = resolve(name, hints.get(name), defaults.get(name), name not in defaults, title)
-    return Kernel(function, tuple(roles), scope, supplied=supplied), params
-
-
-def _check_name(name: str, title: str) -> None:
-    if name in COMMON_OPTIONS:
-        raise DeclarationError(f"loss {title!r}: {name!r} is the name of a common option.")
-
-
-def _role_of(annotation: Any) -> Role | None:
-    """The role in `Real`, or in `Real | None` for an optional one."""
-    for candidate in (annotation, *get_args(annotation)):
-        for item in getattr(candidate, "__metadata__", ()):
-            if isinstance(item, Role):
-                return item
-    return None
 
 
 def get(name: str) -> Loss:

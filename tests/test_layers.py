@@ -24,14 +24,17 @@ ORDER = (
     "vectors",
     "special",
     "geometry",
+    "examples",
     "kernel",
     "arrays",
     "confusion",
     "class_weights",
     "findings",
     "scatter",
+    "signatures",
     "plugins",
     "spec",
+    "manual",
     "expressions",
     "catalogue",
     "losses",
@@ -64,6 +67,7 @@ ORDER = (
 
 # Imports inside functions that point back, each with its reason.
 UPWARD = {
+    ("spec", "manual"): "a loss's docstring is written when it is asked for",
     ("spec", "losses"): "the registry loads the families when it is first asked for a loss",
 }
 

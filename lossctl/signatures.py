@@ -1,0 +1,47 @@
+"""What a kernel's signature declares: roles are its positional arguments, parameters the keyword-only ones."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from lossctl.errors import DeclarationError
+from lossctl.kernel import SUPPLIED, Kernel, LossRole, Scope
+from lossctl.options import COMMON_OPTIONS
+from lossctl.params import Parameter, resolve
+from lossctl.roles import Role
+
+
+def read(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
+    """Roles are the positional arguments, parameters the keyword-only ones."""
+    code, hints = function.__code__, function.__annotations__
+    positional = code.co_varnames[: code.co_argcount]
+    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    optional = set(positional[code.co_argcount - len(function.__defaults__ or ()) :])
+    roles = []
+    for name in positional:
+        _check_name(name, title)
+        role = role_of(hints.get(name))
+        if role is None:
+            raise DeclarationError(f"loss {title!r}: argument {name!r} needs a role as its annotation.")
+        roles.append(LossRole(name, role, name not in optional))
+    supplied = frozenset(keywords) & SUPPLIED
+    defaults = function.__kwdefaults__ or {}
+    params = {}
+    for name in keywords:
+        if name not in supplied:
+            _check_name(name, title)
+            params[name] = resolve(name, hints.get(name), defaults.get(name), name not in defaults, title)
+    return Kernel(function, tuple(roles), scope, supplied=supplied), params
+
+
+def _check_name(name: str, title: str) -> None:
+    if name in COMMON_OPTIONS:
+        raise DeclarationError(f"loss {title!r}: {name!r} is the name of a common option.")
+
+
+def role_of(annotation: Any) -> Role | None:
+    """The role in `Real`, or in `Real | None` for an optional one."""
+    for candidate in (annotation, *get_args(annotation)):
+        for item in getattr(candidate, "__metadata__", ()):
+            if isinstance(item, Role):
+                return item
+    return None
