@@ -12,17 +12,18 @@ from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
-from lossctl.request import Job, Request
+from lossctl.request import Job, Request, check_types
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 from lossctl.sources import TextOptions
 
 if TYPE_CHECKING:
     from lossctl.memory import MemorySource
+    from lossctl.spec import Loss
 
 
 def compute(
-    loss: str,
+    loss: "str | Loss",
     data: object,
     *,
     reduction: str | None = None,
@@ -63,10 +64,11 @@ def compute(
 ) -> Report:
     """Evaluate a loss, or an expression of losses, on a dataset.
 
-    `data` is a file, a folder or a glob, a list of files that make one dataset, or data in memory: a pandas or Polars
-    data frame (anything with the Arrow stream protocol), an Arrow table, a dict of arrays (`(n,)`, or `(n, d)` where a
-    row holds several numbers), an iterator of record batches. The keywords are the options of `lossctl compute`;
-    `options` are the loss's own parameters and the columns of its roles (`pred="y_hat"`).
+    `loss` is a name, an expression, or one of `lossctl.losses`. `data` is a file, a folder or a glob, a list of files
+    that make one dataset, or data in memory: a pandas or Polars data frame (anything with the Arrow stream protocol),
+    an Arrow table, a dict of arrays (`(n,)`, or `(n, d)` where a row holds several numbers), an iterator of record
+    batches. The keywords are the options of `lossctl compute`; `options` are the loss's own parameters and the columns
+    of its roles (`pred="y_hat"`).
 
     The report holds the whole first, then the slices of `by`; its `value` is the whole's, in the unit that
     `report.results[0].dimension` names. Raises `LossctlError` for anything that cannot be evaluated: a wrong name, an
@@ -116,7 +118,7 @@ def compute(
     """
     paths, table = _paths(data)
     request = Request(
-        loss=loss,
+        loss=loss if isinstance(loss, str) else loss.name,
         files=paths,
         memory=table,
         options=options,
@@ -151,6 +153,7 @@ def compute(
         threads=threads,
         memory_limit=memory,
     )
+    check_types(request)
     return run(request)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from inspect import Parameter, Signature, cleandoc
 
+from lossctl.arrays import holds
 from lossctl.examples import session
 from lossctl.kernel import Kernel, LossRole
 from lossctl.spec import Loss
@@ -68,4 +69,4 @@ def _returned(kernel: Kernel) -> str:
 
 def _array(role: LossRole) -> str:
     optional = "" if role.required else "; optional"
-    return f"{SHAPES[role.role.shape]}, {role.role.says}{optional}"
+    return f"{SHAPES[role.role.shape]}, {holds(role)}{optional}"

@@ -65,7 +65,12 @@ def source(data: Data) -> MemorySource:
     if hasattr(data, "__arrow_c_stream__"):
         return MemorySource(pa.table(data))
     if isinstance(data, Mapping):
-        return MemorySource(pa.table({str(name): _column(str(name), values) for name, values in data.items()}))
+        columns = {str(name): _column(str(name), values) for name, values in data.items()}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
+            raise DataError(f"columns of one length are needed ({said} rows).")
+        return MemorySource(pa.table(columns))
     if isinstance(data, Iterable):
         batches = list(data)
         if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossctl import signatures
-from lossctl.arrays import Classes, classes_of, depth, from_python
+from lossctl.arrays import Classes, check_sizes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
 from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
@@ -205,6 +205,9 @@ class Loss:
         names = [role.name for role in self.roles]
         if len(arrays) > len(names):
             raise UsageError(f"{self.name} takes {len(names)} arrays ({', '.join(names)}), not {len(arrays)}.")
+        twice = [name for name in names[: len(arrays)] if name in keywords]
+        if twice:
+            raise UsageError(f"{self.name} is given {twice[0]} twice: by its place and by its name.")
         given = dict(zip(names, arrays, strict=False)) | {k: v for k, v in keywords.items() if k in names}
         given = {name: value for name, value in given.items() if value is not None}
         params = self.resolve_params({key: value for key, value in keywords.items() if key not in names})
@@ -214,6 +217,7 @@ class Loss:
                 raise UsageError(f"{self.name} needs {role.name}.")
         vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
         named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
+        check_sizes(kernel.roles, named, self.name, kernel.elements is not None)
         prepared = self.prepared(params, classes_of(kernel.roles, named))
         for rule in self.rules:
             if rule.broken(**named, **prepared).any():

@@ -44,7 +44,10 @@ def __getattr__(name: str) -> "Loss":
 
     found = None if name.startswith("_") else spec.find(name)
     if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from lossctl.errors import did_you_mean
+
+        tip = "" if name.startswith("_") else did_you_mean(name, spec.names())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{tip}")
     return found
 
 
