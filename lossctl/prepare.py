@@ -19,7 +19,7 @@ from lossctl.outputs import check_apart
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
 from lossctl.roles import Array, Interval, Role
-from lossctl.sources import As, Source, open_sources, prune
+from lossctl.sources import As, Sieve, Source, open_sources, prune
 from lossctl.spec import Loss
 
 if TYPE_CHECKING:
@@ -214,11 +214,11 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
-    bounds = _bounds(plan, table)
+    sieve = _sieve(plan, table)
     pieces = tuple(
         piece
         for at, source in enumerate(plan.sources)
-        for piece in prune(source, source.pieces(at, list(columns)), bounds)
+        for piece in prune(source, source.pieces(at, list(columns)), sieve)
     )
     return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
 
@@ -231,13 +231,13 @@ def _filter(text: str | None) -> "Filter | None":
     return filters.parse(text)
 
 
-def _bounds(plan: Plan, table: Table) -> dict[str, tuple[float, float]]:
-    """What the filter says of columns in the files themselves; rows that pair by position are all needed."""
+def _sieve(plan: Plan, table: Table) -> Sieve | None:
+    """The filter on columns in the files themselves; rows that pair by position are all needed."""
     if plan.where is None or (plan.truth is not None and not plan.truth.on):
-        return {}
-    from lossctl import filters
+        return None
+    from lossctl.sieve import sieve
 
-    return {table.original(name): span for name, span in filters.bounds(plan.where).items() if name not in table.truth}
+    return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
 
 
 def _truth_source(request: Request) -> Source | None:

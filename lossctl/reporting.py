@@ -62,12 +62,13 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
 def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
     path, request = job.table.path, job.request
+    told = [source.rows for source in job.plan.sources]
+    rows = outcome.rows if None in told else sum(count or 0 for count in told)
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
         if request.where:
             why.append(
-                f"--where {request.where!r} keeps none of {outcome.rows:,}; "
-                "loosen it, or see how the file writes those values"
+                f"--where {request.where!r} keeps none of {rows:,}; loosen it, or see how the file writes those values"
             )
         if outcome.unmatched:
             why.append(

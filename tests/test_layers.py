@@ -47,6 +47,7 @@ ORDER = (
     "labels",
     "reading",
     "filters",
+    "sieve",
     "joins",
     "analysis",
     "engine",
