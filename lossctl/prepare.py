@@ -102,7 +102,7 @@ def prepare(request: Request) -> Job:
         plan = replace(plan, rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
         plan = replace(plan, observe=_observe(request, plan, reductions, () if constants or blend else factors))
-    if request.per_row or request.reduction == "none":
+    if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
         plan = replace(plan, keep_rows=any(term.row_valued for term in terms))
     return Job(request, table, plan, factors, reductions, constants, blend)
 

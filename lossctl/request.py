@@ -57,12 +57,12 @@ class Request:
 
 def check_types(request: Request) -> None:
     """Refuse what a command line cannot say, but Python can: another word, text for a number."""
-    words = {"missing": ("error", "skip"), "join": ("strict", "inner"), "ci_method": ("normal", "bootstrap")}
+    words = {"missing": ("error", "skip"), "join": ("strict", "inner")}
     for name, known in {**words, "combine": (None, "uncertainty", "normalized")}.items():
         given = getattr(request, name)
         if given not in known:
             raise UsageError(f"{name} must be one of {', '.join(map(repr, known))}, not {given!r}.")
-    for name, least in {"limit": 1, "threads": 0, "seed": 0}.items():
+    for name, least in {"limit": 1, "threads": 0}.items():
         given = getattr(request, name)
         if given is not None and (not isinstance(given, int) or given < least):
             raise UsageError(f"{name} must be a whole number >= {least}, not {given!r}.")
