@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix
 from typing import Literal
 
+from lossctl import spec
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.kernel import LossRole
 from lossctl.roles import Role, usual_names
@@ -105,7 +106,7 @@ def bind(
         if columns is not None:
             bound[role.name] = _shape(role, columns, table, nests, tuple(loss.spelling(params).items()))
         elif role.required:
-            raise DataError(_not_found(loss.name, role, table))
+            raise DataError(_not_found(loss, role, table))
     bound = _nested(loss, bound, table)
     vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
     for role in loss.roles_for(params, loss.kernel, vectors):
@@ -320,13 +321,44 @@ def _shape(
     return Binding(role.name, about, columns, layout, width)
 
 
-def _not_found(loss: str, role: LossRole, table: Table) -> str:
+def _not_found(loss: Loss, role: LossRole, table: Table) -> str:
     tried = [name for rank in usual_names(role.name, role.role) for name in rank]
     return (
-        f"{table.path} has no column for the {role.name} of {loss}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}). Name it with {role.option} COLUMN."
+        f"{table.path} has no column for the {role.name} of {loss.name}: none is called {listing(tried)} "
+        f"(it has: {listing(table.columns)}).{_nearly(tried, table)} Name it with {role.option} COLUMN."
         + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
+        + _others(loss, table)
     )
+
+
+def _nearly(tried: Sequence[str], table: Table) -> str:
+    """A tip where a column is called almost as usual, or where the first line is no header."""
+    from difflib import get_close_matches
+
+    plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in table.columns}
+    found = [plain[name] for usual in tried for name in get_close_matches(usual, plain, n=1, cutoff=0.8)]
+    if found:
+        return f" Did you mean {found[0]!r}?"
+    if next(iter(table.columns), "").startswith("#"):
+        return " The header must be the first line: drop the comment above it (tail -n +2 FILE | lossctl ... -)."
+    return ""
+
+
+def _others(loss: Loss, table: Table) -> str:
+    """A tip where the columns are those of other losses of the task: probabilities where logits are asked."""
+    from difflib import get_close_matches
+
+    fitting = []
+    for other in spec.every():
+        required = [role for role in other.roles if role.required]
+        if other is not loss and len(required) > 1 and other.task.split(", ")[0] == loss.task.split(", ")[0]:
+            try:
+                found = [_search(role, table, set()) for role in required]
+            except DataError:
+                continue
+            fitting += [other.name] * (None not in found and len(set(found)) == len(found))
+    nearest = get_close_matches(loss.name, fitting, n=3, cutoff=0.0)
+    return f" Its columns fit {' or '.join(nearest)}." if nearest else ""
 
 
 def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding], table: Table) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from lossctl.errors import DataError
 from lossctl.rows import doubles, texts
 from lossctl.sources import ColumnInfo, Piece, Reading
-from lossctl.sources.parquet import kind_of
+from lossctl.sources.kinds import kind_of, type_name
 
 PIECE_ROWS = 1 << 19
 Data: TypeAlias = object
@@ -53,7 +53,7 @@ def _info(field: pa.Field, table: pa.Table) -> ColumnInfo:
     if kind == "list" and table.num_rows:
         first = next((value for value in table.column(field.name).slice(0, 100).to_pylist() if value is not None), None)
         width = max(1, len(first)) if first is not None else 1
-    return ColumnInfo(kind, str(field.type), width)
+    return ColumnInfo(kind, type_name(field.type), width)
 
 
 def source(data: Data) -> MemorySource:

@@ -363,6 +363,12 @@ def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None
             )
         if request.gradient and loss.slope is None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    if request.group and request.ci is None and all(term.scope == "row" and not term.nested for term in plan.terms):
+        names = listing(loss.name for loss in losses)
+        raise UsageError(
+            f"--group changes nothing: {names} has a value per row, whatever unit it is in. Use --by {request.group} "
+            "for a value per group, or --ci 95 for an interval over the groups."
+        )
     if request.per_row:
         check_apart(
             [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]

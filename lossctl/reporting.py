@@ -253,7 +253,8 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]
-        found.append(Finding(code, kind.severity, f"{count:,} {kind.title}. {kind.remedy}", count, [0]))
+        title = kind.title.replace("rows were", "row was", 1) if count == 1 else kind.title
+        found.append(Finding(code, kind.severity, f"{count:,} {title}. {kind.remedy}", count, [0]))
     return found
 
 

@@ -16,6 +16,7 @@ from lossctl.errors import DataError
 from lossctl.sources import spans
 from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
 from lossctl.sources.kinds import kind_of as kind_of
+from lossctl.sources.kinds import type_name
 
 PIECE_ROWS = 1 << 19
 # Small enough to stay in cache while pages are decoded; larger buffers only cost memory.
@@ -124,7 +125,7 @@ class ParquetSource(FileSource):
     def _info(self, column: Column, metadata: pq.FileMetaData) -> ColumnInfo:
         kind = kind_of(column.type)
         if kind != "list":
-            return ColumnInfo(kind, str(column.type))
+            return ColumnInfo(kind, type_name(column.type))
         if pt.is_fixed_size_list(column.type):
             return ColumnInfo("list", str(column.type), max(1, column.type.list_size))
         if not metadata.num_row_groups or not metadata.num_rows:

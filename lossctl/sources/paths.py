@@ -85,8 +85,14 @@ def partitions(path: str) -> dict[str, str | None]:
 
 
 def near(path: str) -> str:
-    """A tip for a mistyped file name."""
+    """A tip for a mistyped file name: names that are near it beside the suffix, which many share."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(path)
     try:
-        return did_you_mean(os.path.basename(path), os.listdir(os.path.dirname(path) or "."))
+        there = os.listdir(folder or ".")
     except OSError:
         return ""
+    stem = name.partition(".")[0]
+    stems = get_close_matches(stem, {other.partition(".")[0] for other in there}, n=3, cutoff=0.6)
+    return did_you_mean(name, [other for other in there if other.partition(".")[0] in stems])
