@@ -210,6 +210,9 @@ class _Parser:
     def _error(self, at: int | None = None) -> UsageError:
         if at is None:
             at = self._tokens[self._at][2] if self._at < len(self._tokens) else len(self._text)
+        date = re.search(r"(?<!['\d])\d{4}-\d\d?-\d\d?(?:[T ][\d:.]+)?", self._text)
+        if date is not None and date.start() <= at <= date.end():
+            return UsageError(f"--where {self._text!r}: put dates in single quotes: '{date[0]}'.")
         return UsageError(
             f"--where {self._text!r} cannot be read at character {at + 1}. "
             "Write for example \"model == 'a' and (horizon <= 2 or note is null)\"; names with spaces in double quotes."

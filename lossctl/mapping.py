@@ -325,22 +325,25 @@ def _not_found(loss: Loss, role: LossRole, table: Table) -> str:
     tried = [name for rank in usual_names(role.name, role.role) for name in rank]
     return (
         f"{table.path} has no column for the {role.name} of {loss.name}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}).{_nearly(tried, table)} Name it with {role.option} COLUMN."
+        f"(it has: {listing(table.columns)}).{_nearly(role, tried, table)} Name it with {role.option} COLUMN."
         + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
         + _others(loss, table)
     )
 
 
-def _nearly(tried: Sequence[str], table: Table) -> str:
-    """A tip where a column is called almost as usual, or where the first line is no header."""
+def _nearly(role: LossRole, tried: Sequence[str], table: Table) -> str:
+    """A tip where a column is called almost as usual or holds something else, or the first line is no header."""
     from difflib import get_close_matches
 
     plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in table.columns}
     found = [plain[name] for usual in tried for name in get_close_matches(usual, plain, n=1, cutoff=0.8)]
+    if found and found[0] in tried:
+        several = "several columns, or lists (in CSV JSON arrays: [0.1, 0.9])"
+        return f" {found[0]!r} holds {table.columns[found[0]].type}; {role.role.says} are {several}."
     if found:
         return f" Did you mean {found[0]!r}?"
-    if next(iter(table.columns), "").startswith("#"):
-        return " The header must be the first line: drop the comment above it (tail -n +2 FILE | lossctl ... -)."
+    if next(iter(table.columns), "").startswith(("#", "sep=")):
+        return " The header must be the first line: drop the one above it (tail -n +2 FILE | lossctl ... -)."
     return ""
 
 

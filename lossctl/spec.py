@@ -6,7 +6,7 @@ from typing import Any
 
 from lossctl import signatures
 from lossctl.arrays import Classes, check_sizes, classes_of, depth, from_python
-from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
+from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
 from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
@@ -355,7 +355,9 @@ def get(name: str) -> Loss:
     """The loss of a name or alias."""
     found = find(name)
     if found is None:
-        raise UsageError(f"there is no loss {name!r}.{did_you_mean(name, _ALIASES)} `lossctl list` shows them all.")
+        plain = spelled(name)
+        tip = did_you_mean(plain if plain in _ALIASES else name, _ALIASES)
+        raise UsageError(f"there is no loss {name!r}.{tip} `lossctl list` shows them all.")
     return found
 
 

@@ -22,6 +22,8 @@ FILES = {
     "case.csv": "Target Value,Predicted\n1,2\n2,4\n",
     "comment.csv": "# made by x\ny_true,y_pred\n1,2\n",
     "thousands.csv": 'y_true,y_pred\n"1,234.5",1\n"2,000.0",2\n',
+    "excel.csv": "sep=;\ny_true;y_pred\n1;2\n",
+    "semi.csv": "label,logits\n0,0.1;0.9\n1,0.3;0.2\n",
     "preds.csv": "y_true,y_pred,site\n1,2,a\n2,4,b\n",
     "ab.csv": "y_true,y_pred\n1,2\n",
 }
@@ -45,7 +47,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("bce_with_logits probs.csv --target label --pred nothing", "column 'nothing' is not in probs.csv"),
         ("mse spaces.csv", "Did you mean 'y true'? Name it with --target COLUMN."),
         ("mse case.csv --target Predicted", "no column for the pred"),
-        ("mse comment.csv", "drop the comment above it (tail -n +2 FILE | lossctl ... -)"),
+        ("mse comment.csv", "drop the one above it (tail -n +2 FILE | lossctl ... -)"),
+        ("mse excel.csv", "drop the one above it (tail -n +2 FILE | lossctl ... -)"),
+        ("cross_entropy semi.csv", "'logits' holds text; K logits per row are several columns, or lists"),
+        ("MSE preds.csv", "Did you mean 'mse'? `lossctl"),
+        ("MSELoss preds.csv", "Did you mean 'mse'? `lossctl"),
+        ("l1_loss preds.csv", "Did you mean 'l1'? `lossctl"),
+        ("BCEWithLogitsLoss preds.csv", "Did you mean 'bce_with_logits'? `lossctl"),
+        ("mse s3://bucket/a.parquet", "s3://bucket/a.parquet is an address"),
         ("mse thousands.csv", "without thousands separators"),
         ("mse predz.csv", "there is no file predz.csv. Did you mean 'preds.csv'?"),
         ("mse words.parquet", "column 'y_true' of words.parquet holds string values"),
@@ -115,3 +124,13 @@ def test_columns_may_be_set_narrower_than_the_text(run: Run, folder: Path, monke
     monkeypatch.setenv("COLUMNS", "40")
     assert run("compute", "mse", "preds.csv").out == wide, "a pipe has no width"
     assert os.environ["COLUMNS"] == "40"
+
+
+@pytest.mark.parametrize(
+    "where", ["day >= 2024-02-01", "day = 2024-2-1", "day in (2024-02-01)", "day < 2024-02-01T10:00"]
+)
+def test_dates_want_quotes(run: Run, folder: Path, where: str) -> None:
+    (folder / "days.csv").write_text("day,y_true,y_pred\n2024-02-01,1,2\n")
+    done = run("compute", "mse", "days.csv", "--where", where)
+    assert done.code == 2
+    assert "put dates in single quotes: '2024-" in done.err

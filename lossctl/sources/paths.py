@@ -25,7 +25,13 @@ def expand(paths: Sequence[str]) -> list[str]:
 def _expand(path: str) -> list[str]:
     if path != STDIN and os.path.isdir(path):
         return _folder(path)
-    if path == STDIN or os.path.lexists(path) or not has_magic(path):
+    if path == STDIN or os.path.lexists(path):
+        return [path]
+    if re.match(r"\w+://", path):
+        raise DataError(
+            f"{path} is an address, and files are read: download it, or pipe it: curl -sL URL | lossctl ... -"
+        )
+    if not has_magic(path):
         return [path]
     found = sorted(glob(path, recursive=True), key=_order)
     files = [file for match in found for file in (_folder(match) if os.path.isdir(match) else [match])]
