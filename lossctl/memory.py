@@ -63,7 +63,11 @@ def source(data: Data) -> MemorySource:
     if isinstance(data, pa.RecordBatch):
         return MemorySource(pa.Table.from_batches([data]))
     if hasattr(data, "__arrow_c_stream__"):
-        return MemorySource(pa.table(data))
+        try:
+            return MemorySource(pa.table(data))
+        except pa.ArrowInvalid:
+            name = type(data).__name__
+            raise DataError(f"{name} is one column; give a data frame, or a dict of arrays by name.") from None
     if isinstance(data, Mapping):
         columns = {str(name): _column(str(name), values) for name, values in data.items()}
         lengths = {name: len(column) for name, column in columns.items()}
@@ -75,6 +79,8 @@ def source(data: Data) -> MemorySource:
         batches = list(data)
         if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):
             return MemorySource(pa.Table.from_batches(batches))
+    if hasattr(data, "collect"):
+        raise DataError(f"{type(data).__name__} has no rows yet; evaluate it first: compute(..., data.collect()).")
     raise DataError(
         f"{type(data).__name__} cannot be evaluated: "
         "give paths, a data frame, an Arrow table, a dict of arrays or batches."

@@ -138,3 +138,16 @@ def test_columns_of_different_lengths_are_counted() -> None:
 def test_a_loss_may_be_given_for_its_name() -> None:
     found = lossctl.compute(HUBER, FRAME, delta=2.0).results[0]
     assert (found.spec, found.value) == ("huber(delta=2.0)", lossctl.compute("huber(delta=2)", FRAME).value)
+
+
+def test_one_column_alone_is_no_data() -> None:
+    with pytest.raises(lossctl.LossctlError, match="ChunkedArray is one column; give a data frame"):
+        lossctl.compute("mae", pa.chunked_array([[1.0, 2.0]]))
+
+
+def test_a_lazy_frame_is_evaluated_by_its_owner() -> None:
+    class LazyFrame:
+        def collect(self) -> None: ...
+
+    with pytest.raises(lossctl.LossctlError, match=r"LazyFrame has no rows yet; evaluate it first"):
+        lossctl.compute("mae", LazyFrame())
