@@ -1,9 +1,8 @@
 """From merged totals to evaluations: reductions with named denominators, the whole and its slices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import exp, isinf, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from lossctl import spec
 from lossctl.engine.outcome import Outcome
@@ -14,13 +13,12 @@ from lossctl.keys import MISSING
 from lossctl.mapping import natural
 from lossctl.results import Denominator
 from lossctl.roles import Array
-from lossctl.totals import Key
+from lossctl.segments import Key
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
+class Reduced(NamedTuple):
     """One term over one slice; `slope` is what one more of its (weighted) sum adds to its value."""
 
     value: float | None
@@ -29,14 +27,13 @@ class Reduced:
     rows: int
     ignored: int = 0
     units: int | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    findings: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
+    findings: Mapping[str, int] = {}
     values: Units | None = None
     slope: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Blend:
+class Blend(NamedTuple):
     """How terms are added, other than plainly: by learned uncertainties, or each over its reference value."""
 
     kind: str

@@ -1,15 +1,13 @@
 """Cases worked by hand, which declarations hold as data: the first tests of a loss, and the examples of its help."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A case worked by hand: arrays by role, parameters, and the reduced value (or row values).
 
     >>> from lossctl.examples import Example
@@ -19,7 +17,7 @@ class Example:
 
     arrays: Mapping[str, Any]
     value: float
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
 
 
 def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:

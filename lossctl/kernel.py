@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ Elements = Literal["mean", "sum"] | None
 SUPPLIED = frozenset({"pivot", "weights"})
 
 
-@dataclass(frozen=True, slots=True)
-class LossRole:
+class LossRole(NamedTuple):
     """One array a kernel takes."""
 
     name: str
@@ -32,16 +31,14 @@ class LossRole:
         return "--" + self.name.replace("_", "-")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
 
     code: str
     mask: Callable[..., Flags]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
 
     says: str

@@ -1,7 +1,7 @@
 """A loss is declared once: the `@loss` decorator reads a kernel's signature and everything else follows from it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from lossctl import signatures
@@ -155,7 +155,7 @@ class Loss:
         """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
         changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
         chosen = {name: role_of(annotation) for name, annotation in changed.items()}
-        return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)
+        return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
         """The parameters as the kernel takes them."""
