@@ -77,7 +77,24 @@ def from_python(
     sizes = {name: array.shape[-1] for name, array in named.items()}
     if len(set(sizes.values())) > 1:
         raise UsageError(f"{loss}: arrays of one length are needed, not {sizes}.")
+    if unequal := misfits({role.name: role.role for role in roles}, named):
+        said = ", ".join(f"{name} has {size}" for name, size in unequal.items())
+        raise UsageError(f"{loss}: as many numbers per row are needed for each role, and {said}.")
     return named
+
+
+def misfits(roles: Mapping[str, Role], arrays: "Mapping[str, Array | Ragged]") -> dict[str, int]:
+    """Sizes by role that should be equal and are not: kernels would fail on them, or pair 1 with each of several."""
+    found: dict[str, dict[str, int]] = {}
+    for name, array in arrays.items():
+        values = array.values if isinstance(array, Ragged) else array
+        if values.dtype == np.intp:
+            continue  # an index, whatever the number of scores
+        sizes = values.shape[:-1] if values.ndim > 1 else (1,)
+        for axis, size in zip(roles[name].axes, sizes, strict=False):
+            if axis:
+                found.setdefault(axis, {})[name] = size
+    return next((sizes for sizes in found.values() if len(set(sizes.values())) > 1), {})
 
 
 def depth(value: Any) -> int:

@@ -17,6 +17,7 @@ from lossctl.roles import Array, Interval
 
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
+NOT_EMPTY = "lists must hold numbers"
 EXACT_INTEGERS = 2.0**53
 
 
@@ -102,7 +103,7 @@ def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDAr
     elif float(values.min()) in domain and float(values.max()) in domain:
         return
     for index, name in enumerate(binding.columns):
-        column = values if values.ndim == 1 or binding.layout == "list" else values[index]
+        column = values if values.ndim == 1 or len(binding.columns) == 1 else values[index]
         outside = _outside(column, domain)
         if outside.ndim > 1:
             outside = np.asarray(outside.any(axis=0))
@@ -243,7 +244,7 @@ def _list(array: pa.Array, binding: Binding, faults: Faults) -> Numbers:
     width = int(present[0]) if len(present) else binding.width
     if width == 0:
         at = np.arange(size) if gaps is None else np.flatnonzero(~gaps)
-        note(faults, Trouble("rule", name, "lists must hold numbers"), at, ("an empty list" for _ in at))
+        note(faults, Trouble("rule", name, NOT_EMPTY), at, ("an empty list" for _ in at))
         return Numbers(np.zeros((1, size)), {})
     if (present != width).any():
         uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps

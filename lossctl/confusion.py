@@ -4,9 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arrays import Ragged
-from lossctl.roles import Array
+from lossctl.roles import Array, Flags
+from lossctl.totals import Sums
 from lossctl.vectors import sigmoid, softmax_k, sum_k
 
+DOMINATES = 0.1  # the share of a denominator from which smoothing is remarked on
 BINARY = "beside one probability per pixel the target must be 0 or 1"
 
 
@@ -39,6 +41,40 @@ def stray(target: "Array | Ragged", pred: "Array | Ragged") -> npt.NDArray[np.bo
     rows = np.zeros(len(target), dtype=bool)
     rows[target.row_of(np.flatnonzero(wrong))] = True
     return rows
+
+
+def counted_classes(sums: Sums, average: str) -> Flags:
+    """Which classes `(k, u)` a unit is the mean over: those in its target (all, where none is), or all."""
+    present = sums["tp"] + sums["fn"] > 0
+    if average == "all" or present.ndim == 1:
+        return np.ones_like(present)
+    counted: Flags = present | ~present.any(axis=0)
+    return counted
+
+
+def averaged(value: Array, sums: Sums, average: str) -> Array:
+    """The mean over the classes of each unit that count; one probability per pixel is one class."""
+    if value.ndim == 1:
+        return weighed(value, sums)
+    counted = counted_classes(sums, average)
+    return weighed(np.where(counted, value, 0.0).sum(axis=0) / counted.sum(axis=0), sums)
+
+
+def weighed(value: Array, sums: Sums) -> Array:
+    """The values of units, undefined where no row has a weight: that is no perfect match."""
+    return np.where(sums["weight"] > 0.0, value, np.nan)
+
+
+def dominates(smooth: float, wrong: Array, whole: Array) -> Flags:
+    """Where smoothing decides the value: a unit without a mistake is worth 0 whatever is added."""
+    decides: Flags = (wrong > 0) & (smooth > DOMINATES * (whole + smooth))
+    return decides
+
+
+def without_positive(sums: Sums, **_: object) -> Flags:
+    """Units that weigh something, and whose target is empty."""
+    positive = np.atleast_2d(sums["tp"] + sums["fn"]) > 0
+    return ~positive.any(axis=0) & (sums["weight"] > 0)
 
 
 def _probabilities(pred: Array, input: str, threshold: float | None) -> tuple[Array, Array]:

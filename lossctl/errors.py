@@ -27,10 +27,6 @@ class DataError(LossctlError):
     """A file, column or row that cannot be used as it is."""
 
 
-class MisfitError(DataError):
-    """Roles that hold different numbers of values per row."""
-
-
 class OutputError(LossctlError):
     """An output that cannot be written."""
 

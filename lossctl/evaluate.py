@@ -1,18 +1,22 @@
 """From merged totals to evaluations: reductions with named denominators, the whole and its slices."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import exp, isinf, isnan
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lossctl import spec
 from lossctl.engine.outcome import Outcome
+from lossctl.engine.piece import unit_remarks
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
 from lossctl.errors import UsageError
 from lossctl.keys import MISSING
 from lossctl.mapping import natural
 from lossctl.results import Denominator
-from lossctl.roles import Array
+from lossctl.roles import Array, Flags
 from lossctl.segments import Key
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
@@ -70,14 +74,22 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
         sums = tally.sums()
         cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
         return {key: _row_value(plan, term, cell, reduction) for key, cell in cells.items()}
+    shown: dict[str, Flags] = {}
+    keys = [] if tally is None else list(tally.cells)
     if term.scope == "group":
         units = outcome.units.get((index, view), {})
     elif tally is None:
         return {}
     else:
-        finished = kernel.finish(tally.sums(), term.resolved, term.pivot)
+        unit_sums = tally.sums()
+        finished = kernel.finish(unit_sums, term.resolved, term.pivot)
         units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
-    return {key: _unit_value(cell, reduction, plan) for key, cell in units.items()}
+        shown = unit_remarks(spec.get(term.loss), unit_sums, term.resolved)
+    counts = {code: Counter(keys[at][: len(view)] for at in np.flatnonzero(marks)) for code, marks in shown.items()}
+    return {
+        key: _unit_value(cell, reduction, plan, {code: found[key] for code, found in counts.items() if found[key]})
+        for key, cell in units.items()
+    }
 
 
 def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str) -> Reduced:
@@ -104,8 +116,8 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
             denominator = Denominator("none", 1.0)
     if not counted:
         return Reduced(None, "every row is ignored", denominator, rows, rows, findings=findings)
-    if not denominator.value:
-        return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
+    if not denominator.value or (plan.weight is not None and not weight):
+        return Reduced(None, f"the {kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
     details: dict[str, Any] = {
@@ -121,16 +133,18 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, slope=slope)
 
 
-def _unit_value(units: Units, reduction: str, plan: Plan) -> Reduced:
+def _unit_value(units: Units, reduction: str, plan: Plan, findings: Mapping[str, int]) -> Reduced:
     counted = sum(units.counted)
     kind = "units" if plan.unit_weight is None else "unit weights"
     denominator = Denominator(kind, units.weight()) if reduction == "mean" else Denominator("none", 1.0)
     left = len(units.values) - counted
     details = {"units_not_counted": left} if left else {}
-    findings = {"LC102": left} if left and counted else {}
+    findings = {**findings, **({"LC102": left} if left and counted else {})}
     rows = sum(units.rows)
     if not counted:
         return Reduced(None, "undefined", denominator, rows, 0, len(units.values), details, findings, units)
+    if not units.weight():
+        return Reduced(None, f"the {kind} sum to 0", denominator, rows, 0, counted, details, findings, units)
     value, reason = defined(units.mean() if reduction == "mean" else units.total())
     slope = 1.0 / denominator.value if denominator.value else 0.0
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, units, slope)

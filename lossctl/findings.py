@@ -94,11 +94,19 @@ PITFALLS = {
             "Check the lengths; --zero-infinity makes such rows worth 0.",
         ),
         Pitfall(
-            "LC332",
-            "error",
-            "targets hold the blank",
-            "The blank is another class than --blank says (often the last one), or targets are padded with it.",
-            "Set --blank (-1 for the last class); leave padding out of the targets.",
+            "LC341",
+            "warning",
+            "units owe more than a tenth of their denominator to smoothing",
+            "Their sums are hardly larger than --smooth: a few pixels, tiny probabilities or weights, or shares of 1.",
+            "Set a smaller --smooth (0 leaves it out), or join such units by a coarser --group.",
+        ),
+        Pitfall(
+            "LC342",
+            "warning",
+            "units have no positive in their target",
+            "Images without the object, a --group that is too fine, or a target that is not the mask.",
+            "They are worth 0 where nothing is predicted and nearly 1 otherwise: "
+            "evaluate them apart with --by, leave them out with --where, or add cross_entropy.",
         ),
         Pitfall(
             "LC511",

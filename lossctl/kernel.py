@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lossctl.errors import MisfitError
 from lossctl.roles import Array, Flags, Role
 from lossctl.totals import Histogram, Largest, Pivot, Rows, Smallest, Statistic, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
@@ -66,17 +65,8 @@ class Kernel:
 
     def _call(self, arrays: Mapping[str, Array], params: Mapping[str, Any], **supplied: object) -> Any:
         supplied = {name: supplied.get(name) for name in self.supplied}
-        try:
-            with np.errstate(all="ignore"):
-                return self.function(**arrays, **params, **supplied)
-        except ValueError:
-            sizes = {name: array.shape[0] for name, array in arrays.items() if len(array.shape) > 1}
-            if len(set(sizes.values())) > 1:
-                said = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-                raise MisfitError(
-                    f"the roles do not fit together: numbers per row differ ({said}); name columns of as many."
-                ) from None
-            raise
+        with np.errstate(all="ignore"):
+            return self.function(**arrays, **params, **supplied)
 
     def rows(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows:
         """Row values, components collapsed."""

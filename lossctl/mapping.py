@@ -6,13 +6,13 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix
 from typing import Literal, NamedTuple
 
-from lossctl import spec
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.kernel import LossRole
 from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
 from lossctl.spec import Loss
 
+CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
 SEPARATOR = r"[_.:\-/ ]"
 
@@ -100,11 +100,13 @@ def bind(
         columns = explicit.get(role.name)
         if columns is None:
             others_given = role.name in loss.one_of and any(name in named for name in loss.one_of)
-            columns = None if others_given else _search(role, table, used)
+            columns = None if others_given else search(role, table, used)
         if columns is not None:
             bound[role.name] = _shape(role, columns, table, nests, tuple(loss.spelling(params).items()))
         elif role.required:
-            raise DataError(_not_found(loss, role, table))
+            from lossctl.hints import not_found
+
+            raise DataError(not_found(loss, role, table))
     bound = _nested(loss, bound, table)
     vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
     for role in loss.roles_for(params, loss.kernel, vectors):
@@ -113,8 +115,9 @@ def bind(
             fitting = binding if binding.nested else _shape(role, binding.columns, table, nests, ())
             bound[role.name] = fitting._replace(role=role.role)
     _check_one_of(loss.name, loss.one_of, bound, table)
+    _check_depths(bound, table)
     _check_widths(loss, bound, table)
-    return _labelled(bound, params, labels)
+    return _labelled(loss.name, bound, params, labels, table)
 
 
 def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Binding]:
@@ -122,7 +125,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     units = [b for b in bound.values() if b.nested]
     if not units:
         return bound
-    depths = {name: table.columns[b.columns[0]].type.count("list") for name, b in bound.items()}
+    depths = {name: _depth(table.columns[b.columns[0]]) for name, b in bound.items()}
     shallow = min(depths.values())
     items = max((depths[name] for name, binding in bound.items() if binding.role.shape == "number"), default=1)
     for name, binding in bound.items():
@@ -137,7 +140,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     for binding in bound.values():
         if not binding.nested and binding.layout != "list" and binding.role.shape != "ragged":
             raise DataError(
-                f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {_brief(binding.columns)!r} of "
+                f"{loss.name}: {units[0].columns[0]!r} holds a whole unit per row, and {brief(binding.columns)!r} of "
                 f"{table.path} does not; both must be lists, or neither."
             )
     return {
@@ -146,13 +149,22 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
     }
 
 
-def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: Labels) -> dict[str, Binding]:
+def _labelled(
+    loss: str, bound: dict[str, Binding], params: Mapping[str, object], labels: Labels, table: Table
+) -> dict[str, Binding]:
     """The bindings with what their labels mean."""
     scores = next((b for b in bound.values() if b.layout == "wide" and b.role.kind in ("real", "simplex")), None)
+    indexed = any(b.role.kind in CLASSES and b.layout == "number" for b in bound.values())
+    if scores is not None and scores.width == 1 and indexed:
+        raise DataError(
+            f"{loss} needs a column of scores per class, and {scores.name} is the one column {scores.columns[0]!r} of "
+            f"{table.path}. Name those of all classes with --{scores.name.replace('_', '-')} (a list or a glob), or "
+            "one column of lists; one score for two classes is for binary losses: bce (a probability), bce_with_logits."
+        )
     if scores is not None and labels.classes and len(labels.classes) != scores.width:
         raise UsageError(
             f"--classes names {len(labels.classes)} classes ({listing(labels.classes)}), and {scores.name} has "
-            f"{scores.width} columns ({_brief(scores.columns)}); name one per column, in their order."
+            f"{scores.width} columns ({brief(scores.columns)}) of {table.path}; name one per column, in their order."
         )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
     written = _spellings(scores.columns) if scores is not None and not labels.classes else ()
@@ -161,7 +173,7 @@ def _labelled(bound: dict[str, Binding], params: Mapping[str, object], labels: L
     for name, binding in bound.items():
         if binding.role.kind == "binary":
             binding = binding._replace(positive=labels.positive)
-        elif binding.role.kind in ("class", "class or vector") and binding.layout in ("number", "nested"):
+        elif binding.role.kind in CLASSES and binding.layout in ("number", "nested"):
             index = ignored if isinstance(ignored, int) else None
             binding = binding._replace(classes=classes, written=written if classes else (), ignored=index)
         result[name] = binding
@@ -226,7 +238,7 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:
+def search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:
     """The one candidate of the best rank that has any."""
     free = [name for name in table.columns if name not in used]
     ranks = usual_names(role.name, role.role)
@@ -234,10 +246,10 @@ def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | N
         for patterns in ranks:
             candidates = _candidates(role.role, patterns, free, table, fold)
             if len(candidates) > 1:
-                shown = " and ".join(repr(_brief(candidate)) for candidate in candidates)
+                shown = " and ".join(repr(brief(candidate)) for candidate in candidates)
                 raise DataError(
                     f"{table.path}: {shown} could each be the {role.name}. "
-                    f"Say which one with {role.option} {_brief(candidates[0])}."
+                    f"Say which one with {role.option} {brief(candidates[0])}."
                 )
             if candidates:
                 return candidates[0]
@@ -288,7 +300,8 @@ def _numbered(names: Sequence[str]) -> bool:
     return all(name[-1].isdigit() for name in names)
 
 
-def _brief(columns: tuple[str, ...]) -> str:
+def brief(columns: tuple[str, ...]) -> str:
+    """Columns as a message names them."""
     if len(columns) <= 3:
         return ",".join(columns)
     return f"{columns[0]},{columns[1]},...,{columns[-1]}"
@@ -301,14 +314,21 @@ def _shape(
     about = role.role
     kinds = {name: table.columns[name] for name in columns}
     for name, info in kinds.items():
-        if info.kind == "other" or (info.kind == "text" and about.kind in ("real", "simplex", "weight")):
+        if (
+            info.kind == "other"
+            or re.search("struct<|map<", info.type)
+            or (info.kind == "text" and about.kind in ("real", "simplex", "weight"))
+        ):
             raise DataError(
                 f"column {name!r} of {table.path} holds {info.type} values; {role.name} needs {about.says}. "
                 f"Name another column with {role.option}."
             )
     lists = [name for name, info in kinds.items() if info.kind == "list"]
     if lists and len(columns) > 1:
-        raise DataError(f"{role.option}: list column {lists[0]!r} must stand alone, not among {len(columns)} columns.")
+        raise DataError(
+            f"{role.option}: list column {lists[0]!r} of {table.path} must stand alone, "
+            f"not among {len(columns)} columns."
+        )
     width = kinds[columns[0]].width if lists else len(columns)
     if about.shape in ("matrix", "ragged"):
         if not lists and letters and about.kind == "class" and kinds[columns[0]].kind in ("text", "unknown"):
@@ -319,62 +339,38 @@ def _shape(
                 f"{role.name} needs {about.says}: a list column, which {columns[0]!r} of {table.path} is not.{spell} "
                 f"Name another column with {role.option}."
             )
-        if about.nests and re.fullmatch(r"\w*list<[^<>]*>(\[\d+\])?", kinds[columns[0]].type):
+        least, most = (1, 1) if not about.nests else (2, max(2, len(about.axes)))
+        if not least <= _depth(kinds[columns[0]]) <= most:
             raise DataError(
-                f"{role.name} needs {about.says}: a column of lists of lists, and {columns[0]!r} of {table.path} holds "
-                f"{kinds[columns[0]].type}. Name another column with {role.option}."
+                f"{role.name} needs {about.says}: a column of lists{' of lists' * about.nests}, and {columns[0]!r} of "
+                f"{table.path} holds {kinds[columns[0]].type}. Name another column with {role.option}."
             )
         return Binding(role.name, about, columns, "nested" if about.shape == "ragged" else "list", width)
     if lists and nests and about.shape in ("number", "either") and (about.shape == "number" or about.kind != "real"):
         return Binding(role.name, about, columns, "nested", width)
     if about.shape == "number" and (len(columns) > 1 or lists):
-        what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({_brief(columns)})"
-        raise DataError(f"{role.name} takes one value per row, not {what}. Name one column with {role.option}.")
+        what = f"the list column {lists[0]!r}" if lists else f"{len(columns)} columns ({brief(columns)})"
+        raise DataError(
+            f"{role.name} takes one value per row, not {what} of {table.path}. Name one column with {role.option}."
+        )
     layout: Layout = "list" if lists else "wide" if len(columns) > 1 or about.shape == "vector" else "number"
     return Binding(role.name, about, columns, layout, width)
 
 
-def _not_found(loss: Loss, role: LossRole, table: Table) -> str:
-    tried = [name for rank in usual_names(role.name, role.role) for name in rank]
-    return (
-        f"{table.path} has no column for the {role.name} of {loss.name}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}).{_nearly(role, tried, table)} Name it with {role.option} COLUMN."
-        + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
-        + _others(loss, table)
-    )
+def _depth(info: ColumnInfo) -> int:
+    """How deep a column's lists are nested; an extension type's name tells only that it is one of lists."""
+    return max(len(re.findall("list(?:_view)?<", info.type)), int(info.kind == "list"))
 
 
-def _nearly(role: LossRole, tried: Sequence[str], table: Table) -> str:
-    """A tip where a column is called almost as usual or holds something else, or the first line is no header."""
-    from difflib import get_close_matches
-
-    plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in table.columns}
-    found = [plain[name] for usual in tried for name in get_close_matches(usual, plain, n=1, cutoff=0.8)]
-    if found and found[0] in tried:
-        several = "several columns, or lists (in CSV JSON arrays: [0.1, 0.9])"
-        return f" {found[0]!r} holds {table.columns[found[0]].type}; {role.role.says} are {several}."
-    if found:
-        return f" Did you mean {found[0]!r}?"
-    if next(iter(table.columns), "").startswith(("#", "sep=")):
-        return " The header must be the first line: drop the one above it (tail -n +2 FILE | lossctl ... -)."
-    return ""
-
-
-def _others(loss: Loss, table: Table) -> str:
-    """A tip where the columns are those of other losses of the task: probabilities where logits are asked."""
-    from difflib import get_close_matches
-
-    fitting = []
-    for other in spec.every():
-        required = [role for role in other.roles if role.required]
-        if other is not loss and len(required) > 1 and other.task.split(", ")[0] == loss.task.split(", ")[0]:
-            try:
-                found = [_search(role, table, set()) for role in required]
-            except DataError:
-                continue
-            fitting += [other.name] * (None not in found and len(set(found)) == len(found))
-    nearest = get_close_matches(loss.name, fitting, n=3, cutoff=0.0)
-    return f" Its columns fit {' or '.join(nearest)}." if nearest else ""
+def _check_depths(bound: Mapping[str, Binding], table: Table) -> None:
+    """Raise where a list column's items are lists, and numbers are needed."""
+    for name, binding in bound.items():
+        info = table.columns[binding.columns[0]]
+        if binding.layout == "list" and binding.role.shape != "matrix" and _depth(info) > 1:
+            raise DataError(
+                f"{name} needs {binding.role.says}: a list of numbers per row, and column {binding.columns[0]!r} of "
+                f"{table.path} holds {info.type}. Name another column with --{name.replace('_', '-')}."
+            )
 
 
 def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding], table: Table) -> None:
@@ -385,16 +381,18 @@ def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding]
     if not given:
         raise DataError(f"{loss} needs one of {options}; {table.path} has: {listing(table.columns)}.")
     if len(given) > 1:
-        columns = " and ".join(repr(_brief(bound[name].columns)) for name in given)
+        columns = " and ".join(repr(brief(bound[name].columns)) for name in given)
         raise DataError(f"{loss} takes one of {options}, and {table.path} has {columns}. Say which one.")
 
 
 def _check_widths(loss: Loss, bound: Mapping[str, Binding], table: Table) -> None:
-    """Roles that may be one number or several must agree; list lengths are known only when they are read."""
-    if loss.kernel.elements is None:
-        return
-    either = [b for b in bound.values() if b.role.shape == "either" and b.layout in ("number", "wide")]
-    either = [b for b in either if not (b.layout == "number" and b.role.kind in ("class or vector", "label"))]
-    if len({binding.width for binding in either}) > 1:
-        said = ", ".join(f"{binding.name} has {binding.width} ({_brief(binding.columns)})" for binding in either)
-        raise DataError(f"{loss.name} needs as many columns for each role, and of {table.path} {said}.")
+    """Roles that must hold as many numbers per row do; list lengths are known only when they are read."""
+    indexes = {*CLASSES, "label"}
+    told = [b for b in bound.values() if b.layout == "wide" or (b.layout == "number" and b.role.kind not in indexes)]
+    for axis in dict.fromkeys(axis for binding in told for axis in binding.role.axes):
+        sharing = [binding for binding in told if binding.role.axes == (axis,)]
+        if len({binding.width for binding in sharing}) > 1:
+            said = ", ".join(f"{binding.name} has {binding.width} ({brief(binding.columns)})" for binding in sharing)
+            raise DataError(
+                f"{loss.name} needs as many columns for each role, and of {table.path} {said}. Name other columns."
+            )

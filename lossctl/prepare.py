@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lossctl import expressions, spec
 from lossctl.arrays import Classes
+from lossctl.checks import check_request
 from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import Binding, Labels, Table, bind, expand
-from lossctl.outputs import check_apart
+from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, expand
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
 from lossctl.roles import Array, Interval, Role
@@ -95,7 +94,7 @@ def prepare(request: Request) -> Job:
         plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
-    _check_request(request, plan, losses)
+    check_request(request, plan, losses)
     row_wise = all(term.scope == "row" for term in terms) and not constants and blend is None
     if request.per_row and len(terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
@@ -138,9 +137,12 @@ def _constants(
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
-        job = prepare(one._replace(missing=request.missing))
+        job = prepare(one)  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
         outcome = local.run(job.plan, request.threads)
-        outcome.check(job.plan.sources)
+        outcome.check(
+            job.plan.sources,
+            {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
+        )
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
         term = job.plan.terms[0]
         found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))
@@ -279,7 +281,8 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
         outcome = local.run(alone._replace(columns=columns), threads)
         outcome.check(plan.sources)
-        return np.zeros(size) if outcome.counts is None else outcome.counts
+        nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
+        return nothing if outcome.counts is None else outcome.counts
 
     return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
 
@@ -330,12 +333,14 @@ def _check_options(request: Request, losses: Sequence[Loss]) -> None:
 def _check_labels(request: Request, losses: Sequence[Loss], terms: Sequence[Term]) -> None:
     """Options of labels are refused where no loss has such labels: nobody should think that they did something."""
     names = listing(loss.name for loss in losses)
-    kinds = {role.role.kind for loss in losses for role in loss.roles}
-    kinds |= {binding.role.kind for term in terms for binding in term.bindings.values()}  # as parameters change them
+    kinds = {binding.role.kind for term in terms for binding in term.bindings.values()}
     if request.positive_label is not None and "binary" not in kinds:
-        raise UsageError(f"{names} has no labels of two values; leave --positive-label out.")
-    if request.classes and not kinds & {"class", "class or vector"}:
-        raise UsageError(f"{names} has no classes; leave --classes out.")
+        raise UsageError(f"{names} has no labels of two values here; leave --positive-label out.")
+    if request.classes and not kinds & set(CLASSES):
+        raise UsageError(
+            f"{names} has no classes{' here: they need a column of scores each' if 'binary' in kinds else ''}; "
+            "leave --classes out."
+        )
     if len(set(request.classes)) < len(request.classes):
         raise UsageError(f"--classes names a class twice: {', '.join(request.classes)}.")
 
@@ -348,50 +353,3 @@ def _reduction(request: Request, loss: Loss) -> str:
             f"--reduction must be one of {', '.join(REDUCTIONS)}, not {name!r}.{did_you_mean(name, REDUCTIONS)}"
         )
     return name
-
-
-def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
-    """What the options ask of the losses they are used with."""
-    for term, loss in zip(plan.terms, losses, strict=True):
-        kernel = term.kernel
-        if plan.weight is not None and not kernel.takes_weights and not term.nested:
-            raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
-        if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
-            raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
-        if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
-            raise UsageError(
-                f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply; "
-                "use mean, sum or none."
-            )
-        if request.missing == "skip" and kernel.gapless:
-            raise UsageError(
-                f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
-                "fill the missing values in, or give a scale column."
-            )
-        if request.gradient and loss.slope is None:
-            raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
-    if request.group and request.ci is None and all(term.scope == "row" and not term.nested for term in plan.terms):
-        names = listing(loss.name for loss in losses)
-        raise UsageError(
-            f"--group changes nothing: {names} has a value per row, whatever unit it is in. Use --by {request.group} "
-            "for a value per group, or --ci 95 for an interval over the groups."
-        )
-    if request.per_row:
-        check_apart(
-            [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]
-        )
-    for option, threshold in (("--max", request.max), ("--min", request.min)):
-        if threshold is not None and not isfinite(threshold):
-            raise UsageError(f"{option} must be a finite number to hold the value against, not {threshold:g}.")
-    if request.gradient and not request.per_row:
-        raise UsageError("--gradient needs --per-row FILE to write to.")
-    if request.ci is not None and not 1 <= request.ci < 100:
-        raise UsageError(f"--ci is a level in percent, e.g. --ci 95, not {request.ci:g}.")
-    if request.ci_method not in ("normal", "bootstrap"):
-        raise UsageError(f"--ci-method is normal or bootstrap, not {request.ci_method!r}.")
-    if request.ci is None and request.ci_method == "bootstrap":
-        raise UsageError("--ci-method bootstrap needs --ci LEVEL, e.g. --ci 95.")
-    if request.seed < 0:
-        raise UsageError(f"--seed must be >= 0, not {request.seed}.")
-    if request.id and not request.per_row:
-        raise UsageError("--id needs --per-row FILE: it names the rows there.")

@@ -9,13 +9,13 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl import labels
-from lossctl.arrays import Ragged
+from lossctl.arrays import Ragged, misfits
 from lossctl.class_weights import ignored_index, numbered
-from lossctl.columns import Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
+from lossctl.columns import NOT_EMPTY, Faults, Mask, Numbers, Trouble, check_domain, flat_list, floats, note, numbers
 from lossctl.errors import DataError
 from lossctl.kernel import Rule
 from lossctl.keys import encode
-from lossctl.mapping import Binding
+from lossctl.mapping import Binding, brief
 from lossctl.roles import Array
 from lossctl.vectors import max_k
 
@@ -87,6 +87,9 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         if (widths != widths[:1]).any():
             return _uneven(widths, None, name, rows, context)
         sizes.append(int(widths[0]) if len(widths) else 0)
+    if 0 in sizes[1:]:
+        note(context.faults, Trouble("rule", name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows)))
+        return Numbers(np.zeros((1, 1, rows)), {})
     values, holes = floats(inner, name, binding.role.says, context.faults)
     cube = values.reshape(sizes)
     missing = {}
@@ -182,21 +185,20 @@ def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.
         return  # they were checked when they were read
     if isinstance(values, Ragged):
         owners = values.row_of(np.arange(values.values.shape[-1]))
-        check_domain(values.values, binding, faults, owners if rows is None else rows[owners])
-        return
-    check_domain(values, binding, faults, rows)
-    if binding.role.nonzero and values.size:
-        size = np.abs(values)
+        rows = owners if rows is None else rows[owners]
+    items = flat(values)
+    check_domain(items, binding, faults, rows)
+    name = binding.columns[0] if len(binding.columns) == 1 else f"{binding.columns[0]}..{binding.columns[-1]}"
+    if binding.role.nonzero and items.size:
+        size = np.abs(items)
         largest = max_k(size) if size.ndim < 3 else size.max(axis=1).min(axis=0)
         zero = np.flatnonzero(largest == 0)
         if len(zero):
-            name = ", ".join(binding.columns[:3])
             note(faults, Trouble("zero", name), zero if rows is None else rows[zero], ("zeros" for _ in zero))
-    if binding.role.kind == "simplex" and values.size:
-        total = values.T.sum(axis=1) if not values.flags.c_contiguous else values.sum(axis=0)
+    if binding.role.kind == "simplex" and items.size:
+        total = items.T.sum(axis=1) if not items.flags.c_contiguous else items.sum(axis=0)
         if abs(float(total.max()) - 1) > SUM_TOLERANCE or abs(float(total.min()) - 1) > SUM_TOLERANCE:
             at = np.flatnonzero(np.abs(total - 1) > SUM_TOLERANCE)
-            name = binding.columns[0] if len(binding.columns) == 1 else f"{binding.columns[0]}..{binding.columns[-1]}"
             shown = (repr(float(total[place])) for place in at)
             note(faults, Trouble("simplex", name), at if rows is None else rows[at], shown)
 
@@ -214,8 +216,10 @@ def check_classes(
     named = {binding.classes for binding in bindings.values() if binding.classes}
     if len(set(sizes)) == 1 and any(len(classes) != sizes[0] for classes in named):
         found = ", ".join(str(len(classes)) for classes in named)
+        held = next(binding.columns[0] for name, binding in bindings.items() if flat(arrays[name]).ndim == 2)
         raise DataError(
-            f"--classes names {found} classes, and a row holds {sizes[0]} scores; name one per score, in their order."
+            f"--classes names {found} classes, and a row of {held!r} holds {sizes[0]} scores; "
+            "name one per score, in their order."
         )
     for name, binding in bindings.items():
         array = arrays[name]
@@ -265,31 +269,13 @@ def check_lengths(
         )
 
 
-def check_sizes(
-    bindings: Mapping[str, Binding],
-    arrays: Mapping[str, "Array | Ragged"],
-    faults: Faults,
-    rows: npt.NDArray[np.intp] | None,
-    elementwise: bool,
-) -> None:
-    """Note roles of which one holds one number per row and another several: they would be paired silently."""
-    shapes = ("vector", "either") if elementwise else ("vector",)
-    sizes = {
-        name: 1 if array.ndim == 1 else len(array)
-        for name, array in arrays.items()
-        if not isinstance(array, Ragged) and array.dtype != np.intp and bindings[name].role.shape in shapes
-    }
-    if len(set(sizes.values())) > 1 and min(sizes.values()) <= 1:
-        count = next(iter(arrays.values())).shape[-1]
-        at = np.arange(count)
-        shown = (", ".join(f"{name} has {size}" for name, size in sizes.items()) for _ in at)
-        columns = ", ".join(bindings[name].columns[0] for name in sizes)
-        note(
-            faults,
-            Trouble("rule", columns, "every role must hold as many numbers per row"),
-            at if rows is None else rows,
-            shown,
-        )
+def check_sizes(bindings: Mapping[str, Binding], arrays: Mapping[str, "Array | Ragged"], faults: Faults) -> None:
+    """Note roles that do not hold as many numbers per row as they must."""
+    sizes = misfits({name: binding.role for name, binding in bindings.items()}, arrays)
+    if sizes:
+        columns = {name: brief(bindings[name].columns) for name in sizes}
+        said = ", ".join(f"{name} has {size} (column {columns[name]!r})" for name, size in sizes.items())
+        note(faults, Trouble("size", ", ".join(columns.values()), said), np.zeros(1, np.intp), [""])
 
 
 def check_rules(

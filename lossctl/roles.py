@@ -57,6 +57,9 @@ class Role(NamedTuple):
     logical `(m, d, n)` array; "ragged" as a `Ragged`. Kind "binary" is 0.0 or 1.0 whatever the file's labels are;
     "class" is an index of type intp; "class or vector" an index `(n,)` or weights `(k, n)`; "label" a code of type
     intp that is equal for equal labels of all roles of that kind.
+
+    `sizes` names the sizes of a row, outermost first: what a loss's roles call alike must be equal, "" is free.
+    Unless given, a vector holds D numbers and a matrix any number of rows of D.
     """
 
     kind: Kind
@@ -65,6 +68,12 @@ class Role(NamedTuple):
     domain: Interval = Interval()
     names: tuple[str, ...] = ()
     nonzero: bool = False
+    sizes: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of a row's sizes."""
+        return self.sizes or {"vector": ("D",), "either": ("D",), "matrix": ("", "D")}.get(self.shape, ())
 
     @property
     def anything(self) -> bool:
@@ -164,8 +173,12 @@ GradedRelevance: TypeAlias = Annotated[Array, Role("real", "a relevance >= 0", "
 Mask: TypeAlias = Annotated[
     Array, Role("class or vector", "0 or 1, a class (index or name), or K labels 0/1 per row", "either", UNIT)
 ]
-Image: TypeAlias = Annotated[Array, Role("real", "an image: H lists of W numbers or pixels", "matrix")]
+Image: TypeAlias = Annotated[
+    Array, Role("real", "an image: H lists of W numbers or pixels", "matrix", sizes=("", "", ""))
+]
 Box: TypeAlias = Annotated[Array, Role("real", "a box: four numbers per row", "vector")]
+FeatureMap: TypeAlias = Annotated[Array, Role("real", "C lists of N finite numbers per row", "matrix", sizes=("C", ""))]
+LatentD: TypeAlias = Annotated[Array, Role("real", "finite numbers, one or L per row", "either", sizes=("L",))]
 # Without column names of their own, so that two roles of one loss do not claim the same columns.
 UnitD: TypeAlias = Annotated[Array, Role("real", "numbers in [0, 1], one or D per row", "either", UNIT)]
 Distribution: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT)]

@@ -105,8 +105,10 @@ def row_columns(before: int, values: RowValues, id: str | None, predicted: Seque
         return {**columns, "gradient": doubles(gradient)}
     if gradient.ndim > 2:
         cube = np.moveaxis(gradient, -1, 0)
-        inner = pa.FixedSizeListArray.from_arrays(doubles(cube.ravel()), cube.shape[2])
-        return {**columns, "gradient": pa.FixedSizeListArray.from_arrays(inner, cube.shape[1])}
+        nested = doubles(cube.ravel())
+        for size in cube.shape[:0:-1]:
+            nested = pa.FixedSizeListArray.from_arrays(nested, size)
+        return {**columns, "gradient": nested}
     names = predicted if len(predicted) == len(gradient) else [f"{predicted[0]}.{at}" for at in range(len(gradient))]
     return {**columns, **{f"gradient.{name}": doubles(part) for name, part in zip(names, gradient, strict=True)}}
 

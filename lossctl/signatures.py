@@ -1,4 +1,4 @@
-"""What a kernel's signature declares: roles are its positional arguments, parameters the keyword-only ones."""
+"""A kernel's signature: its positional arguments are roles, its keyword-only ones parameters."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -10,8 +10,8 @@ from lossctl.params import Parameter, resolve
 from lossctl.roles import Role
 
 
-def read(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
-    """Roles are the positional arguments, parameters the keyword-only ones."""
+def read_signature(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
+    """The kernel that a function is, and its parameters."""
     code, hints = function.__code__, function.__annotations__
     positional = code.co_varnames[: code.co_argcount]
     keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]

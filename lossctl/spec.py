@@ -4,14 +4,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lossctl import signatures
 from lossctl.arrays import Classes, check_sizes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
 from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
 from lossctl.roles import Array, Flags
-from lossctl.signatures import role_of
+from lossctl.signatures import read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
@@ -29,11 +28,6 @@ class Loss:
     array([0.125, 4.   ])
     >>> round(losses.rmse(target=[3.0, 2.0], pred=[2.5, 5.0]), 6)  # a set loss: the value of all rows
     2.150581
-    >>> losses.huber.scope, losses.huber.dimension, losses.huber.reference
-    ('row', 'squared target units', 'Huber 1964, doi:10.1214/aoms/1177703732')
-    >>> losses.huber([3.0], [2.5], delta=-1)
-    Traceback (most recent call last):
-    lossctl.errors.UsageError: huber: --delta must be a number > 0, not -1.
     """
 
     name: str
@@ -57,6 +51,7 @@ class Loss:
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
     findings: list[Finding] = field(default_factory=list)
+    unit_findings: list[Finding] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
@@ -109,6 +104,20 @@ class Loss:
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
             self.findings.append(Finding(code, function))
+            return function
+
+        return register
+
+    def unit_finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function of units' merged statistics and the parameters that marks units showing a pitfall.
+
+        It is given what the finisher is, and returns `(u,)` flags, or `(k, u)` where a unit shows it in any component.
+        """
+        if self.kernel.scope != "set":
+            raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.unit_findings.append(Finding(code, function))
             return function
 
         return register
@@ -167,7 +176,7 @@ class Loss:
         """Decorate the kernel that serves when an optional role has no column; `gapless`: it needs every row."""
 
         def register(function: Callable[..., Any]) -> Kernel:
-            kernel, params = signatures.read(function, self.name, scope)
+            kernel, params = read_signature(function, self.name, scope)
             if not set(params) <= set(self.params):
                 raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
             kernel.unit_valued, kernel.gapless = unit_valued, gapless
@@ -285,19 +294,13 @@ def loss(
     >>> from lossctl.params import Param
     >>> from lossctl.roles import Real
     >>> from lossctl.spec import example
-    >>> facts = dict(convex=True, differentiable="no (kink)", robust=False, smoothness="C0", scale="linear")
-    >>> @lossctl.loss(
-    ...     task="regression",
-    ...     dimension="target units",
-    ...     use_when="a prediction that is too low costs more",
-    ...     reference="an example",
-    ...     examples=(example((3.0 + 0.5) / 2, {"factor": 3.0}, target=[1, 2], pred=[0, 2.5]),),
-    ...     **facts,
-    ... )
+    >>> facts = dict(task="regression", dimension="target units", convex=True, differentiable="no (kink)",
+    ...     robust=False, smoothness="C0", scale="linear", use_when="too low costs more", reference="an example")
+    >>> case = example((3.0 + 0.5) / 2, {"factor": 3.0}, target=[1, 2], pred=[0, 2.5])
+    >>> @lossctl.loss(**facts, examples=(case,))
     ... def lopsided(target: Real, pred: Real, *, factor: Annotated[float, Param("cost of too low", gt=0)] = 2.0):
     ...     "Absolute error, times `factor` below the target."
-    ...     residual = pred - target
-    ...     return np.where(residual < 0, -factor * residual, residual)
+    ...     return np.where(pred < target, factor * (target - pred), pred - target)
     >>> lossctl.losses.lopsided([1.0, 2.0], [0.0, 2.5])
     array([2. , 0.5])
     >>> lossctl.compute("lopsided(factor=3)", {"target": [1.0, 2.0], "pred": [0.0, 2.5]}).value
@@ -306,7 +309,7 @@ def loss(
 
     def declare(function: Callable[..., Any]) -> Loss:
         title = name or function.__name__
-        kernel, params = signatures.read(function, title, scope)
+        kernel, params = read_signature(function, title, scope)
         kernel.elements, kernel.pooled = elements, pooled
         kernel.unit_valued = scope != "row" if unit_valued is None else unit_valued
         if not function.__doc__:
@@ -355,8 +358,7 @@ def get(name: str) -> Loss:
     """The loss of a name or alias."""
     found = find(name)
     if found is None:
-        plain = spelled(name)
-        tip = did_you_mean(plain if plain in _ALIASES else name, _ALIASES)
+        tip = did_you_mean(spelled(name) if spelled(name) in _ALIASES else name, _ALIASES)
         raise UsageError(f"there is no loss {name!r}.{tip} `lossctl list` shows them all.")
     return found
 

@@ -173,10 +173,11 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
 def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
     """One number per component and cell, `(components, cells)`."""
     x = x if x.ndim > 1 else x[np.newaxis]
-    if segments is None:
-        reduced = operation.reduce(x, axis=-1, keepdims=True)
-    else:
-        reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        if segments is None:
+            reduced = operation.reduce(x, axis=-1, keepdims=True)
+        else:
+            reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
     return np.ascontiguousarray(reduced, dtype=np.float64)
 
 

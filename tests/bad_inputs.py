@@ -34,6 +34,15 @@ FILES = (
         ("pred.csv",),
         ("Did you mean 'preds.csv'",),
     ),
+    Bad(
+        "a file named as a folder",
+        {"a.csv": Y},
+        "compute mae a.csv/",
+        ("a.csv/", "a file, not a folder"),
+        ("without the slash: a.csv",),
+    ),
+    Bad("a path inside a file", {"a.csv": Y}, "compute mae a.csv/b.csv", ("a.csv/b.csv",), ("a.csv is a file",)),
+    Bad("a folder that is not there", {"preds/a.csv": Y}, "compute mae pred/", ("pred/",), ("Did you mean 'preds'",)),
     Bad("an empty file", {"a.csv": ""}, "compute mae a.csv", ("a.csv",), ("empty",)),
     Bad("a file of blank lines", {"a.csv": "\n\n\n"}, "compute mae a.csv", ("a.csv",), ("rows are needed",)),
     Bad("an empty JSON Lines file", {"a.jsonl": ""}, "compute mae a.jsonl", ("a.jsonl",), ("empty",)),
@@ -130,13 +139,6 @@ FILES = (
         ("a.zip",),
         ("one",),
     ),
-    Bad(
-        "a folder that is one file's name and a slash",
-        {"a.csv": Y},
-        "compute mae a.csv/",
-        ("a.csv/",),
-        ("Not a directory",),
-    ),
 )
 
 COLUMNS = (
@@ -213,9 +215,9 @@ COLUMNS = (
     ),
     Bad("an empty name", {"a.csv": Y}, "compute mae a.csv --pred ''", ("--pred",), ("y_pred",)),
     Bad(
-        "classes in plain columns without names",
-        {"a.csv": {"label": ["cat", "dog"], "score": [0.5, 0.6]}},
-        "compute cross_entropy a.csv --pred score",
+        "classes by name beside scores in lists",
+        {"a.parquet": {"label": ["cat", "dog"], "score": [[0.5, 0.6]] * 2}},
+        "compute cross_entropy a.parquet --pred score",
         ("'label'", "'cat' in row 1"),
         ("--classes",),
     ),

@@ -129,6 +129,27 @@ JOINS = (
 
 LABELLED = (
     Bad(
+        "one score with the names of classes",
+        {"a.csv": {"target": ["cat", "dog"], "score": [0.2, 1.5]}},
+        "compute cross_entropy a.csv --pred score --classes cat,dog",
+        ("a.csv", "'score'", "a column of scores per class"),
+        ("--pred", "bce_with_logits"),
+    ),
+    Bad(
+        "one score without the names of classes",
+        {"a.csv": {"target": ["cat", "dog"], "prob": [0.2, 0.5]}},
+        "compute scce a.csv --pred prob",
+        ("a.csv", "'prob'", "a column of scores per class"),
+        ("--pred", "bce"),
+    ),
+    Bad(
+        "one probability of a mask with the names of classes",
+        {"a.csv": {"target": [0, 1], "prob": [0.2, 0.5]}},
+        "compute dice a.csv --pred prob --classes cat,dog",
+        ("dice has no classes here",),
+        ("a column of scores each", "leave --classes out"),
+    ),
+    Bad(
         "two words without a positive one",
         {"a.csv": PAIRS},
         "compute contrastive_distance a.csv --target decision",

@@ -240,6 +240,13 @@ EXPRESSIONS = (
         ("fill",),
     ),
     Bad(
+        "a coefficient that is missing where rows are skipped",
+        {**A, "c.csv": {"w": [1.0, None, 2.0]}},
+        "compute 'mse + l2_penalty(lam=0.1)' a.csv --coef-file c.csv:w --missing skip",
+        ("c.csv", "'w'", "row 2"),
+        ("fill them in",),
+    ),
+    Bad(
         "a penalty without coefficients",
         A,
         "compute 'mse + l2_penalty(lam=0.1)' a.csv",

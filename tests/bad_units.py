@@ -85,11 +85,25 @@ NESTED = (
         ("padding",),
     ),
     Bad(
-        "blanks among the labels",
+        "targets of blanks alone",
         {"a.parquet": {**CTC, "target": [[1, 2], [0, 0]]}},
         "compute ctc a.parquet --pred logits",
         ("target'", "row 2"),
-        ("blank",),
+        ("--blank", "padding"),
+    ),
+    Bad(
+        "a blank among the labels",
+        {"a.parquet": {**CTC, "target": [[1, 2], [2, 0]]}},
+        "compute ctc a.parquet --pred logits",
+        ("target'", "target [2, 0] in row 2"),
+        ("--blank", "-1 for the last"),
+    ),
+    Bad(
+        "the blank counted from the end among the labels",
+        {"a.parquet": CTC},
+        "compute ctc a.parquet --pred logits --blank -1",
+        ("target'", "row 1", "row 2"),
+        ("--blank",),
     ),
     Bad(
         "text without an alphabet",

@@ -34,6 +34,7 @@ ORDER = (
     "scatter",
     "signatures",
     "plugins",
+    "signatures",
     "spec",
     "manual",
     "expressions",
@@ -43,6 +44,7 @@ ORDER = (
     "outputs",
     "sources",
     "mapping",
+    "hints",
     "columns",
     "keys",
     "labels",
@@ -58,6 +60,7 @@ ORDER = (
     "agreement",
     "evaluate",
     "request",
+    "checks",
     "prepare",
     "inference",
     "reporting",
@@ -69,6 +72,7 @@ ORDER = (
 
 # Imports inside functions that point back, each with its reason.
 UPWARD = {
+    ("mapping", "hints"): "tips are looked for where a column is missing, in all losses",
     ("spec", "manual"): "a loss's docstring is written when it is asked for",
     ("spec", "losses"): "the registry loads the families when it is first asked for a loss",
 }

@@ -52,7 +52,11 @@ def test_a_key_that_is_always_null_may_be_read_as_anything(tmp_path: Path) -> No
         (["a", "b"], "text", "text", 1),
         ([[1, 2.5], [3]], "list", "list<double>", 2),
         ([[], [[1, 2], [3, 4]]], "list", "list<list<double>>", 2),
-        ([["a"], ["b"]], "other", "list of other things than numbers", 1),
+        ([["a"], [], ["b", "c", "NaN"]], "list", "list<string>", 1),
+        ([[], [[True, None], [False]]], "list", "list<list<bool>>", 2),
+        ([["a", 1]], "other", "list of several things", 1),
+        ([[{"a": 1}]], "other", "list of several things", 1),
+        ([[1], ["a"]], "other", "list and, from line 2 on, list of text", 1),
         ([{"a": 1}], "other", "object", 1),
         ([1, "a"], "other", "whole number and, from line 2 on, text", 1),
         ([None], "unknown", "null", 1),
@@ -70,6 +74,14 @@ def test_lists_keep_their_lengths_and_gaps(tmp_path: Path) -> None:
     assert read(lines(tmp_path, *({"v": value} for value in values))) == {"v": values}
     nested = [[[1.0, 2.0], []], [], None, [[3.0]]]
     assert read(lines(tmp_path, *({"v": value} for value in nested), name="b.jsonl")) == {"v": nested}
+
+
+@pytest.mark.parametrize("values", [[["a", "b"], [], None, [None, "c"]], [[True, False], None, [None], []]])
+def test_lists_of_text_and_of_truth_are_read(tmp_path: Path, values: list[object]) -> None:
+    rows = [{"v": value} for value in values]
+    assert read(lines(tmp_path, *rows)) == {"v": values}
+    # A word that JSON has not is read by another reader.
+    assert read(lines(tmp_path, *rows, '{"v": null, "w": NaN}'), {"v": "raw", "w": "number"})["v"] == [*values, None]
 
 
 def test_numbers_are_read_to_the_last_digit(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,10 @@ from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
+
+
+# How many numbers the rows of a list column hold, and the first row that tells.
+Widths: TypeAlias = dict[Binding, tuple[tuple[int, ...], int]]
 
 
 @dataclass(slots=True)
@@ -81,6 +85,7 @@ class PieceResult:
     rows: int = 0
     used: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    widths: "Widths" = field(default_factory=dict)
     faults: Faults = field(default_factory=dict)
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
@@ -207,6 +212,7 @@ def clean(
         group = group.take(~gone) if group else None
         ids = take(pa.RecordBatch.from_arrays([ids], ["id"]), kept).column(0) if ids is not None else None
     if not found_faults:
+        _check_widths(arrays, result, found_faults, kept)
         for binding, values in arrays.items():
             if not (found[binding].finite and binding.role.anything):
                 check(values, binding, found_faults, kept)
@@ -214,7 +220,7 @@ def clean(
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
-            check_sizes(term.bindings, roles, found_faults, kept, term.kernel.elements is not None)
+            check_sizes(term.bindings, roles, found_faults)
             if rules := spec.get(term.loss).rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
@@ -226,6 +232,29 @@ def clean(
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
     return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))
+
+
+def _check_widths(
+    arrays: dict[Binding, Any], result: PieceResult, faults: Faults, rows: npt.NDArray[np.intp] | None
+) -> None:
+    """Note list columns whose lists are of another length than those of earlier blocks."""
+    for binding, values in arrays.items():
+        if binding.layout == "list" and values.shape[-1]:
+            at = np.arange(values.shape[-1]) if rows is None else rows
+            width, first = values.shape[:-1], result.rows + int(at[0])
+            known, _ = result.widths.setdefault(binding, (width, first))
+            if known != width:
+                note(faults, uneven(binding, known), at, (said_width(width) for _ in at))
+
+
+def uneven(binding: Binding, known: tuple[int, ...]) -> Trouble:
+    """The fault of lists that are not as long as the first ones."""
+    return Trouble("length", binding.columns[0], " x ".join(map(str, known)))
+
+
+def said_width(width: tuple[int, ...]) -> str:
+    """How long they are instead."""
+    return f"{' x '.join(map(str, width))} numbers"
 
 
 def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Mask | None:

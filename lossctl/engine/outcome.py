@@ -1,6 +1,6 @@
 """Merged pieces, in the order of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.columns import Fault, Trouble
-from lossctl.engine.block import Kept, PieceResult
+from lossctl.engine.block import Kept, PieceResult, Widths, said_width, uneven
 from lossctl.engine.plan import View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
@@ -29,6 +29,7 @@ class Outcome:
     file_rows: list[int]
     used: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    widths: Widths = field(default_factory=dict)
     faults: dict[tuple[int, Trouble], Fault] = field(default_factory=dict)
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
@@ -53,10 +54,17 @@ class Outcome:
         file, before = where.file, self.before(where)
         for trouble, fault in piece.faults.items():
             self.faults.setdefault((file, trouble), Fault()).add(fault, before)
+        for binding, (width, row) in piece.widths.items():
+            known, _ = self.widths.setdefault(binding, (width, row))
+            if known != width:
+                odd = Fault(piece.used, [(row, said_width(width))])
+                self.faults.setdefault((file, uneven(binding, known)), Fault()).add(odd, before)
         for kept in piece.kept:
             kept.places = kept.places + sum(self.file_rows[:file]) + before
         self.file_rows[file] += piece.rows
         self.used += piece.used
+        if self.faults:
+            return  # nothing will be concluded from the rest, which may not even fit together
         for name, count in piece.missing.items():
             self.missing[name] = self.missing.get(name, 0) + count
         for key, tally in piece.tallies.items():
@@ -74,8 +82,8 @@ class Outcome:
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
-    def check(self, sources: Sequence[Source]) -> None:
-        """Raise all faults of the most telling kind as one error."""
+    def check(self, sources: Sequence[Source], remedies: Mapping[str, str] | None = None) -> None:
+        """Raise all faults of the most telling kind as one error; `remedies` by kind, where they are special."""
         if not self.faults:
             self._check_labels(sources)
             return
@@ -85,7 +93,8 @@ class Outcome:
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
             if trouble.kind == KINDS[first]
         ]
-        raise DataError("\n".join([*lines, REMEDIES[KINDS[first]]]))
+        remedy = {**REMEDIES, **(remedies or {})}[KINDS[first]]
+        raise DataError("\n".join([*lines, remedy]))
 
     def _check_labels(self, sources: Sequence[Source]) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""
@@ -107,6 +116,7 @@ KINDS = (
     "unmatched",
     "text",
     "length",
+    "size",
     "missing key",
     "missing",
     "zero",
@@ -125,6 +135,7 @@ REMEDIES = {
     "text": "Correct the file (numbers stand without thousands separators and units), say with --na-values which cells "
     "are missing, or name another column for the role.",
     "length": "All rows of a list column must hold as many numbers as the first.",
+    "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
     "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
     "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
@@ -139,6 +150,8 @@ REMEDIES = {
 
 
 def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
+    if trouble.kind == "size":
+        return f"{source.path}: these roles must hold as many numbers per row, and {trouble.expected}."
     rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"
     if trouble.kind in ("missing", "missing key"):
         places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)

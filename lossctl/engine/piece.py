@@ -1,6 +1,6 @@
 """One piece of the data, from its bytes to merged statistics: the function that every worker runs."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,13 +11,12 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.errors import DataError, MisfitError
 from lossctl.kernel import Kernel, pivots, weighed
-from lossctl.roles import Array
+from lossctl.roles import Array, Flags
 from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
 from lossctl.spec import Loss
-from lossctl.totals import Rows, Smallest, Statistic, Statistics, Tally
+from lossctl.totals import Rows, Smallest, Statistic, Statistics, Sums, Tally
 
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
@@ -64,10 +63,7 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
     for trouble, fault in faults.items():
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
-        try:
-            _merge(plan, block, result)
-        except MisfitError as error:
-            raise DataError(f"{', '.join(source.path for source in plan.sources)}: {error}") from None
+        _merge(plan, block, result)
     result.rows += batch.num_rows
     result.used += block.rows
 
@@ -109,8 +105,8 @@ def _evaluate_term(
     rows = None
     statistics: dict[str, Statistic]
     if term.nested:
-        rows = nested_units(kernel, arrays, params, weights)
-        statistics = row_statistics(rows, weights)
+        rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
+        statistics = {**row_statistics(rows, weights), **found}
     elif term.scope == "row":
         rows = kernel.rows(arrays, params)
         statistics = row_statistics(rows, weights)
@@ -134,25 +130,39 @@ def remarks(
     found: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for finding in loss.findings:
-            mask = finding.mask(**arrays, **params)
-            shown = np.asarray(mask.any(axis=0)) if mask.ndim > 1 else mask
-            found["finding " + finding.code] = shown.astype(np.float64)
+            found["finding " + finding.code] = _shown(finding.mask(**arrays, **params)).astype(np.float64)
         if loss.detailer is not None and rows is not None:
             for name, values in loss.detailer(rows.value, **arrays, **params).items():
                 found["detail " + name] = values if weights is None else values * weights
     return found
 
 
-def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None) -> Rows:
+def unit_remarks(loss: Loss, sums: Sums, params: Mapping[str, Any]) -> dict[str, Flags]:
+    """Unit by unit the pitfalls that merged statistics show."""
+    with np.errstate(all="ignore"):
+        return {finding.code: _shown(finding.mask(sums, **params)) for finding in loss.unit_findings}
+
+
+def _shown(mask: Flags) -> Flags:
+    return np.asarray(mask.any(axis=0)) if mask.ndim > 1 else mask
+
+
+def nested_units(
+    loss: Loss, kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any]
+) -> tuple[Rows, dict[str, Array]]:
     """Units that stand whole in a row each: their values are row values; an undefined one does not count."""
     first = next(iter(arrays.values()))
     filled = np.flatnonzero(first.lengths)
+    found: dict[str, Array] = {}
     if len(filled) < len(first):  # a unit of nothing has no value
         value, counts = np.zeros(len(first)), np.zeros(len(first))
         if len(filled):
-            part = nested_units(kernel, {name: array.take(filled) for name, array in arrays.items()}, params, weights)
+            part, shown = nested_units(loss, kernel, {name: a.take(filled) for name, a in arrays.items()}, params)
             value[filled], counts[filled] = part.value, 1.0 if part.denominator is None else part.denominator
-        return Rows(value, counts)
+            for name, marks in shown.items():
+                found[name] = np.zeros(len(first))
+                found[name][filled] = marks
+        return Rows(value, counts), found
     if kernel.scope == "set":
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
@@ -160,7 +170,11 @@ def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any],
         cells = Segments([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
         tally.add_block(kernel.statistics(flat, params, pivots(flat), None), cells, flat_size(first))
-        value = kernel.finish(tally.sums(), params, pivots(flat))
+        sums = tally.sums()
+        value = kernel.finish(sums, params, pivots(flat))
+        found = {
+            "finding " + code: marks.astype(np.float64) for code, marks in unit_remarks(loss, sums, params).items()
+        }
     else:
         rows = range(len(first))
         parts = [
@@ -168,7 +182,8 @@ def nested_units(kernel: Kernel, arrays: dict[str, Any], params: dict[str, Any],
         ]
         value = np.array([part.value.mean() for part in parts])
     counts = ~np.isnan(value)
-    return Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), counts.astype(np.float64))
+    rows_of = Rows(value) if counts.all() else Rows(np.where(counts, value, 0.0), counts.astype(np.float64))
+    return rows_of, found
 
 
 def flat_size(ragged: Ragged) -> int:
@@ -202,6 +217,9 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
     if wanted.gradient:
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
+        first = parts[0][1]
+        predicted = block.arrays(first)[spec.get(first.loss).slope_role]
+        gradient = Ragged(gradient, predicted.offsets) if isinstance(predicted, Ragged) else gradient
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
@@ -211,8 +229,6 @@ def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> 
     assert declared.slope is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
         slope = declared.slope(**arrays, **params)
-    if isinstance(declared_pred := arrays.get(declared.slope_role), Ragged) and slope.shape[-1] != len(declared_pred):
-        return Ragged(slope, declared_pred.offsets)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope
 
 

@@ -136,13 +136,6 @@ def _(pred: Ragged, target: Ragged, **_: object) -> Flags:
     return too_long
 
 
-@ctc.finding("LC332")
-def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
-    owner = target.row_of(np.flatnonzero(target.values == blank % len(pred.values)))
-    with_blank: Flags = np.bincount(owner, minlength=len(target)) > 0
-    return with_blank
-
-
 @ctc.domains
 def _(*, input: str, **_: object) -> dict[str, Any]:
     return {"pred": {"logits": StepLogits, "log_probs": StepLogProbs, "probs": StepProbs}[input]}
@@ -164,18 +157,19 @@ def _(pred: Ragged, target: Ragged, *, alphabet: str | None, **_: object) -> Fla
     return np.full(len(pred), alphabet is not None and len(alphabet) != len(pred.values) - 1)
 
 
-@ctc.rule("a target must not be blanks alone: leave padding out of the lists, or name the true blank with --blank")
-def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
-    labels = np.bincount(
-        target.row_of(np.flatnonzero(target.values != blank % len(pred.values))), minlength=len(target)
-    )
-    empty: Flags = (labels == 0) & (target.lengths > 0)
-    return empty
-
-
 @ctc.rule("--blank must be one of the classes")
 def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
     return np.full(len(pred), not -len(pred.values) <= blank < len(pred.values))
+
+
+@ctc.rule(
+    "the blank is no label, and no alignment gives a target that holds it: leave padding out of the lists, "
+    "or say with --blank which class is the blank (-1 for the last one)"
+)
+def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
+    owner = target.row_of(np.flatnonzero(target.values == blank % len(pred.values)))
+    with_blank: Flags = np.bincount(owner, minlength=len(target)) > 0
+    return with_blank
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossctl.errors import UsageError
 from lossctl.params import Param
-from lossctl.roles import Array, Matrix, NotNegative, Real, RealD, UnitD
+from lossctl.roles import Array, FeatureMap, LatentD, NotNegative, Real, RealD, UnitD
 from lossctl.spec import example, loss
 from lossctl.special import TINY, expm1_gap
 from lossctl.vectors import components, mean_k, sigmoid, softplus, sum_k
@@ -90,8 +90,8 @@ def _(recon: Array, kl: Array, *, beta: float) -> Array:
 def vae_elbo(
     target: RealD,
     pred: RealD,
-    mu: RealD,
-    logvar: RealD,
+    mu: LatentD,
+    logvar: LatentD,
     *,
     beta: Annotated[float, Param("the weight of the divergence", ge=0)] = 1.0,
     reconstruction: Annotated[
@@ -264,7 +264,7 @@ def _(target: Array, pred: Array, *, average: bool) -> Array:
         example((1.0**2 + 2 * 0.375**2 + 1.75**2) / 4, target=[[[1, 2], [1.5, 0]]], pred=[[[1, 0], [3, 0.5]]]),
     ),
 )
-def gram_style(target: Matrix, pred: Matrix) -> Array:
+def gram_style(target: FeatureMap, pred: FeatureMap) -> Array:
     """Mean squared difference of the Gram matrices of two feature maps.
 
     `mean_ij (G(pred) - G(target))_ij^2`, `G(F) = F F^T / (C N)`: C channels of N places each, F is `(C, N)`.

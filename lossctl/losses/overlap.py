@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.confusion import BINARY, confusion, stray
+from lossctl.confusion import BINARY, averaged, confusion, counted_classes, dominates, stray, weighed, without_positive
 from lossctl.params import Param
-from lossctl.roles import Array, LogitD, Mask, ProbabilityD, SoftBinaryD
+from lossctl.roles import Array, Flags, LogitD, Mask, ProbabilityD, SoftBinaryD
 from lossctl.spec import example, loss
 from lossctl.totals import Statistics, Sums
 
@@ -88,9 +88,9 @@ def dice(
 @dice.finish
 def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) -> Array:
     if squared:
-        return _averaged(sums["gap"] / np.maximum(sums["size"] + smooth, TINY), sums, average)
+        return averaged(sums["gap"] / np.maximum(sums["size"] + smooth, TINY), sums, average)
     wrong = sums["fp"] + sums["fn"]
-    return _averaged(wrong / np.maximum(2.0 * sums["tp"] + wrong + smooth, TINY), sums, average)
+    return averaged(wrong / np.maximum(2.0 * sums["tp"] + wrong + smooth, TINY), sums, average)
 
 
 @loss(
@@ -145,15 +145,8 @@ def generalized_dice(
 
 @generalized_dice.finish
 def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Array:
-    tp, fp, fn = (np.atleast_2d(sums[name]) for name in ("tp", "fp", "fn"))
-    size = tp + fn
-    power = {"square": 2.0, "simple": 1.0, "uniform": 0.0}[class_weighting]
-    weight = np.where(size > 0, np.maximum(size, TINY) ** -power, 0.0)
-    largest = weight.max(axis=0)
-    weight = np.where(size > 0, weight, np.where(largest > 0, largest, 1.0))
-    right: Array = (weight * tp).sum(axis=0)
-    wrong: Array = (weight * (fp + fn)).sum(axis=0)
-    return wrong / np.maximum(2.0 * right + wrong + smooth, TINY)
+    right, wrong = _weighted(sums, class_weighting)
+    return weighed(wrong / np.maximum(2.0 * right + wrong + smooth, TINY), sums)
 
 
 @loss(
@@ -195,7 +188,7 @@ def jaccard(
 
 @jaccard.finish
 def _(sums: Sums, *, smooth: float, average: str, **_: object) -> Array:
-    return _averaged(_tversky(sums, 1.0, 1.0, smooth), sums, average)
+    return averaged(_tversky(sums, 1.0, 1.0, smooth), sums, average)
 
 
 @loss(
@@ -243,7 +236,7 @@ def tversky(
 
 @tversky.finish
 def _(sums: Sums, *, alpha: float, beta: float, smooth: float, average: str, **_: object) -> Array:
-    return _averaged(_tversky(sums, alpha, beta, smooth), sums, average)
+    return averaged(_tversky(sums, alpha, beta, smooth), sums, average)
 
 
 @loss(
@@ -290,7 +283,7 @@ def focal_tversky(
 
 @focal_tversky.finish
 def _(sums: Sums, *, alpha: float, beta: float, smooth: float, gamma: float, average: str, **_: object) -> Array:
-    return _averaged(_tversky(sums, alpha, beta, smooth) ** gamma, sums, average)
+    return averaged(_tversky(sums, alpha, beta, smooth) ** gamma, sums, average)
 
 
 @loss(
@@ -349,7 +342,7 @@ def _(sums: Sums, *, eps: float, average: str, **_: object) -> Array:
     tp, tn, fp, fn = (sums[name] + eps for name in ("tp", "tn", "fp", "fn"))
     correlation = (tp * tn - fp * fn) / (np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn)))
     touched = sums["tp"] + sums["fp"] + sums["fn"] > 0
-    return _averaged(np.where(touched, 1.0 - correlation, 0.0), sums, average)
+    return averaged(np.where(touched, 1.0 - correlation, 0.0), sums, average)
 
 
 def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Array:
@@ -357,16 +350,38 @@ def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Array:
     return wrong / np.maximum(sums["tp"] + wrong + smooth, TINY)
 
 
-def _averaged(value: Array, sums: Sums, average: str) -> Array:
-    """The mean over the classes of each unit that are in its target (over all, where none is), or over all."""
-    if value.ndim == 1:
-        return value
-    present = sums["tp"] + sums["fn"] > 0
-    if average == "all":
-        present = np.ones_like(present)
-    counted = present | ~present.any(axis=0)
-    mean: Array = np.where(counted, value, 0.0).sum(axis=0) / counted.sum(axis=0)
-    return mean
+def _weighted(sums: Sums, class_weighting: str) -> tuple[Array, Array]:
+    """TP, and FP + FN, of all classes together."""
+    tp, fp, fn = (np.atleast_2d(sums[name]) for name in ("tp", "fp", "fn"))
+    size = tp + fn
+    power = {"square": 2.0, "simple": 1.0, "uniform": 0.0}[class_weighting]
+    weight = np.where(size > 0, np.maximum(size, TINY) ** -power, 0.0)
+    largest = weight.max(axis=0)
+    weight = np.where(size > 0, weight, np.where(largest > 0, largest, 1.0))
+    right: Array = (weight * tp).sum(axis=0)
+    wrong: Array = (weight * (fp + fn)).sum(axis=0)
+    return right, wrong
+
+
+@dice.unit_finding("LC341")
+def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) -> Flags:
+    wrong = sums["gap"] if squared else sums["fp"] + sums["fn"]
+    whole = sums["size"] if squared else 2.0 * sums["tp"] + wrong
+    return dominates(smooth, wrong, whole) & counted_classes(sums, average)
+
+
+@generalized_dice.unit_finding("LC341")
+def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Flags:
+    right, wrong = _weighted(sums, class_weighting)
+    return dominates(smooth, wrong, 2.0 * right + wrong)
+
+
+@jaccard.unit_finding("LC341")
+@tversky.unit_finding("LC341")
+@focal_tversky.unit_finding("LC341")
+def _(sums: Sums, *, smooth: float, average: str, alpha: float = 1.0, beta: float = 1.0, **_: object) -> Flags:
+    wrong = alpha * sums["fp"] + beta * sums["fn"]
+    return dominates(smooth, wrong, sums["tp"] + wrong) & counted_classes(sums, average)
 
 
 def _domains(*, input: str, vectors: frozenset[str] = frozenset(), **_: object) -> Mapping[str, Any]:
@@ -381,3 +396,4 @@ def _stray(target: Array, pred: Array, **_: object) -> npt.NDArray[np.bool_]:
 for declared in (dice, generalized_dice, jaccard, tversky, focal_tversky, mcc_loss):
     declared.domains(_domains)
     declared.rule(BINARY)(_stray)
+    declared.unit_finding("LC342")(without_positive)

@@ -8,7 +8,7 @@ from lossctl.errors import DataError
 from lossctl.sources.base import As, ColumnInfo, Piece, Pruning, Reading, Sieve, Source, Span
 from lossctl.sources.formats import format_of
 from lossctl.sources.options import TextOptions
-from lossctl.sources.paths import STDIN, expand, near, partitions
+from lossctl.sources.paths import STDIN, expand, inside_file, near, partitions
 
 DEFAULTS = TextOptions()
 
@@ -44,6 +44,8 @@ def _accessible(path: str) -> tuple[str, str]:
         found = os.stat(path)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}.{near(path)}") from None
+    except NotADirectoryError:
+        raise DataError(f"{path} cannot be opened: {inside_file(path)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
     if stat.S_ISDIR(found.st_mode):

@@ -119,7 +119,7 @@ class JsonSource(TextSource):
         for name, field in fields.items():
             if field.kind == "other":
                 raise DataError(
-                    f"{self.path}: {name!r} holds {field.info.type}, which is no number, text or list of numbers."
+                    f"{self.path}: {name!r} holds {field.info.type}, which is no number, no text and no list of such."
                 )
         schema = pa.schema([(name, field.arrow(reading.columns[name])) for name, field in fields.items()])
         nested = _nested({fields[name].path: kind for name, kind in zip(schema.names, schema.types, strict=True)})

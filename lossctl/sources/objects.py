@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,8 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 Row: TypeAlias = dict[str, JSON]
 Path: TypeAlias = tuple[str, ...]
 SHOWN = 60
+NUMBERS, OPEN, MIXED = "list", "list of anything", "list of several things"
+LISTS = {NUMBERS: pa.float64(), "list of text": pa.string(), "list of truth": pa.bool_()}
 # The largest whole numbers that float64, and int64, hold exactly.
 EXACT, LARGEST = 2**53, 2**63 - 1
 # JSON has no numbers for these, so writers use words.
@@ -24,14 +26,22 @@ WORD_NAME = {"word": "text"}
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+class _Shape(NamedTuple):
+    """How deep a list is nested, how many values it holds, and of which types."""
+
+    depth: int
+    size: int
+    items: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the first rows hold under a key: the types of the values ('list' for those of numbers), and it in words."""
+    """What the first rows hold under a key: the types of the values, and it in words; of lists the Arrow type."""
 
     types: frozenset[str]
     said: str
-    depth: int = 0
     width: int = 1
+    lists: pa.DataType | None = None
     path: tuple[str, ...] = ()
 
     @property
@@ -39,12 +49,13 @@ class Field:
         """The kind of column this is."""
         if not self.types:
             return "unknown"
+        if self.lists is not None:
+            return "list"
         if self.types <= {"whole number", "number", "word"} and self.types != {"word"}:
             return "number"
         if self.types <= {"text", "word"}:
             return "text"
-        names: dict[frozenset[str], Kind] = {frozenset({"truth"}): "number", frozenset({"list"}): "list"}
-        return names.get(self.types, "other")
+        return "number" if self.types == {"truth"} else "other"
 
     @property
     def info(self) -> ColumnInfo:
@@ -53,11 +64,8 @@ class Field:
 
     def arrow(self, how: As) -> pa.DataType:
         """The type to read it as."""
-        if self.kind == "list":
-            kind = pa.float64()
-            for _ in range(self.depth):
-                kind = pa.list_(kind)
-            return kind
+        if self.lists is not None:
+            return self.lists
         if self.kind == "text" or (self.kind == "unknown" and how != "number"):
             return pa.string()
         if self.types == {"truth"}:
@@ -103,14 +111,14 @@ def _row(pairs: list[tuple[str, JSON]]) -> Row:
 def fields_of(rows: Iterable[tuple[int, Row]]) -> dict[str, Field]:
     """What the rows hold, by key in the order of first appearance; each row comes with its line."""
     types: dict[Path, dict[str, int]] = {}
-    shapes: dict[Path, list[tuple[int, int]]] = {}
+    shapes: dict[Path, list[_Shape]] = {}
     for line, row in rows:
         for key, value in _values(row):
             found = types.setdefault(key, {})
             if isinstance(value, list):
                 shape = _shape(value)
-                found.setdefault("list of other things than numbers" if shape is None else "list", line)
-                shapes.setdefault(key, []).append(shape or (1, 1))
+                found.setdefault(_list(shape), line)
+                shapes.setdefault(key, []).append(shape or _Shape(1, 1, frozenset()))
             elif value is not None:
                 found.setdefault(_type(value), line)
     fields: dict[str, Field] = {}
@@ -135,17 +143,36 @@ def value_at(row: Row, path: Path) -> JSON:
     return found
 
 
-def _field(types: dict[str, int], shapes: list[tuple[int, int]]) -> Field:
+def _field(types: dict[str, int], shapes: list[_Shape]) -> Field:
+    lists = [name for name in types if name in LISTS]
+    if OPEN in types:  # empty lists, and words for numbers, tell nothing of the other lists
+        types = {(lists or [NUMBERS])[0] if name == OPEN else name: line for name, line in types.items()}
     names = list(types)
     words = [WORD_NAME.get(name, name) for name in names]
     said = words[0] if words else "null"
     if len(names) > 1:
         said += f" and, from line {types[names[1]]} on, {words[1]}"
-    if names != ["list"]:
+    if len(names) != 1 or names[0] not in LISTS:
         return Field(frozenset(names), said)
-    depth = max(depth for depth, _ in shapes)
-    width = max(1, round(sum(size for _, size in shapes) / len(shapes)))
-    return Field(frozenset(names), "list<" * depth + "double" + ">" * depth, depth, width)
+    depth, item = max(shape.depth for shape in shapes), LISTS[names[0]]
+    kind = item
+    for _ in range(depth):
+        kind = pa.list_(kind)
+    width = max(1, round(sum(shape.size for shape in shapes) / len(shapes)))
+    return Field(frozenset(names), "list<" * depth + str(item) + ">" * depth, width, kind)
+
+
+def _list(shape: _Shape | None) -> str:
+    """What a list is called by what it holds."""
+    if shape is None:
+        return MIXED
+    if shape.items <= {"word"}:
+        return OPEN
+    if shape.items <= {"whole number", "number", "word"}:
+        return NUMBERS
+    if shape.items <= {"text", "word"}:
+        return "list of text"
+    return "list of truth" if shape.items == {"truth"} else MIXED
 
 
 def _type(value: JSON) -> str:
@@ -164,17 +191,17 @@ def _type(value: JSON) -> str:
             return "object"
 
 
-def _shape(value: list[JSON]) -> tuple[int, int] | None:
-    """How deep a list of numbers is nested, and how many there are; None for a list of other things."""
-    if all(_is_number(item) for item in value):
-        return 1, len(value)
-    if not all(isinstance(item, list) for item in value):
-        return None
-    shapes = [_shape(item) for item in value if isinstance(item, list)]
+def _shape(value: list[JSON]) -> "_Shape | None":
+    """The shape of a list of plain values or of such lists; None for a list of other things."""
+    if not any(isinstance(item, list) for item in value):
+        items = frozenset(_type(item) for item in value if item is not None)
+        return None if "object" in items else _Shape(1, len(value), items)
+    shapes = [_shape(item) if isinstance(item, list) else None for item in value]
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes):
         return None
-    return 1 + max(depth for depth, _ in known), sum(size for _, size in known)
+    items = frozenset[str]().union(*(shape.items for shape in known))
+    return _Shape(1 + max(shape.depth for shape in known), sum(shape.size for shape in known), items)
 
 
 def _is_number(value: JSON) -> bool:

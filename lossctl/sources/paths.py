@@ -90,11 +90,21 @@ def partitions(path: str) -> dict[str, str | None]:
     return found
 
 
+def inside_file(path: str) -> str:
+    """What to say of a path that takes a file for a folder."""
+    file = path.rstrip(os.sep)
+    if os.path.exists(file):
+        return f"{file} is a file, not a folder. Name it without the slash: {file}"
+    while file and not os.path.exists(file):
+        file = os.path.dirname(file)
+    return f"{file} is a file, not a folder. Name the file itself: {file}"
+
+
 def near(path: str) -> str:
     """A tip for a mistyped file name: names that are near it beside the suffix, which many share."""
     from difflib import get_close_matches
 
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(path.rstrip(os.sep))
     try:
         there = os.listdir(folder or ".")
     except OSError:
