@@ -113,21 +113,6 @@ def _spelled(value: Any, letters: Mapping[str, int], loss: str) -> Any:
     return [[letters[letter] for letter in row] for row in value]
 
 
-def check_sizes(roles: Sequence[LossRole], named: Mapping[str, Any], loss: str, elementwise: bool) -> None:
-    """Refuse roles of which one holds one number per row and another several: they would be paired silently."""
-    shapes = ("vector", "either") if elementwise else ("vector",)
-    sizes = {
-        role.name: 1 if array.ndim == 1 else len(array)
-        for role in roles
-        if role.role.shape in shapes
-        and isinstance(array := named.get(role.name), np.ndarray)
-        and array.dtype != np.intp
-    }
-    if len(set(sizes.values())) > 1 and min(sizes.values()) <= 1:
-        said = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise UsageError(f"{loss}: every role must hold as many numbers per row ({said}).")
-
-
 def _read(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> Any:
     try:
         return _array(role, value, codes, loss)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lossctl.arrays import Classes, check_sizes, classes_of, depth, from_python
+from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
 from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
@@ -226,7 +226,6 @@ class Loss:
                 raise UsageError(f"{self.name} needs {role.name}.")
         vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
         named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
-        check_sizes(kernel.roles, named, self.name, kernel.elements is not None)
         prepared = self.prepared(params, classes_of(kernel.roles, named))
         for rule in self.rules:
             if rule.broken(**named, **prepared).any():
