@@ -24,6 +24,7 @@ CLASSES, VOCABULARY, DIMENSION = 10, 1000, 128
 SLICES = 50
 PIXELS = 64 * 64  # of an image
 BATCH = 512
+STEP = 200_000  # rows of a step: 20 M rows are a hundred of them
 STEPS, SYMBOLS = 100, 32
 
 
@@ -77,6 +78,11 @@ def pairs(rng: np.random.Generator, span: Span) -> Columns:
 
 def sliced_pairs(rng: np.random.Generator, span: Span) -> Columns:
     return {**pairs(rng, span), "region": names(rng, span, [f"s{at:02d}" for at in range(SLICES)])}
+
+
+def stepped_pairs(rng: np.random.Generator, span: Span) -> Columns:
+    """Pairs in the order of a step that is one number in each row group."""
+    return {**pairs(rng, span), "step": number(span.index // STEP)}
 
 
 def table(rng: np.random.Generator, span: Span) -> Columns:
@@ -164,6 +170,7 @@ def batches(rng: np.random.Generator, span: Span) -> Columns:
 KINDS: Mapping[str, Kind] = {
     "pairs": Kind(pairs),
     "slices": Kind(sliced_pairs),
+    "steps": Kind(stepped_pairs, STEP),
     "table": Kind(table),
     "labels": Kind(labels),
     "logits": Kind(wide_logits),

@@ -32,6 +32,7 @@ SQL = {
     ),
     "mse_csv": f"select avg({SQUARE}) from {{file}}",
     "mse_by": f"select avg({SQUARE}) from {{file}} group by grouping sets ((), (region)) order by region nulls first",
+    "mse_where": f"select avg({SQUARE}) from {{file}} where step = 0",
     "kl_divergence": f"select avg({KL_ROW}) from {{file}}",
     "dice": (
         f"select {DICE} from (select sum(prob * y_true) as overlap, sum(prob) + sum(y_true) as total"

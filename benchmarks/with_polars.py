@@ -52,6 +52,10 @@ def mse_by(data: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([whole, slices.sort("region").select(squares / rows)])
 
 
+def mse_where(data: pl.LazyFrame) -> pl.LazyFrame:
+    return mse(data.filter(pl.col("step").eq(0)))
+
+
 def kl_divergence(data: pl.LazyFrame) -> pl.LazyFrame:
     terms = [pl.col(f"p_{at}") * (pl.col(f"p_{at}") / pl.col(f"q_{at}")).log() for at in CLASSES]
     return data.select(total(terms).mean())
@@ -86,6 +90,7 @@ WORKS: dict[str, Query] = {
     "cross_entropy": cross_entropy,
     "cross_entropy_list": cross_entropy_list,
     "mse_by": mse_by,
+    "mse_where": mse_where,
     "kl_divergence": kl_divergence,
     "dice": dice,
     "dice_nested": dice_nested,

@@ -274,6 +274,20 @@ def slices(tools: Tools, size: Size) -> Race:
     return Race("mse_by", title, (data,), runners, lines, data.rows, peers=True)
 
 
+def pushdown(tools: Tools, size: Size) -> Race:
+    """A filter that keeps one row group of a hundred, against the peers' and against the whole file."""
+    data = size("steps", 20 * MILLION)
+    compute = (*tools.lossctl, "compute", "mse", str(data.path), *PAIR, "-q")
+    title = f"mse of 1 % by --where, {count(data.rows)}"
+    runners = (
+        Runner("lossctl", (*compute, "--where", "step = 0")),
+        Runner("lossctl, no filter", compute, checked=False),
+        *(Runner(name, tools.peer(name, "mse_where", data.path)) for name in QUICK),
+    )
+    lines = (Line(title, "lossctl", QUICK), Line(f"{title}, against all", "lossctl", ("lossctl, no filter",)))
+    return Race("mse_where", title, (data,), runners, lines, data.rows, peers=True)
+
+
 def large(tools: Tools, size: Size) -> list[Race]:
     """What needs a large file: memory that does not grow with it, and two threads against one as whole processes."""
     tenth, whole = size("pairs", 10 * MILLION), size("pairs", 100 * MILLION)
@@ -312,7 +326,7 @@ def every(tools: Tools, scale: float, full: bool) -> list[Race]:
     """All races in the order of the table."""
     size = partial(scaled, scale)
     races = [*startup(tools), *(race(tools, work) for work in works(size))]
-    races += [slices(tools, size), *overheads(tools, size)]
+    races += [slices(tools, size), pushdown(tools, size), *overheads(tools, size)]
     if full:
         races += [*(race(tools, work, "-large") for work in full_works(size)), *large(tools, size)]
     return races

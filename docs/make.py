@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args
 
-from lossctl import catalogue
+from lossctl import catalogue, manual, spec
 from lossctl.cli.options import common
 from lossctl.findings import PITFALLS
 from lossctl.params import show
@@ -86,6 +86,10 @@ def one_loss(entry: Mapping[str, Any]) -> Iterator[str]:
     for param in entry["params"]:
         default = "required" if param["required"] else f"`{show(param['default'])}`"
         yield row(f"`{option(param['name'])}`", f"{param['help']}: {param['domain']}", default)
+    yield ""
+    yield "```python"
+    yield from manual.python_session(spec.get(entry["name"]), 1)
+    yield "```"
     yield ""
 
 

@@ -72,7 +72,7 @@ def from_python(
     """Arrays by role name; all of one length. Text where lists are due is spelled out by `letters`."""
     codes: dict[object, int] = {}
     spelled = {name: _spelled(value, letters or {}, loss) for name, value in given.items()}
-    named = {role.name: _array(role, spelled[role.name], codes, loss) for role in roles if role.name in given}
+    named = {role.name: _read(role, spelled[role.name], codes, loss) for role in roles if role.name in given}
     _check_classes(roles, named, loss)
     sizes = {name: array.shape[-1] for name, array in named.items()}
     if len(set(sizes.values())) > 1:
@@ -113,10 +113,26 @@ def _spelled(value: Any, letters: Mapping[str, int], loss: str) -> Any:
     return [[letters[letter] for letter in row] for row in value]
 
 
+def _read(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> Any:
+    try:
+        return _array(role, value, codes, loss)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{loss}: {role.name} needs {holds(role)}: {str(error).rstrip('.')}.") from None
+
+
+def holds(role: LossRole) -> str:
+    """What an array of a role holds: classes have names in files alone."""
+    return role.role.says.replace("index or name", "index")
+
+
 def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> Any:
     about = role.role
     if about.shape == "ragged":
         rows = [np.asarray(row, dtype=np.float64) for row in value]
+        if any(row.ndim != 1 + about.nests for row in rows if row.size):
+            raise UsageError(
+                f"{loss}: {role.name} needs {about.says}, as lists that are {1 + about.nests} deep in each row."
+            )
         offsets = np.cumsum([0, *(len(row) for row in rows)]).astype(np.intp)
         flat = np.concatenate([row.T for row in rows], axis=-1) if rows else np.zeros(0)
         return Ragged(flat, offsets)
@@ -125,11 +141,18 @@ def _array(role: LossRole, value: Any, codes: dict[object, int], loss: str) -> A
         return np.array([codes.setdefault(item, len(codes)) for item in array.tolist()], dtype=np.intp)
     _check_shape(role, array.ndim, loss)
     if about.kind == "class" or (about.kind == "class or vector" and array.ndim == 1):
-        return array.astype(np.intp)
+        return _indexes(array)
     array = array.astype(np.float64)
     if about.kind == "binary":
         array = np.maximum(array, 0.0)  # -1/+1 as 0/1
     return np.moveaxis(array, 0, -1) if array.ndim > 1 else array
+
+
+def _indexes(array: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    index = array.astype(np.intp)
+    if array.dtype.kind == "f" and (index != array).any():
+        raise ValueError("a class is a whole number")
+    return index
 
 
 def _check_classes(roles: Sequence[LossRole], named: Mapping[str, Any], loss: str) -> None:

@@ -6,7 +6,15 @@ EXIT_OK, EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_DEFECT, EXIT_INTERRUPT, EXIT_PIPE 
 
 
 class LossctlError(Exception):
-    """Anything the user can put right; the message says what, where, what was found and what to do."""
+    """Anything the user can put right; the message says what, where, what was found and what to do.
+
+    >>> import lossctl
+    >>> try:
+    ...     lossctl.compute("hubber", {"y": [3.0], "yhat": [2.5]})
+    ... except lossctl.LossctlError as error:
+    ...     print(error, error.exit_code, sep="; ")
+    there is no loss 'hubber'. Did you mean 'huber'? `lossctl list` shows them all.; 2
+    """
 
     exit_code = EXIT_MISUSE
 
@@ -27,12 +35,21 @@ class DeclarationError(LossctlError):
     """A loss whose declaration is wrong; raised when its module is imported."""
 
 
+def spelled(name: str) -> str:
+    """A class's name as a function's: BCEWithLogitsLoss is bce_with_logits."""
+    import re
+
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return snake.replace("-", "_").removesuffix("_loss")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' for a mistyped name, or nothing."""
     from difflib import get_close_matches
 
     folded = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    same = name.lower() in folded
+    close = [name.lower()] if same else get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
     if not close:
         return ""
     return f" Did you mean {' or '.join(repr(folded[match]) for match in close)}?"

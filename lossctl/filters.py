@@ -109,24 +109,6 @@ def check_kinds(part: Filter, numeric: Callable[[str], bool]) -> None:
             check_kinds(right, numeric)
 
 
-def bounds(part: Filter) -> dict[str, tuple[float, float]]:
-    """Ranges outside which no row can pass, for numbers: what statistics of a file can be held against."""
-    match part:
-        case Compare(column, sign, values) if all(type(value) is float for value in values):
-            numbers = [value for value in values if isinstance(value, float)]
-            low = min(numbers) if sign in ("=", "==", "in", ">", ">=") else -np.inf
-            high = max(numbers) if sign in ("=", "==", "in", "<", "<=") else np.inf
-            return {} if (low, high) == (-np.inf, np.inf) else {column: (low, high)}
-        case Both("and", left, right):
-            found = bounds(left)
-            for name, (low, high) in bounds(right).items():
-                before = found.get(name, (-np.inf, np.inf))
-                found[name] = (max(low, before[0]), min(high, before[1]))
-            return found
-        case _:
-            return {}
-
-
 def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
     """The rows of a batch that pass; a comparison with a missing value is unknown, and does not."""
     true, _ = _evaluate(part, batch)
@@ -167,8 +149,7 @@ def _compare(array: pa.Array, column: str, sign: str, values: tuple[Literal, ...
         true = _any_of(found, sign, values)
         return true & known, ~true & known
     keys = encode(array)
-    wanted = [value if isinstance(value, str) else _label(value) for value in values]
-    compare = [_compare_label(label, sign, values, wanted, column) for label in keys.labels]
+    compare = [compare_label(label, sign, values, column) for label in keys.labels]
     true = _lookup(np.array([result is True for result in compare], dtype=bool), keys.codes)
     return true, _lookup(np.array([result is False for result in compare], dtype=bool), keys.codes)
 
@@ -180,14 +161,13 @@ def _any_of(found: npt.NDArray[np.float64], sign: str, values: tuple[Literal, ..
     return result
 
 
-def _compare_label(
-    label: str | None, sign: str, values: tuple[Literal, ...], wanted: list[str], column: str
-) -> bool | None:
+def compare_label(label: str | None, sign: str, values: tuple[Literal, ...], column: str) -> bool | None:
     """A label against literals: as numbers where the literals are numbers, as text (dates too) otherwise."""
     if label is None:
         return None
     sides: list[tuple[object, object]] = []
-    for value, text in zip(values, wanted, strict=True):
+    for value in values:
+        text = value if isinstance(value, str) else as_text(value)
         if isinstance(value, float):
             read = number(label)
             if read is None and sign not in ("=", "==", "!=", "<>", "in"):
@@ -203,7 +183,8 @@ def _compare_label(
     return bool(_COMPARE[sign](*sides[0]))
 
 
-def _label(value: Literal) -> str:
+def as_text(value: Literal) -> str:
+    """A literal as keys write it."""
     return ("true" if value else "false") if isinstance(value, bool) else f"{value:g}"
 
 
@@ -229,6 +210,9 @@ class _Parser:
     def _error(self, at: int | None = None) -> UsageError:
         if at is None:
             at = self._tokens[self._at][2] if self._at < len(self._tokens) else len(self._text)
+        date = re.search(r"(?<!['\d])\d{4}-\d\d?-\d\d?(?:[T ][\d:.]+)?", self._text)
+        if date is not None and date.start() <= at <= date.end():
+            return UsageError(f"--where {self._text!r}: put dates in single quotes: '{date[0]}'.")
         return UsageError(
             f"--where {self._text!r} cannot be read at character {at + 1}. "
             "Write for example \"model == 'a' and (horizon <= 2 or note is null)\"; names with spaces in double quotes."

@@ -30,6 +30,20 @@ class LossRole(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
 
+class Finding(NamedTuple):
+    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+
+    code: str
+    mask: Callable[..., Flags]
+
+
+class Rule(NamedTuple):
+    """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
+
+    says: str
+    broken: Callable[..., Flags]
+
+
 @dataclass(slots=True)
 class Kernel:
     """A function over arrays, and the facts the engine needs of it."""

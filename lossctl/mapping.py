@@ -100,11 +100,13 @@ def bind(
         columns = explicit.get(role.name)
         if columns is None:
             others_given = role.name in loss.one_of and any(name in named for name in loss.one_of)
-            columns = None if others_given else _search(role, table, used)
+            columns = None if others_given else search(role, table, used)
         if columns is not None:
             bound[role.name] = _shape(role, columns, table, nests, tuple(loss.spelling(params).items()))
         elif role.required:
-            raise DataError(_not_found(loss.name, role, table))
+            from lossctl.hints import not_found
+
+            raise DataError(not_found(loss, role, table))
     bound = _nested(loss, bound, table)
     vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
     for role in loss.roles_for(params, loss.kernel, vectors):
@@ -236,7 +238,7 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:
+def search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:
     """The one candidate of the best rank that has any."""
     free = [name for name in table.columns if name not in used]
     ranks = usual_names(role.name, role.role)
@@ -369,15 +371,6 @@ def _check_depths(bound: Mapping[str, Binding], table: Table) -> None:
                 f"{name} needs {binding.role.says}: a list of numbers per row, and column {binding.columns[0]!r} of "
                 f"{table.path} holds {info.type}. Name another column with --{name.replace('_', '-')}."
             )
-
-
-def _not_found(loss: str, role: LossRole, table: Table) -> str:
-    tried = [name for rank in usual_names(role.name, role.role) for name in rank]
-    return (
-        f"{table.path} has no column for the {role.name} of {loss}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}). Name it with {role.option} COLUMN."
-        + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
-    )
 
 
 def _check_one_of(loss: str, one_of: Sequence[str], bound: Mapping[str, Binding], table: Table) -> None:

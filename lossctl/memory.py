@@ -10,7 +10,7 @@ import pyarrow as pa
 from lossctl.errors import DataError
 from lossctl.rows import doubles, texts
 from lossctl.sources import ColumnInfo, Piece, Reading
-from lossctl.sources.parquet import kind_of
+from lossctl.sources.kinds import kind_of, type_name
 
 PIECE_ROWS = 1 << 19
 Data: TypeAlias = object
@@ -53,7 +53,7 @@ def _info(field: pa.Field, table: pa.Table) -> ColumnInfo:
     if kind == "list" and table.num_rows:
         first = next((value for value in table.column(field.name).slice(0, 100).to_pylist() if value is not None), None)
         width = max(1, len(first)) if first is not None else 1
-    return ColumnInfo(kind, str(field.type), width)
+    return ColumnInfo(kind, type_name(field.type), width)
 
 
 def source(data: Data) -> MemorySource:
@@ -63,13 +63,19 @@ def source(data: Data) -> MemorySource:
     if isinstance(data, pa.RecordBatch):
         return MemorySource(pa.Table.from_batches([data]))
     if hasattr(data, "__arrow_c_stream__"):
-        return MemorySource(pa.table(data))
+        try:
+            return MemorySource(pa.table(data))
+        except pa.ArrowInvalid:
+            name = type(data).__name__
+            raise DataError(f"{name} is one column; give a data frame, or a dict of arrays by name.") from None
     if isinstance(data, Mapping):
         return MemorySource(_table({str(name): _column(str(name), values) for name, values in data.items()}))
     if isinstance(data, Iterable):
         batches = list(data)
         if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):
             return MemorySource(pa.Table.from_batches(batches))
+    if hasattr(data, "collect"):
+        raise DataError(f"{type(data).__name__} has no rows yet; evaluate it first: compute(..., data.collect()).")
     raise DataError(
         f"{type(data).__name__} cannot be evaluated: "
         "give paths, a data frame, an Arrow table, a dict of arrays or batches."

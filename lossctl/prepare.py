@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lossctl import expressions, spec
 from lossctl.arrays import Classes
+from lossctl.checks import check_request
 from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, brief, expand
-from lossctl.outputs import check_apart
+from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, expand
 from lossctl.params import ColumnRef, Value
 from lossctl.request import Constant, Job, Request
 from lossctl.roles import Array, Interval, Role
-from lossctl.sources import As, Source, open_sources, prune
+from lossctl.sources import As, Sieve, Source, open_sources, prune
 from lossctl.spec import Loss
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def prepare(request: Request) -> Job:
         plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
-    _check_request(request, plan, losses)
+    check_request(request, plan, losses)
     row_wise = all(term.scope == "row" for term in terms) and not constants and blend is None
     if request.per_row and len(terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
@@ -103,7 +102,7 @@ def prepare(request: Request) -> Job:
         plan = plan._replace(rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
         plan = plan._replace(observe=_observe(request, plan, reductions, () if constants or blend else factors))
-    if request.per_row or request.reduction == "none":
+    if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
         plan = plan._replace(keep_rows=any(term.row_valued for term in terms))
     return Job(request, table, plan, factors, reductions, constants, blend)
 
@@ -221,11 +220,11 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
-    bounds = _bounds(plan, table)
+    sieve = _sieve(plan, table)
     pieces = tuple(
         piece
         for at, source in enumerate(plan.sources)
-        for piece in prune(source, source.pieces(at, list(columns)), bounds)
+        for piece in prune(source, source.pieces(at, list(columns)), sieve)
     )
     return plan._replace(columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
 
@@ -238,13 +237,13 @@ def _filter(text: str | None) -> "Filter | None":
     return filters.parse(text)
 
 
-def _bounds(plan: Plan, table: Table) -> dict[str, tuple[float, float]]:
-    """What the filter says of columns in the files themselves; rows that pair by position are all needed."""
+def _sieve(plan: Plan, table: Table) -> Sieve | None:
+    """The filter on columns in the files themselves; rows that pair by position are all needed."""
     if plan.where is None or (plan.truth is not None and not plan.truth.on):
-        return {}
-    from lossctl import filters
+        return None
+    from lossctl.sieve import sieve
 
-    return {table.original(name): span for name, span in filters.bounds(plan.where).items() if name not in table.truth}
+    return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
 
 
 def _truth_source(request: Request) -> Source | None:
@@ -354,52 +353,3 @@ def _reduction(request: Request, loss: Loss) -> str:
             f"--reduction must be one of {', '.join(REDUCTIONS)}, not {name!r}.{did_you_mean(name, REDUCTIONS)}"
         )
     return name
-
-
-def _check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
-    """What the options ask of the losses they are used with."""
-    for term, loss in zip(plan.terms, losses, strict=True):
-        kernel = term.kernel
-        if plan.weight is not None and not kernel.takes_weights and not term.nested:
-            raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
-        if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
-            raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
-        if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
-            raise UsageError(
-                f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply; "
-                "use mean, sum or none."
-            )
-        if request.missing == "skip" and kernel.gapless:
-            raise UsageError(
-                f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
-                "fill the missing values in, or give a scale column."
-            )
-        if request.gradient and loss.slope is None:
-            raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
-    predicted = [
-        term.bindings[loss.slope_role].columns
-        for term, loss in zip(plan.terms, losses, strict=True)
-        if loss.slope_role in term.bindings
-    ]
-    if request.gradient and len(set(predicted)) > 1:
-        said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))
-        raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
-    if request.per_row:
-        check_apart(
-            [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]
-        )
-    for option, threshold in (("--max", request.max), ("--min", request.min)):
-        if threshold is not None and not isfinite(threshold):
-            raise UsageError(f"{option} must be a finite number to hold the value against, not {threshold:g}.")
-    if request.gradient and not request.per_row:
-        raise UsageError("--gradient needs --per-row FILE to write to.")
-    if request.ci is not None and not 1 <= request.ci < 100:
-        raise UsageError(f"--ci is a level in percent, e.g. --ci 95, not {request.ci:g}.")
-    if request.ci_method not in ("normal", "bootstrap"):
-        raise UsageError(f"--ci-method is normal or bootstrap, not {request.ci_method!r}.")
-    if request.ci is None and request.ci_method == "bootstrap":
-        raise UsageError("--ci-method bootstrap needs --ci LEVEL, e.g. --ci 95.")
-    if request.seed < 0:
-        raise UsageError(f"--seed must be >= 0, not {request.seed}.")
-    if request.id and not request.per_row:
-        raise UsageError("--id needs --per-row FILE: it names the rows there.")

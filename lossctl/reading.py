@@ -26,10 +26,10 @@ from lossctl.columns import (
     of_rows,
 )
 from lossctl.errors import DataError
+from lossctl.kernel import Rule
 from lossctl.keys import encode
 from lossctl.mapping import Binding, brief
 from lossctl.roles import Array
-from lossctl.spec import Rule
 from lossctl.vectors import max_k
 
 SUM_TOLERANCE = 1e-6

@@ -61,12 +61,13 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
 def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
     path, request = job.table.path, job.request
+    told = [source.rows for source in job.plan.sources]
+    rows = outcome.rows if None in told else sum(count or 0 for count in told)
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
         if request.where:
             why.append(
-                f"--where {request.where!r} keeps none of {outcome.rows:,}; "
-                "loosen it, or see how the file writes those values"
+                f"--where {request.where!r} keeps none of {rows:,}; loosen it, or see how the file writes those values"
             )
         if outcome.unmatched:
             why.append(
@@ -255,7 +256,8 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]
-        found.append(Finding(code, kind.severity, f"{count:,} {kind.title}. {kind.remedy}", count, [0]))
+        title = kind.title.replace("rows were", "row was", 1) if count == 1 else kind.title
+        found.append(Finding(code, kind.severity, f"{count:,} {title}. {kind.remedy}", count, [0]))
     return found
 
 

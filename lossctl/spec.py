@@ -2,47 +2,33 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from lossctl.arrays import Classes, classes_of, depth, from_python
-from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
-from lossctl.kernel import Elements, Kernel, LossRole, Scope
+from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
+from lossctl.examples import Example, example
+from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
 from lossctl.roles import Array, Flags
 from lossctl.signatures import read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
-class Finding(NamedTuple):
-    """A pitfall of a loss's data, counted over its rows or units: the mask of those that show it."""
-
-    code: str
-    mask: Callable[..., Flags]
-
-
-class Rule(NamedTuple):
-    """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
-
-    says: str
-    broken: Callable[..., Flags]
-
-
-class Example(NamedTuple):
-    """A case worked by hand: arrays by role, parameters, and the reduced value (or row values)."""
-
-    arrays: Mapping[str, Any]
-    value: float
-    params: Mapping[str, Any] = {}
-
-
-def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:
-    """An `Example` with its arrays as keywords."""
-    return Example(arrays, value, params or {})
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Loss:
-    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests."""
+    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests.
+
+    `help(lossctl.losses.huber)` shows one's formula, arrays, parameters and examples. Arrays come as `(n,)`, vectors
+    as `(n, d)`; they are named by role, parameters by keyword. Wrong shapes and parameters raise `LossctlError`.
+
+    >>> from lossctl import losses
+    >>> losses.huber
+    <loss huber(target, pred, *, delta=1.0)>
+    >>> losses.huber([3.0, 2.0], [2.5, 5.0], delta=2.0)  # a row loss: a value per row
+    array([0.125, 4.   ])
+    >>> round(losses.rmse(target=[3.0, 2.0], pred=[2.5, 5.0]), 6)  # a set loss: the value of all rows
+    2.150581
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -228,6 +214,9 @@ class Loss:
         names = [role.name for role in self.roles]
         if len(arrays) > len(names):
             raise UsageError(f"{self.name} takes {len(names)} arrays ({', '.join(names)}), not {len(arrays)}.")
+        twice = [name for name in names[: len(arrays)] if name in keywords]
+        if twice:
+            raise UsageError(f"{self.name} is given {twice[0]} twice: by its place and by its name.")
         given = dict(zip(names, arrays, strict=False)) | {k: v for k, v in keywords.items() if k in names}
         given = {name: value for name, value in given.items() if value is not None}
         params = self.resolve_params({key: value for key, value in keywords.items() if key not in names})
@@ -243,6 +232,26 @@ class Loss:
                 raise DataError(f"{self.name}: {rule.says}.")
         return kernel.alone(named, prepared)
 
+    def __repr__(self) -> str:
+        from lossctl import manual
+
+        return f"<loss {self.name}{manual.signature(self)}>"
+
+
+class _Lazy:
+    """An attribute that is written when a loss is asked for it; the class keeps its own."""
+
+    def __init__(self, writer: str, own: object) -> None:
+        self.writer, self.own = writer, own
+
+    def __get__(self, loss: Loss | None, owner: type[Loss]) -> object:
+        from lossctl import manual
+
+        return self.own if loss is None else getattr(manual, self.writer)(loss)
+
+
+Loss.__doc__ = _Lazy("document", Loss.__doc__)  # type: ignore[assignment]
+Loss.__signature__ = _Lazy("signature", None)  # type: ignore[attr-defined]
 
 _REGISTRY: dict[str, Loss] = {}
 _ALIASES: dict[str, str] = {}
@@ -277,6 +286,24 @@ def loss(
     `elements`: the kernel returns a value per component, and a row is worth their mean or sum. `unit_valued`: it
     returns one value per unit (set and group losses do, unless told otherwise). `pooled`: a set loss whose
     components share one formula instead of having one each. `one_of`: roles of which exactly one must be bound.
+    A declaration that is wrong raises `DeclarationError` at once.
+
+    >>> import lossctl, numpy as np
+    >>> from typing import Annotated
+    >>> from lossctl.params import Param
+    >>> from lossctl.roles import Real
+    >>> from lossctl.spec import example
+    >>> facts = dict(task="regression", dimension="target units", convex=True, differentiable="no (kink)",
+    ...     robust=False, smoothness="C0", scale="linear", use_when="too low costs more", reference="an example")
+    >>> case = example((3.0 + 0.5) / 2, {"factor": 3.0}, target=[1, 2], pred=[0, 2.5])
+    >>> @lossctl.loss(**facts, examples=(case,))
+    ... def lopsided(target: Real, pred: Real, *, factor: Annotated[float, Param("cost of too low", gt=0)] = 2.0):
+    ...     "Absolute error, times `factor` below the target."
+    ...     return np.where(pred < target, factor * (target - pred), pred - target)
+    >>> lossctl.losses.lopsided([1.0, 2.0], [0.0, 2.5])
+    array([2. , 0.5])
+    >>> lossctl.compute("lopsided(factor=3)", {"target": [1.0, 2.0], "pred": [0.0, 2.5]}).value
+    1.75
     """
 
     def declare(function: Callable[..., Any]) -> Loss:
@@ -330,7 +357,8 @@ def get(name: str) -> Loss:
     """The loss of a name or alias."""
     found = find(name)
     if found is None:
-        raise UsageError(f"there is no loss {name!r}.{did_you_mean(name, _ALIASES)} `lossctl list` shows them all.")
+        tip = did_you_mean(spelled(name) if spelled(name) in _ALIASES else name, _ALIASES)
+        raise UsageError(f"there is no loss {name!r}.{tip} `lossctl list` shows them all.")
     return found
 
 

@@ -268,7 +268,7 @@ COLUMNS = (
         {"a.parquet": {**Y, "w": ["a", "b", "c"]}},
         "compute mae a.parquet --weight w",
         ("'w'",),
-        ("a weight >= 0 is needed",),
+        ("needs a weight >= 0",),
     ),
     Bad(
         "a weight of lists",

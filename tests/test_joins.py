@@ -145,12 +145,6 @@ def test_a_filter_that_cannot_be_read_says_so(text: str) -> None:
         filters.parse(text)
 
 
-def test_bounds_of_a_filter_hold_for_every_row_that_passes() -> None:
-    assert filters.bounds(filters.parse("h > 2 and h <= 5 and model = 'a'")) == {"h": (2.0, 5.0)}
-    assert filters.bounds(filters.parse("h > 2 or g = 1")) == {}
-    assert filters.bounds(filters.parse("h in (3, 7)")) == {"h": (3.0, 7.0)}
-
-
 def test_a_limit_takes_the_first_rows_that_pass(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", {"y_true": TRUTH, "y_pred": PRED}, rows_per_group=7)
     report = lossctl.compute("mae", path, where="y_true > 0", limit=9)

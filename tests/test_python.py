@@ -114,3 +114,64 @@ def test_the_function_does_not_change_what_it_is_given() -> None:
     target, pred = np.array([1.0, 2.0]), np.array([2.0, 0.0])
     lossctl.losses.mse(target, pred)
     assert (target.tolist(), pred.tolist()) == ([1.0, 2.0], [2.0, 0.0])
+
+
+HUBER, MSE, CROSS_ENTROPY = lossctl.losses.huber, lossctl.losses.mse, lossctl.losses.cross_entropy
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: CROSS_ENTROPY(["cat"], [[1.0, 2.0]]), "target needs a class (index), or K weights per row"),
+        (lambda: CROSS_ENTROPY([0.5], [[1.0, 2.0]]), "a class is a whole number"),
+        (lambda: HUBER(["a"], [1.0]), "could not convert string to float"),
+        (lambda: HUBER([[1.0, 2.0], [1.0]], [1.0, 2.0]), "target needs finite numbers"),
+        (lambda: HUBER([1.0], target=[1.0]), "given target twice"),
+        (lambda: MSE([1, 2], [[1, 2], [3, 4]]), "target has 1, pred has 2"),
+        (lambda: lossctl.losses.ctc([[1, 2]], [[[0.1, 0.9]]]), "lists that are 2 deep in each row"),
+    ],
+    ids=["class name", "class fraction", "text", "uneven", "twice", "broadcast", "depth"],
+)
+def test_a_call_on_arrays_that_do_not_fit_says_which_and_why(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(lossctl.LossctlError) as caught:
+        call()
+    assert says in str(caught.value)
+
+
+def test_a_mistyped_loss_is_named_beside_those_that_exist() -> None:
+    with pytest.raises(AttributeError, match="Did you mean 'huber'"):
+        lossctl.losses.hubber  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"missing": "drop"}, "missing must be one of 'error', 'skip', not 'drop'"),
+        ({"join": "outer"}, "join must be one of 'strict', 'inner', not 'outer'"),
+        ({"limit": 0}, "limit must be a whole number >= 1, not 0"),
+        ({"threads": -1}, "threads must be a whole number >= 0, not -1"),
+        ({"ci": "95"}, "ci must be a level in percent, e.g. 95, not '95'"),
+    ],
+)
+def test_values_that_no_command_line_allows_are_refused(options: dict[str, object], says: str) -> None:
+    with pytest.raises(lossctl.LossctlError) as caught:
+        lossctl.compute("mae", FRAME, **options)
+    assert says in str(caught.value)
+
+
+def test_a_loss_may_be_given_for_its_name() -> None:
+    found = lossctl.compute(HUBER, FRAME, delta=2.0).results[0]
+    assert (found.spec, found.value) == ("huber(delta=2.0)", lossctl.compute("huber(delta=2)", FRAME).value)
+
+
+def test_one_column_alone_is_no_data() -> None:
+    with pytest.raises(lossctl.LossctlError, match="ChunkedArray is one column; give a data frame"):
+        lossctl.compute("mae", pa.chunked_array([[1.0, 2.0]]))
+
+
+def test_a_lazy_frame_is_evaluated_by_its_owner() -> None:
+    class LazyFrame:
+        def collect(self) -> None: ...
+
+    with pytest.raises(lossctl.LossctlError, match=r"LazyFrame has no rows yet; evaluate it first"):
+        lossctl.compute("mae", LazyFrame())

@@ -121,7 +121,7 @@ def test_lists_of_another_length_in_another_file_are_refused(loss: str, folder: 
 def test_every_vector_of_a_nested_unit_is_checked(folder: Path) -> None:
     columns = {"target": [[0, 1]], "pred": [[[0.2, 0.8], [0.3, 1.7]]]}
     write_parquet(folder / "a.parquet", columns)
-    with pytest.raises(LossctlError, match=r"'pred': a number >= 0 and <= 1 .*\[0.3, 1.7\] in row 1"):
+    with pytest.raises(LossctlError, match=r"'pred': needs a number >= 0 and <= 1 .*\[0.3, 1.7\] in row 1"):
         compute("dice", "a.parquet")
     with pytest.raises(LossctlError, match=r"'pred': probabilities that sum to 1 are needed.*0.89+ in row 2"):
         compute("ece", {"target": [[0, 1], [1]], "pred": [[[0.2, 0.8], [0.3, 0.7]], [[0.2, 0.7]]]})

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossctl.sources import As, Source
+from lossctl.sources import As, Source, open_source
 from test_sources_common import batches, read, refused, text_source
 
 
@@ -217,3 +217,41 @@ def test_what_no_role_can_use_is_refused_where_it_is_read(tmp_path: Path) -> Non
 def test_batches_of_an_array_have_one_schema_throughout(tmp_path: Path) -> None:
     source = text_source(tmp_path, json.dumps([{"y": 1, "k": None}] * 9 + [{"y": 1.5, "k": "a"}]), "a.json")
     assert len({str(batch.schema) for batch in batches(source, {"y": "number", "k": "text"}, 2)}) == 1
+
+
+# -------------------------------------------------------------------------------------------------- objects in objects
+def test_fields_of_objects_are_columns(tmp_path: Path) -> None:
+    rows = [
+        '{"id": "a", "out": {"p": 0.5, "v": [1, 2], "deep": {"q": 3}}, "y": 1}',
+        '{"id": "b", "out": {"p": 1, "v": [3, 4], "extra": 0}, "y": 2}',
+        '{"id": "c", "out": null, "y": 3}',
+        '{"id": "d", "y": 4}',
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(rows))
+    source = open_source(str(path))
+    assert list(source.columns()) == ["id", "out", "out.p", "out.v", "out.deep", "out.deep.q", "y", "out.extra"]
+    wanted = {"y": "number", "out.deep.q": "number", "out.p": "number", "out.v": "raw"}
+    expected = {
+        "y": [1.0, 2.0, 3.0, 4.0],
+        "out.deep.q": [3.0, None, None, None],
+        "out.p": [0.5, 1.0, None, None],
+        "out.v": [[1.0, 2.0], [3.0, 4.0], None, None],
+    }
+    assert read(source, wanted) == expected
+    path.write_text("\n".join([*rows, '{"id": "e", "out": {"p": NaN}, "y": 5}']))
+    again = read(open_source(str(path)), {"out.p": "number", "y": "number"})
+    assert again["out.p"][:4] == [0.5, 1.0, None, None], "Python's reader, which takes NaN, says the same"
+    assert again["y"] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_key_goes_before_a_field_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": {"b": 1}, "a.b": 7}\n{"a": {"b": 2}, "a.b": 8}\n')
+    assert read(open_source(str(path)), {"a.b": "number"}) == {"a.b": [7.0, 8.0]}
+
+
+def test_a_field_of_another_type_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": {"b": 1}}\n' * 1200 + '{"a": {"b": "x"}}\n')
+    refused(lambda: read(open_source(str(path)), {"a.b": "number"}), "line 1201", "'a.b'")

@@ -1,6 +1,8 @@
 """Parquet: names with dots, structs, row groups of any size, statistics, and files that are damaged or encrypted."""
 
 import base64
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as encryption
 import pytest
 
+from lossctl import filters
+from lossctl.sieve import sieve
 from lossctl.sources import Piece, Source, open_source, parquet, prune
 from lossctl.sources.base import Pruning
 from test_sources_common import read, refused
-
-INF = float("inf")
 
 
 def write(folder: Path, columns: Any, name: str = "a.parquet", **options: Any) -> Source:
@@ -98,6 +100,9 @@ def test_lists_tell_how_many_numbers_a_row_holds(tmp_path: Path) -> None:
 def grouped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     """Ten row groups of ten rows: y counts up, h is missing in the first half, k is text; four groups a piece."""
     monkeypatch.setattr(parquet, "PIECE_ROWS", 40)
+    start = datetime(2024, 1, 1)
+    days = pa.array([(start + timedelta(days=row // 10)).date() for row in range(100)])
+    hours = pa.array([start + timedelta(hours=2.4 * row) for row in range(100)], pa.timestamp("us"))
     columns = {
         "y": np.arange(100.0),
         "i": np.arange(100) // 10,
@@ -105,43 +110,83 @@ def grouped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
         "n": [float("nan")] * 100,
         "k": [f"{row:02}" for row in range(100)],
         "s": [{"x": row} for row in range(100)],
+        "c": pa.array([f"g{row // 10}" for row in range(100)]).dictionary_encode(),
+        "day": days,
+        "at": hours,
+        "utc": hours.cast(pa.timestamp("us", "UTC")),
+        "ns": hours.cast(pa.timestamp("ns")),
+        "price": pa.array([Decimal(row) / 10 for row in range(100)], pa.decimal128(10, 1)),
+        "flag": [row >= 50 for row in range(100)],
     }
     return write(tmp_path, columns, row_group_size=10)
 
 
-def kept(source: Source, **bounds: tuple[float, float]) -> list[tuple[int, int, int | None]]:
-    names = {name.replace("_", "."): limits for name, limits in bounds.items()}
-    return [(piece.start, piece.stop, piece.row) for piece in prune(source, source.pieces(0, ["y"]), names)]
+def pruned(source: Source, where: str) -> list[Piece]:
+    part = filters.parse(where)
+    return prune(source, source.pieces(0, ["y"]), sieve(part, {name: name for name in filters.columns(part)}))
 
 
-def test_row_groups_outside_the_bounds_are_ruled_out(grouped: Source) -> None:
-    assert kept(grouped) == [(0, 4, 0), (4, 8, 40), (8, 10, 80)]
-    assert kept(grouped, y=(25.0, 25.0)) == [(2, 3, 20)]
-    assert kept(grouped, y=(25.0, 45.0)) == [(2, 4, 20), (4, 5, 40)]
-    assert kept(grouped, y=(-INF, 9.0)) == [(0, 1, 0)]
-    assert kept(grouped, y=(95.0, INF)) == [(9, 10, 90)]
-    assert kept(grouped, y=(100.0, INF)) == []
-    assert kept(grouped, i=(3.0, 3.0)) == [(3, 4, 30)]
-    assert kept(grouped, s_x=(50.0, 59.0)) == [(5, 6, 50)]
+def kept(source: Source, where: str) -> list[tuple[int, int, int | None]]:
+    return [(piece.start, piece.stop, piece.row) for piece in pruned(source, where)]
 
 
-def test_several_bounds_must_all_hold(grouped: Source) -> None:
-    assert kept(grouped, y=(0.0, 69.0), i=(6.0, 9.0)) == [(6, 7, 60)]
+ALL = [(0, 4, 0), (4, 8, 40), (8, 10, 80)]
 
 
-def test_row_groups_without_a_value_cannot_pass(grouped: Source) -> None:
-    assert kept(grouped, h=(-INF, INF)) == [(5, 8, 50), (8, 10, 80)]
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("y >= 0", ALL),
+        ("y == 25", [(2, 3, 20)]),
+        ("y >= 25 and y <= 45", [(2, 4, 20), (4, 5, 40)]),
+        ("y < 10", [(0, 1, 0)]),
+        ("y > 94", [(9, 10, 90)]),
+        ("y >= 100", []),
+        ("i == 3", [(3, 4, 30)]),
+        ("s.x >= 50 and s.x <= 59", [(5, 6, 50)]),
+        ("y <= 69 and i >= 6", [(6, 7, 60)]),
+        ("y in (5, 95)", [(0, 1, 0), (9, 10, 90)]),
+        ("y < 5 or k == '77'", [(0, 1, 0), (7, 8, 70)]),
+        ("not (y < 95 and i < 100)", [(9, 10, 90)]),
+        ("i != 3 and y >= 30 and y < 50", [(4, 5, 40)]),
+        ("not i != 3", [(3, 4, 30)]),
+        ("i not in (0, 1, 2, 3, 4, 5, 6, 7, 8)", [(9, 10, 90)]),
+        ("k >= '95'", [(9, 10, 90)]),
+        ("k in ('07', '08')", [(0, 1, 0)]),
+        ("c == 'g4'", [(4, 5, 40)]),
+        ("day == '2024-01-04'", [(3, 4, 30)]),
+        ("day > '2024-01-09'", [(9, 10, 90)]),
+        ("at >= '2024-01-10'", [(9, 10, 90)]),
+        ("at < '2024-01-01 01:30:00'", [(0, 1, 0)]),
+        ("utc >= '2024-01-10'", [(9, 10, 90)]),
+        ("price <= 0.95", [(0, 1, 0)]),
+        ("flag == true", [(5, 8, 50), (8, 10, 80)]),
+        ("h == 1", [(5, 8, 50), (8, 10, 80)]),
+        ("h is null", ALL),  # NaN is missing too, and no statistics count it
+        ("i is null", []),
+        ("h is not null", [(5, 8, 50), (8, 10, 80)]),
+    ],
+)
+def test_row_groups_that_cannot_pass_are_ruled_out(
+    grouped: Source, where: str, left: list[tuple[int, int, int]]
+) -> None:
+    assert kept(grouped, where) == left
 
 
-def test_what_statistics_do_not_tell_is_kept(grouped: Source, tmp_path: Path) -> None:
-    for bounds in ({"k": (1.0, 2.0)}, {"n": (1.0, 2.0)}, {"nothing": (1.0, 2.0)}, {"s": (0.0, 0.0)}):
-        assert kept(grouped, **bounds) == kept(grouped)
+@pytest.mark.parametrize(
+    "where", ["k > 1", "n = 1", "n is null", "nothing = 1", "s = 0", "y = '5'", "i < true", "ns > '2024-01-10'"]
+)
+def test_what_statistics_do_not_tell_is_kept(grouped: Source, where: str) -> None:
+    assert kept(grouped, where) == ALL
+
+
+def test_a_file_without_statistics_is_kept(tmp_path: Path) -> None:
     silent = write(tmp_path, {"y": [1.0, 2.0]}, "b.parquet", write_statistics=False)
-    assert len(prune(silent, silent.pieces(0, ["y"]), {"y": (5.0, 6.0)})) == 1
+    assert len(pruned(silent, "y > 5")) == 1
 
 
 def test_pruned_pieces_hold_the_rows_they_should(grouped: Source) -> None:
-    pieces = prune(grouped, grouped.pieces(0, ["y"]), {"y": (25.0, 45.0)})
+    pieces = pruned(grouped, "y >= 25 and y <= 45")
     assert sum(piece.size for piece in pieces) < sum(piece.size for piece in grouped.pieces(0, ["y"])) / 2
     from lossctl.sources import Reading
 
@@ -153,12 +198,12 @@ def test_a_source_without_statistics_keeps_all(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("y\n1\n2\n")
     source = open_source(str(tmp_path / "a.csv"))
     assert not isinstance(source, Pruning)
-    assert prune(source, source.pieces(0, ["y"]), {"y": (5.0, 6.0)}) == [Piece(0, 2, 6, 4)]
+    assert pruned(source, "y > 5") == [Piece(0, 2, 6, 4)]
 
 
 def test_whole_numbers_beyond_float_are_held_against_bounds_exactly(tmp_path: Path) -> None:
     source = write(tmp_path, {"y": [2**53 + 1, 2**53 + 3]})
-    assert prune(source, source.pieces(0, ["y"]), {"y": (-INF, float(2**53))}) == []
+    assert pruned(source, f"y <= {2**53}") == []
 
 
 # -------------------------------------------------------------------------------------------------------------- damage

@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lossctl.sources import Source, open_source, open_sources, prune, spool
+from lossctl import filters
+from lossctl.sieve import sieve
+from lossctl.sources import Piece, Source, open_source, open_sources, prune, spool
 from lossctl.sources.paths import expand, natural, partitions
 from test_sources_common import as_csv, read, refused, text_source, write_zip
 
@@ -180,9 +182,18 @@ def partitioned(tmp_path: Path) -> Source:
 
 def test_folders_and_statistics_rule_pieces_out(partitioned: Source) -> None:
     pieces = partitioned.pieces(0, ["level", "y"])
-    assert prune(partitioned, pieces, {"level": (0.6, 1.0)}) == []
-    assert prune(partitioned, pieces, {"level": (0.5, 1.0), "model": (3.0, 4.0)}) == pieces
-    assert [(p.start, p.stop) for p in prune(partitioned, pieces, {"y": (15.0, 15.0)})] == [(1, 2)]
+
+    def left(where: str) -> list[Piece]:
+        part = filters.parse(where)
+        return prune(partitioned, pieces, sieve(part, {name: name for name in filters.columns(part)}))
+
+    assert left("level > 0.5") == []
+    assert left("model == 'b' or level < 0.5") == []
+    assert left("model is null") == []
+    assert left("model in ('a', 'b') and level == 0.5") == pieces
+    assert left("model > 3") == pieces, "the rows say that it is no number"
+    assert [(p.start, p.stop) for p in left("y = 15")] == [(1, 2)]
+    assert [(p.start, p.stop) for p in left("(model = 'b' and y < 50) or y = 15")] == [(1, 2)]
 
 
 def test_a_source_with_values_of_folders_is_like_any_other(partitioned: Source) -> None:

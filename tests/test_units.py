@@ -234,3 +234,87 @@ def test_a_nested_unit_without_a_value_shows_none() -> None:
     assert found.values is not None
     assert (found.values[0], found.details["units_not_counted"]) == (None, 1)
     assert_allclose(found.values[1], np.log1p(np.e), rtol=1e-14)
+
+
+# --------------------------------------------------------------------------------------------------------- the budget
+EMBEDDING = {"embedding": "embedding", "label": "label"}
+
+
+def refused(path: Path | str, loss: str = "nt_xent", **options: object) -> str:
+    with pytest.raises(lossctl.LossctlError) as caught:
+        lossctl.compute(loss, path, **{**EMBEDDING, **options})
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_a_dataset_that_is_one_unit_must_fit(
+    ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_parquet(tmp_path / "a.parquet", ranked)
+    found = lossctl.compute("nt_xent", path, **EMBEDDING, memory="83KB").value
+    assert found == lossctl.compute("nt_xent", path, **EMBEDDING).value
+    monkeypatch.setattr("lossctl.engine.local.run_piece", None)  # nothing is read: the files tell their rows
+    said = refused(path, memory="80KB")
+    assert said == (
+        f"{path}: nt_xent needs the dataset, which is one unit without --group, whole in memory. 2,100 rows take "
+        "82.1 KB or more, and --memory allows 80 KB. Give --memory 82.1KB or more, --group COL to tell units apart, "
+        "or --limit N for the first rows."
+    )
+    assert "1,500 rows take 58.6 KB" in refused(path, memory="50KB", limit=1500)
+
+
+def test_what_does_not_fit_is_seen_while_it_is_gathered(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = zip(ranked["embedding"].tolist(), ranked["label"].tolist(), strict=True)
+    path.write_text("".join(f'{{"embedding": {vector}, "label": {label}}}\n' for vector, label in rows))
+    assert "nt_xent needs the dataset, which is one unit without --group, whole in memory" in refused(
+        path, memory="80KB"
+    )
+    parquet = write_parquet(tmp_path / "a.parquet", ranked, 100)
+    said = refused(parquet, memory="10KB", where="query >= 0")
+    assert "2,100 rows take 82.1 KB or more" in said
+    assert lossctl.compute("nt_xent", parquet, **EMBEDDING, memory="10KB", where="query < 20").results[0].rows == 140
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_a_unit_that_does_not_fit_is_named(scattered: bool, ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
+    query = np.where((ranked["query"] >= 100) & (ranked["query"] < 250), 100, ranked["query"])
+    columns = {**ranked, "query": query}
+    path = write_parquet(tmp_path / "a.parquet", shuffled(columns) if scattered else columns, 500)
+    said = refused(path, group="query", memory="20KB")
+    assert "needs unit '100' of 'query' whole in memory" in said
+    assert "--memory allows 20 KB" in said
+    assert "a --group COL of smaller units" in said
+    assert lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="64KB").value == pytest.approx(
+        lossctl.compute("nt_xent", path, **EMBEDDING, group="query").value, rel=1e-13
+    )
+
+
+def test_scattered_units_go_to_disk_beyond_the_budget(
+    ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    settle = stream.settle
+    monkeypatch.setattr(
+        stream,
+        "settle",
+        lambda plan, kept, outcome: (held.append(sum(k.bytes for k in kept)), settle(plan, kept, outcome)),
+    )
+    path = write_parquet(tmp_path / "a.parquet", shuffled(ranked), 100)
+    lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="2KB")
+    assert max(held) <= 2048
+    assert sum(held) > 40 * 2048
+
+
+@pytest.mark.parametrize("options", [{"per_row": "rows.csv"}, {"stats": True}, {"ci": 95}, {"reduction": "none"}])
+def test_options_that_need_all_rows_are_no_reason_to_lose_them(
+    options: dict[str, object], ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_parquet(tmp_path / "a.parquet", shuffled(ranked), 500)
+    said = refused(path, group="query", memory="20KB", **options)
+    assert "every row for --per-row, --ci, --stats and --reduction none whole in memory" in said
+    assert not (tmp_path / "rows.csv").exists()
+    lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="1MB", **options)
+    if "per_row" in options:
+        assert len((tmp_path / "rows.csv").read_text().splitlines()) == QUERIES * ITEMS + 1

@@ -73,7 +73,10 @@ def _info(name: str, format: Format) -> int:
     found = spec.find(name)
     if found is None:
         known = [*spec.names(), *PITFALLS]
-        raise UsageError(f"there is no loss or finding {name!r}.{did_you_mean(name, known)} See `lossctl list`.")
+        codes = f" Findings are {', '.join(PITFALLS)}." if name.upper().startswith("LC") else ""
+        raise UsageError(
+            f"there is no loss or finding {name!r}.{codes or did_you_mean(name, known)} See `lossctl list`."
+        )
     if format is Format.json:
         return _json(catalogue.entry(found))
     show_loss(catalogue.entry(found))

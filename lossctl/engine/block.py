@@ -71,8 +71,10 @@ class Kept:
 
     @property
     def bytes(self) -> int:
-        """Memory its arrays hold."""
-        return sum(array.nbytes for array in self.arrays.values())
+        """Memory its arrays, places, weights and keys hold."""
+        alone = [self.places, self.weights, self.unit_weights, *(key.codes for key in self.by)]
+        alone += [] if self.group is None else [self.group.codes]
+        return sum(array.nbytes for array in [*self.arrays.values(), *alone] if array is not None)
 
 
 @dataclass(slots=True)

@@ -135,7 +135,8 @@ REMEDIES = {
     "zero": "A vector of zeros has no direction; leave such rows out with --where, "
     "or give an --eps > 0 where the loss has it.",
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
-    "text": "Correct the file, say with --na-values which cells are missing, or name another column for the role.",
+    "text": "Correct the file (numbers stand without thousands separators and units), say with --na-values which cells "
+    "are missing, or name another column for the role.",
     "length": "All rows of a list column must hold as many numbers as the first.",
     "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
@@ -163,7 +164,7 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
         return f"{source.path}: {rows} have no truth in {trouble.expected} for {trouble.column} (first: {places})."
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
-        "text": f"{trouble.expected} is needed",
+        "text": f"needs {trouble.expected}",
         "rule": trouble.expected,
         "zero": "a vector that is not all 0 is needed",
         "binary": "a label 0 or 1 is needed",
@@ -172,7 +173,7 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
         "length": f"{trouble.expected} numbers are needed",
         "infinite": "a finite number is needed",
         "inexact": "an integer that float64 holds exactly is needed",
-        "outside": f"a number {trouble.expected} is needed",
+        "outside": f"needs a number {trouble.expected}",
     }[trouble.kind]
     broken = ("break" if fault.count > 1 else "breaks") + " the rule"
     other = ("hold" if fault.count > 1 else "holds") + " something else"

@@ -5,12 +5,14 @@ import pickle
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import IO
 from zlib import crc32
 
 import numpy as np
 
 from lossctl.engine.block import Kept
+from lossctl.engine.budget import check_held
 from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan
@@ -20,6 +22,7 @@ from lossctl.totals import Tally
 # Rows of complete units that are evaluated together, and files that scattered units are spread over.
 FLUSH_ROWS = 1 << 16
 PARTS = 64
+DIGITS = PARTS**4  # beyond it hashes say no more
 
 
 class ScatteredError(Exception):
@@ -31,18 +34,23 @@ class Together:
 
     def __init__(self, plan: Plan, outcome: Outcome) -> None:
         self._plan, self._outcome = plan, outcome
+        self._memory = plan.memory or default_memory()
         self._pending: list[Kept] = []
         self._finished: set[str | None] = set()
 
     def add(self, kept: Sequence[Kept]) -> None:
         """Take what comes next, and evaluate what is complete."""
         self._pending.extend(kept)
-        if sum(block.rows for block in self._pending) < FLUSH_ROWS:
+        full = sum(block.bytes for block in self._pending) > self._memory
+        if not full and sum(block.rows for block in self._pending) < FLUSH_ROWS:
             return
         complete, rest = _before_last_unit(self._pending)
         if complete and _last_label(rest) not in _labels(complete):
             self._evaluate(complete)
             self._pending = rest
+        elif complete and full:
+            raise ScatteredError
+        check_held(self._plan, self._pending)
 
     def finish(self) -> None:
         """Evaluate the rest."""
@@ -54,45 +62,82 @@ class Together:
         if labels & self._finished:
             raise ScatteredError
         self._finished |= labels
+        check_held(self._plan, kept)
         settle(self._plan, kept, self._outcome)
+
+
+@dataclass(slots=True)
+class Part:
+    """Units on disk: the memory they will take, and their names as far as there are two."""
+
+    file: IO[bytes]
+    bytes: int = 0
+    units: set[str | None] = field(default_factory=set)
 
 
 class Scattered:
     """Units in any order: kept in memory, or beyond `memory` bytes spread over files that hold whole units each."""
 
-    def __init__(self, plan: Plan, outcome: Outcome, memory: int) -> None:
-        self._plan, self._outcome, self._memory = plan, outcome, memory
+    def __init__(self, plan: Plan, outcome: Outcome) -> None:
+        self._plan, self._outcome = plan, outcome
+        self._memory = plan.memory or default_memory()
         self._kept: list[Kept] = []
-        self._files: list[IO[bytes]] = []
+        self._parts: list[Part] = []
         self._stack = ExitStack()
 
     def add(self, kept: Sequence[Kept]) -> None:
         """Take what comes next."""
-        if self._files:
-            self._spread(kept)
+        if self._parts:
+            _spread(kept, self._parts, 1)
             return
         self._kept.extend(kept)
-        if self._plan.group and sum(block.bytes for block in self._kept) > self._memory:
-            self._files = [self._stack.enter_context(tempfile.TemporaryFile()) for _ in range(PARTS)]  # noqa: SIM115
-            self._spread(self._kept)
+        if not self._plan.group or self._plan.keep_rows or self._plan.observe is not None:
+            check_held(self._plan, self._kept, ahead=True)
+        elif sum(block.bytes for block in self._kept) > self._memory:
+            self._parts = _opened(self._stack)
+            _spread(self._kept, self._parts, 1)
             self._kept = []
 
     def finish(self) -> None:
         """Evaluate all units; what later statistics ask of the rows stays in memory."""
         with self._stack:
-            for file in self._files:
-                settle(self._plan, list(_load(file)), self._outcome)
-        if not self._files:
+            for part in self._parts:
+                self._settle(part, PARTS)
+        if not self._parts:
             settle(self._plan, self._kept, self._outcome)
             self._outcome.kept = self._kept
 
-    def _spread(self, kept: Sequence[Kept]) -> None:
-        for block in kept:
-            assert block.group is not None, "only units of a group are spread"
-            part_of = np.array([crc32(str(label).encode()) % PARTS for label in block.group.labels])
-            parts = part_of[block.group.codes]
-            for part in np.unique(parts).tolist():
-                pickle.dump(block.take(np.flatnonzero(parts == part)), self._files[part], pickle.HIGHEST_PROTOCOL)
+    def _settle(self, part: Part, divisor: int) -> None:
+        """Evaluate the units of a part; several that are larger than the memory are spread again."""
+        if part.bytes <= self._memory or len(part.units) == 1 or divisor > DIGITS:
+            kept = list(_load(part.file))
+            check_held(self._plan, kept)
+            settle(self._plan, kept, self._outcome)
+            return
+        with ExitStack() as stack:
+            parts = _opened(stack)
+            for block in _load(part.file):
+                _spread([block], parts, divisor)
+            for smaller in parts:
+                self._settle(smaller, divisor * PARTS)
+
+
+def _opened(stack: ExitStack) -> list[Part]:
+    return [Part(stack.enter_context(tempfile.TemporaryFile())) for _ in range(PARTS)]
+
+
+def _spread(kept: Sequence[Kept], parts: Sequence[Part], divisor: int) -> None:
+    """Write blocks to parts by a digit of their units' hashes."""
+    for block in kept:
+        assert block.group is not None, "only units of a group are spread"
+        part_of = np.array([crc32(str(label).encode()) // divisor % PARTS for label in block.group.labels])
+        digits = part_of[block.group.codes]
+        for digit in np.unique(digits).tolist():
+            some, part = block.take(np.flatnonzero(digits == digit)), parts[digit]
+            pickle.dump(some, part.file, pickle.HIGHEST_PROTOCOL)
+            part.bytes += some.bytes
+            if len(part.units) < 2:
+                part.units |= _labels([some])
 
 
 def _load(file: IO[bytes]) -> Iterator[Kept]:
@@ -122,7 +167,7 @@ def collector(plan: Plan, outcome: Outcome, together: bool) -> Together | Scatte
     """What takes a plan's units: streaming where they may stand together and nothing else needs their rows."""
     if together:
         return Together(plan, outcome)
-    return Scattered(plan, outcome, plan.memory or default_memory())
+    return Scattered(plan, outcome)
 
 
 def default_memory() -> int:

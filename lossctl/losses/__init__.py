@@ -1,4 +1,13 @@
-"""The losses by family: every module of this folder is one, and every name declared in one is an attribute here."""
+"""The losses by family: every module of this folder is one, and every name declared in one is an attribute here.
+
+>>> import lossctl
+>>> lossctl.losses.huber([3.0, 2.0], [2.5, 5.0], delta=2.0)
+array([0.125, 4.   ])
+>>> "cross_entropy" in dir(lossctl.losses)
+True
+
+`help(lossctl.losses.huber)` shows a loss's formula, arrays, parameters and examples.
+"""
 
 from functools import cache
 from importlib import import_module
@@ -35,7 +44,10 @@ def __getattr__(name: str) -> "Loss":
 
     found = None if name.startswith("_") else spec.find(name)
     if found is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from lossctl.errors import did_you_mean
+
+        tip = "" if name.startswith("_") else did_you_mean(name, spec.names())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{tip}")
     return found
 
 

@@ -20,7 +20,7 @@ from lossctl.render.table import WIDE
 def _console() -> Iterator[Console]:
     """A console for a terminal; what goes into a pipe is printed whole: rich ends the process where one breaks."""
     if sys.stdout.isatty():
-        yield Console()
+        yield Console(highlight=False)
         return
     buffer = StringIO()
     yield Console(file=buffer, width=WIDE, color_system=None)

@@ -1,11 +1,12 @@
 """Reports as tables for people: coloured in a terminal, plain in a pipe."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -33,10 +34,28 @@ def text(report: Report, precision: int) -> str:
 
 def _print(report: Report, console: Console, precision: int) -> None:
     for part in _parts(report, console.is_terminal, precision):
-        console.print(part, soft_wrap=isinstance(part, Text))
+        shown: Iterable[Text | Table] = [part]
+        if isinstance(part, Table) and _natural_width(part, console) > console.width:
+            shown = _upright(part)
+        for item in shown:
+            console.print(item, soft_wrap=isinstance(item, Text))
 
 
-def _parts(report: Report, terminal: bool, precision: int) -> Iterator[RenderableType]:
+def _natural_width(part: Table, console: Console) -> int:
+    return Measurement.get(console, console.options.update_width(WIDE), part).maximum
+
+
+def _upright(table: Table) -> Iterator[Text]:
+    """A table that is wider than the terminal as a paragraph per row: columns squeezed together hide their digits."""
+    names = [str(column.header) for column in table.columns]
+    width = max(map(len, names))
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        yield Text()
+        for name, cell in zip(names, cells, strict=True):
+            yield Text.assemble((f"{name:<{width}}  ", "dim"), Text.from_markup(str(cell)))
+
+
+def _parts(report: Report, terminal: bool, precision: int) -> Iterator["Text | Table"]:
     if not report.results:
         return
     whole = report.results[0]
@@ -131,10 +150,9 @@ def _table(terminal: bool) -> Table:
 def _denominator(result: Evaluation) -> str:
     if result.denominator is None or result.denominator.kind == "none":
         return "-"
-    value = result.denominator.value
-    return (
-        f"{value:,.0f} {result.denominator.kind}" if value.is_integer() else f"{value:,.6g} {result.denominator.kind}"
-    )
+    value, kind = result.denominator.value, result.denominator.kind
+    kind = kind.removesuffix("s") if value == 1 and not kind.endswith("weights") else kind
+    return f"{value:,.0f} {kind}" if value.is_integer() else f"{value:,.6g} {kind}"
 
 
 def _check(check: Check) -> Text:

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 
 from lossctl.errors import DataError
-from lossctl.sources.base import As, Bounds, ColumnInfo, Piece, Pruning, Reading, Source
+from lossctl.sources.base import As, ColumnInfo, Piece, Pruning, Reading, Sieve, Source, Span
 from lossctl.sources.formats import format_of
 from lossctl.sources.options import TextOptions
 from lossctl.sources.paths import STDIN, expand, inside_file, near, partitions
@@ -29,9 +29,9 @@ def open_source(path: str, options: TextOptions = DEFAULTS) -> Source:
     return PartitionedSource(source, values)
 
 
-def prune(source: Source, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
-    """The pieces of a source without the rows that its statistics rule out; the bounds are those of `--where`."""
-    return source.prune(pieces, bounds) if bounds and isinstance(source, Pruning) else list(pieces)
+def prune(source: Source, pieces: Sequence[Piece], sieve: Sieve | None) -> list[Piece]:
+    """The pieces of a source without the rows that its statistics rule out; the sieve is that of `--where`."""
+    return source.prune(pieces, sieve) if sieve is not None and isinstance(source, Pruning) else list(pieces)
 
 
 def _accessible(path: str) -> tuple[str, str]:
@@ -93,12 +93,13 @@ def _source(path: str, file: str, options: TextOptions) -> Source:
 
 __all__ = [
     "As",
-    "Bounds",
     "ColumnInfo",
     "Piece",
     "Pruning",
     "Reading",
+    "Sieve",
     "Source",
+    "Span",
     "TextOptions",
     "open_source",
     "open_sources",

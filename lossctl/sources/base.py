@@ -6,7 +6,7 @@ Small values are named tuples in this package: every start pays for each class, 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 # How a column is to be read: as float64 where the file has text, as text (keys, labels, ids), or as it stands.
 As = Literal["number", "text", "raw"]
 Kind = Literal["number", "text", "list", "other", "unknown"]
-# For each column the least and the largest number that may pass; infinities leave a side open.
-Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 
 
 class ColumnInfo(NamedTuple):
@@ -79,11 +77,33 @@ class Source(Protocol):
         """How an editor finds a row (0-based): ' (line 7)', or nothing."""
 
 
+class Span(NamedTuple):
+    """What a file says of a column in some rows: its least and its largest value, both None where all are missing.
+
+    Numbers, or text as keys write it; `gapless` where no value is missing for certain.
+    """
+
+    low: "float | str | None"
+    high: "float | str | None"
+    gapless: bool = False
+
+
+class Sieve(Protocol):
+    """What rules rows out by the spans of their columns."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose spans count."""
+
+    def may_pass(self, spans: Mapping[str, Span]) -> bool:
+        """Whether a row within the spans may be wanted; of columns without a span nothing is known."""
+
+
 @runtime_checkable
 class Pruning(Protocol):
     """A source whose file holds statistics, so that parts of it need not be read to be ruled out."""
 
-    def prune(self, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+    def prune(self, pieces: Sequence[Piece], sieve: Sieve) -> list[Piece]:
         """The pieces without the rows that the statistics rule out; a piece with a gap becomes several."""
 
 

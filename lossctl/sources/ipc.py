@@ -17,7 +17,7 @@ from pyarrow import types as pt
 
 from lossctl.errors import DataError
 from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
-from lossctl.sources.kinds import kind_of
+from lossctl.sources.kinds import kind_of, type_name
 
 PIECE_ROWS = 1 << 19
 MAGIC, OLD_FEATHER = b"ARROW1", b"FEA1"
@@ -156,7 +156,7 @@ class IpcSource(FileSource):
             width = max(1, field.type.list_size)
         elif kind == "list":
             width = self._length(field.name)
-        return ColumnInfo(kind, str(field.type), width)
+        return ColumnInfo(kind, type_name(field.type), width)
 
     def _length(self, name: str) -> int:
         """How long the first list is that is not missing."""

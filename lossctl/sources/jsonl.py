@@ -15,7 +15,7 @@ from lossctl.errors import DataError
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
-from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of
+from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of, value_at
 from lossctl.sources.quotes import Rules
 from lossctl.sources.text import TextSource
 from lossctl.sources.unwrap import BOM, unwrapped
@@ -122,12 +122,13 @@ class JsonSource(TextSource):
                     f"{self.path}: {name!r} holds {field.info.type}, which is no number, no text and no list of such."
                 )
         schema = pa.schema([(name, field.arrow(reading.columns[name])) for name, field in fields.items()])
+        nested = _nested({fields[name].path: kind for name, kind in zip(schema.names, schema.types, strict=True)})
         for part in self.parts(piece):
-            batch = self._parse(part, schema, fields)
+            batch = self._parse(part, schema, nested, fields)
             for start in range(0, batch.num_rows, reading.batch_rows):
                 yield batch.slice(start, reading.batch_rows)
 
-    def _parse(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
+    def _parse(self, part: Part, schema: pa.Schema, nested: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         size = part.stop - part.start
         if not size:
             return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
@@ -135,12 +136,15 @@ class JsonSource(TextSource):
             table = json.read_json(
                 pa.BufferReader(pa.py_buffer(part.data).slice(part.start, size)),
                 json.ReadOptions(use_threads=False, block_size=size + 1),
-                json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+                json.ParseOptions(explicit_schema=nested, unexpected_field_behavior="ignore"),
             )
             table.validate(full=True)  # text is UTF-8
         except pa.ArrowInvalid:
             return self._search(part, schema, fields)
-        return pa.RecordBatch.from_arrays([kinds.whole(column) for column in table.columns], names=schema.names)
+        whole = {name: kinds.whole(table.column(name)) for name in nested.names}
+        return pa.RecordBatch.from_arrays(
+            [_taken(whole, fields[name].path) for name in schema.names], names=schema.names
+        )
 
     def _search(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         """The rows by Python's reader, which tells what is wrong with which, and takes words for numbers JSON lacks."""
@@ -149,8 +153,25 @@ class JsonSource(TextSource):
         arrays = []
         for name in schema.names:
             try:
-                arrays.append(column([row.get(name) for _, row in found], schema.field(name).type))
+                arrays.append(column([value_at(row, fields[name].path) for _, row in found], schema.field(name).type))
             except ConflictError as error:
                 line = self.line_at(found[error.row][0])
                 raise conflict(self.path, name, line, error.value, fields[name]) from None
         return pa.RecordBatch.from_arrays(arrays, names=schema.names)
+
+
+def _nested(kinds_of: Mapping[tuple[str, ...], pa.DataType]) -> pa.Schema:
+    """The schema of the objects that hold these fields."""
+    inside: dict[str, dict[tuple[str, ...], pa.DataType]] = {}
+    for (key, *rest), kind in kinds_of.items():
+        inside.setdefault(key, {})[tuple(rest)] = kind
+    fields = [(key, parts[()] if () in parts else pa.struct(list(_nested(parts)))) for key, parts in inside.items()]
+    return pa.schema(fields)
+
+
+def _taken(whole: Mapping[str, pa.Array], path: tuple[str, ...]) -> pa.Array:
+    array = whole[path[0]]
+    for name in path[1:]:
+        # flatten, and not field: a missing object makes its fields missing
+        array = array.flatten()[array.type.get_field_index(name)]
+    return array

@@ -25,6 +25,11 @@ def kind_of(kind: pa.DataType) -> Kind:
     return "other"
 
 
+def type_name(kind: pa.DataType) -> str:
+    """A type as messages name it: that of the values, however they are stored."""
+    return type_name(kind.value_type) if pt.is_dictionary(kind) else str(kind)
+
+
 def validity(present: npt.NDArray[np.bool_] | None) -> pa.Buffer | None:
     """A mask of the values that are there as Arrow keeps it; None where all are."""
     if present is None or present.all():

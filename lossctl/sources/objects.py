@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from lossctl.sources.base import As, ColumnInfo, Kind
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Row: TypeAlias = dict[str, JSON]
+Path: TypeAlias = tuple[str, ...]
 SHOWN = 60
 NUMBERS, OPEN, MIXED = "list", "list of anything", "list of several things"
 LISTS = {NUMBERS: pa.float64(), "list of text": pa.string(), "list of truth": pa.bool_()}
@@ -41,6 +42,7 @@ class Field:
     said: str
     width: int = 1
     lists: pa.DataType | None = None
+    path: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -108,10 +110,10 @@ def _row(pairs: list[tuple[str, JSON]]) -> Row:
 
 def fields_of(rows: Iterable[tuple[int, Row]]) -> dict[str, Field]:
     """What the rows hold, by key in the order of first appearance; each row comes with its line."""
-    types: dict[str, dict[str, int]] = {}
-    shapes: dict[str, list[_Shape]] = {}
+    types: dict[Path, dict[str, int]] = {}
+    shapes: dict[Path, list[_Shape]] = {}
     for line, row in rows:
-        for key, value in row.items():
+        for key, value in _values(row):
             found = types.setdefault(key, {})
             if isinstance(value, list):
                 shape = _shape(value)
@@ -119,7 +121,26 @@ def fields_of(rows: Iterable[tuple[int, Row]]) -> dict[str, Field]:
                 shapes.setdefault(key, []).append(shape or _Shape(1, 1, frozenset()))
             elif value is not None:
                 found.setdefault(_type(value), line)
-    return {key: _field(found, shapes.get(key, [])) for key, found in types.items()}
+    fields: dict[str, Field] = {}
+    for path in sorted(types, key=len, reverse=True):  # a key goes before a field of its name
+        fields[".".join(path)] = replace(_field(types[path], shapes.get(path, [])), path=path)
+    return {name: fields[name] for name in dict.fromkeys(".".join(path) for path in types)}
+
+
+def _values(row: Row, above: Path = ()) -> Iterator[tuple[Path, JSON]]:
+    """The values of a row by key, and after an object those in it."""
+    for key, value in row.items():
+        yield (*above, key), value
+        if isinstance(value, dict):
+            yield from _values(value, (*above, key))
+
+
+def value_at(row: Row, path: Path) -> JSON:
+    """A value of a row; what has no such field is missing it."""
+    found: JSON = row
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _field(types: dict[str, int], shapes: list[_Shape]) -> Field:

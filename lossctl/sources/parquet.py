@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from pyarrow import types as pt
 
 from lossctl.errors import DataError
-from lossctl.sources.base import Bounds, ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
+from lossctl.sources import spans
+from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
 from lossctl.sources.kinds import kind_of as kind_of
+from lossctl.sources.kinds import type_name
 
 # A piece is at least one of these, so that files of few long lists have pieces for all threads too.
 PIECE_ROWS, PIECE_BYTES = 1 << 19, 1 << 23
@@ -124,7 +126,7 @@ class ParquetSource(FileSource):
     def _info(self, column: Column, metadata: pq.FileMetaData) -> ColumnInfo:
         kind = kind_of(column.type)
         if kind != "list":
-            return ColumnInfo(kind, str(column.type))
+            return ColumnInfo(kind, type_name(column.type))
         if pt.is_fixed_size_list(column.type):
             return ColumnInfo("list", str(column.type), max(1, column.type.list_size))
         if not metadata.num_row_groups or not metadata.num_rows:
@@ -148,20 +150,19 @@ class ParquetSource(FileSource):
                 before, start, rows, size = before + rows, index + 1, 0, 0
         return pieces
 
-    def prune(self, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
-        """The pieces without the row groups whose statistics say that no row is within the bounds."""
+    def prune(self, pieces: Sequence[Piece], sieve: Sieve) -> list[Piece]:
+        """The pieces without the row groups whose statistics say that no row is wanted."""
         footer = _footer(self.stamp)
-        known = [(footer.columns[name], limits) for name, limits in bounds.items() if name in footer.columns]
-        plain = [(column, limits) for column, limits in known if kind_of(column.type) == "number"]
-        flat = [(column.leaves[0], *limits) for column, limits in plain if len(column.leaves) == 1]
-        return [part for piece in pieces for part in self._kept(piece, flat, footer.metadata)] if flat else list(pieces)
+        known = {name: footer.columns[name] for name in sieve.columns if name in footer.columns}
+        flat = {name: column for name, column in known.items() if len(column.leaves) == 1 and spans.told(column.type)}
+        return [part for piece in pieces for part in self._kept(piece, flat, sieve, footer.metadata)]
 
     def _kept(
-        self, piece: Piece, bounds: Sequence[tuple[int, float, float]], metadata: pq.FileMetaData
+        self, piece: Piece, known: Mapping[str, Column], sieve: Sieve, metadata: pq.FileMetaData
     ) -> Iterator[Piece]:
-        """A piece's runs of row groups that may hold rows within the bounds."""
+        """A piece's runs of row groups that may hold wanted rows."""
         groups = [metadata.row_group(index) for index in range(piece.start, piece.stop)]
-        kept = [not any(_excludes(group.column(leaf), low, high) for leaf, low, high in bounds) for group in groups]
+        kept = [sieve.may_pass(_spans(group, known)) for group in groups]
         if all(kept):
             yield piece
             return
@@ -202,19 +203,10 @@ class ParquetSource(FileSource):
             raise _unreadable(stamp.path, error) from None
 
 
-def _excludes(chunk: pq.ColumnChunkMetaData, low: float, high: float) -> bool:
-    """Whether no number of a column chunk is within the bounds; missing values never are."""
-    statistics = chunk.statistics
-    if statistics is None:
-        return False
-    if statistics.has_null_count and statistics.null_count == chunk.num_values:
-        return True
-    if not statistics.has_min_max:
-        return False
-    least, most = statistics.min, statistics.max
-    if not isinstance(least, int | float) or not isinstance(most, int | float):
-        return False
-    return least > high or most < low  # false where a limit is NaN
+def _spans(group: pq.RowGroupMetaData, known: Mapping[str, Column]) -> dict[str, Span]:
+    """What the statistics of a row group say of columns."""
+    found = ((name, spans.span(group.column(column.leaves[0]), column.type)) for name, column in known.items())
+    return {name: span for name, span in found if span is not None}
 
 
 def _selected(batch: pa.RecordBatch, wanted: Mapping[str, Column]) -> pa.RecordBatch:

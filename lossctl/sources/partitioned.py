@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from lossctl.sources import kinds
-from lossctl.sources.base import Bounds, ColumnInfo, Piece, Pruning, Reading, Source
+from lossctl.sources.base import ColumnInfo, Piece, Pruning, Reading, Sieve, Source, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,17 @@ class PartitionedSource:
         """The pieces of the file."""
         return self.inner.pieces(file, self._own(columns))
 
-    def prune(self, pieces: Sequence[Piece], bounds: Bounds) -> list[Piece]:
+    def prune(self, pieces: Sequence[Piece], sieve: Sieve) -> list[Piece]:
         """No piece where the folders rule the file out, else those that its statistics leave."""
         there = self.inner.columns()
-        for name, (low, high) in bounds.items():
-            if name in self.values and name not in there and not _within(self.values[name], low, high):
-                return []
-        return self.inner.prune(pieces, bounds) if isinstance(self.inner, Pruning) else list(pieces)
+        known = {
+            name: Span(self.values[name], self.values[name], self.values[name] is not None)
+            for name in sieve.columns
+            if name in self.values and name not in there
+        }
+        if known and not sieve.may_pass(known):
+            return []
+        return self.inner.prune(pieces, _Within(sieve, known)) if isinstance(self.inner, Pruning) else list(pieces)
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
@@ -79,8 +84,16 @@ class PartitionedSource:
         return kinds.coded(np.zeros(rows, np.int32), kinds.strings([value or ""]), present)
 
 
-def _within(value: str | None, low: float, high: float) -> bool:
-    try:
-        return value is not None and low <= float(value) <= high
-    except ValueError:
-        return True
+class _Within(NamedTuple):
+    """A sieve to which some columns are known already."""
+
+    sieve: Sieve
+    known: Mapping[str, Span]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(name for name in self.sieve.columns if name not in self.known)
+
+    def may_pass(self, spans: Mapping[str, Span]) -> bool:
+        """Whether a row of the file within the spans may be wanted."""
+        return self.sieve.may_pass({**spans, **self.known})

@@ -25,7 +25,13 @@ def expand(paths: Sequence[str]) -> list[str]:
 def _expand(path: str) -> list[str]:
     if path != STDIN and os.path.isdir(path):
         return _folder(path)
-    if path == STDIN or os.path.lexists(path) or not has_magic(path):
+    if path == STDIN or os.path.lexists(path):
+        return [path]
+    if re.match(r"\w+://", path):
+        raise DataError(
+            f"{path} is an address, and files are read: download it, or pipe it: curl -sL URL | lossctl ... -"
+        )
+    if not has_magic(path):
         return [path]
     found = sorted(glob(path, recursive=True), key=_order)
     files = [file for match in found for file in (_folder(match) if os.path.isdir(match) else [match])]
@@ -95,9 +101,14 @@ def inside_file(path: str) -> str:
 
 
 def near(path: str) -> str:
-    """A tip for a mistyped file name."""
-    path = path.rstrip(os.sep)
+    """A tip for a mistyped file name: names that are near it beside the suffix, which many share."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(path.rstrip(os.sep))
     try:
-        return did_you_mean(os.path.basename(path), os.listdir(os.path.dirname(path) or "."))
+        there = os.listdir(folder or ".")
     except OSError:
         return ""
+    stem = name.partition(".")[0]
+    stems = get_close_matches(stem, {other.partition(".")[0] for other in there}, n=3, cutoff=0.6)
+    return did_you_mean(name, [other for other in there if other.partition(".")[0] in stems])

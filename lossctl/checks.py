@@ -1,0 +1,60 @@
+"""What options ask of the losses they are used with."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from lossctl.engine.plan import Plan
+from lossctl.errors import UsageError
+from lossctl.mapping import brief
+from lossctl.outputs import check_apart
+from lossctl.request import Request
+from lossctl.spec import Loss
+
+
+def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
+    """What the options ask of the losses they are used with."""
+    for term, loss in zip(plan.terms, losses, strict=True):
+        kernel = term.kernel
+        if plan.weight is not None and not kernel.takes_weights and not term.nested:
+            raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
+        if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
+            raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
+        if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
+            raise UsageError(
+                f"{loss.name} has one value per unit: --reduction {request.reduction} does not apply; "
+                "use mean, sum or none."
+            )
+        if request.missing == "skip" and kernel.gapless:
+            raise UsageError(
+                f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
+                "fill the missing values in, or give a scale column."
+            )
+        if request.gradient and loss.slope is None:
+            raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
+    predicted = [
+        term.bindings[loss.slope_role].columns
+        for term, loss in zip(plan.terms, losses, strict=True)
+        if loss.slope_role in term.bindings
+    ]
+    if request.gradient and len(set(predicted)) > 1:
+        said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))
+        raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
+    if request.per_row:
+        check_apart(
+            [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]
+        )
+    for option, threshold in (("--max", request.max), ("--min", request.min)):
+        if threshold is not None and not isfinite(threshold):
+            raise UsageError(f"{option} must be a finite number to hold the value against, not {threshold:g}.")
+    if request.gradient and not request.per_row:
+        raise UsageError("--gradient needs --per-row FILE to write to.")
+    if request.ci is not None and not 1 <= request.ci < 100:
+        raise UsageError(f"--ci is a level in percent, e.g. --ci 95, not {request.ci:g}.")
+    if request.ci_method not in ("normal", "bootstrap"):
+        raise UsageError(f"--ci-method is normal or bootstrap, not {request.ci_method!r}.")
+    if request.ci is None and request.ci_method == "bootstrap":
+        raise UsageError("--ci-method bootstrap needs --ci LEVEL, e.g. --ci 95.")
+    if request.seed < 0:
+        raise UsageError(f"--seed must be >= 0, not {request.seed}.")
+    if request.id and not request.per_row:
+        raise UsageError("--id needs --per-row FILE: it names the rows there.")

@@ -1,0 +1,55 @@
+"""What Parquet's statistics say of a column: in the words that filters compare, or nothing where these differ."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import types as pt
+
+from lossctl.sources.base import Span
+
+
+def told(kind: pa.DataType) -> bool:
+    """Whether the order of a column's statistics is that of its values as filters see them: numbers, or text."""
+    if pt.is_dictionary(kind):
+        return told(kind.value_type)
+    if pt.is_timestamp(kind):
+        # Summer time turns the clock back, and nanoseconds are no datetime.
+        return kind.unit != "ns" and kind.tz in (None, "UTC")
+    numeric = pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
+    return bool(numeric or pt.is_boolean(kind) or pt.is_date(kind) or pt.is_string(kind) or pt.is_large_string(kind))
+
+
+def span(chunk: pq.ColumnChunkMetaData, kind: pa.DataType) -> Span | None:
+    """The span of a column chunk, where its statistics tell one."""
+    statistics = chunk.statistics
+    if statistics is None:
+        return None
+    counted = statistics.has_null_count
+    if counted and statistics.null_count == chunk.num_values:
+        return Span(None, None)
+    if not statistics.has_min_max:
+        return None
+    try:
+        low, high = _read(statistics.min), _read(statistics.max)
+    except (ValueError, OverflowError):
+        return None  # text cut inside a character, a year beyond 9999
+    if low is None or high is None or type(low) is not type(high) or not low <= high:  # type: ignore[operator]
+        return None
+    # NaN is missing too, and is not counted.
+    return Span(low, high, counted and statistics.null_count == 0 and not pt.is_floating(kind))
+
+
+def _read(value: object) -> float | str | None:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return float(value)
+        case int() | float() | str():
+            return value
+        case datetime() | date():
+            return str(value)
+        case _:
+            return None
