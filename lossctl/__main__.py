@@ -1,6 +1,6 @@
 """`python -m lossctl`."""
 
-from lossctl.cli import main
+from lossctl.cli import entry
 
 if __name__ == "__main__":
-    main()
+    entry()

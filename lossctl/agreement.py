@@ -1,7 +1,6 @@
 """Terms of an expression that read the same columns must agree on what those hold: logits or probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lossctl import spec
 from lossctl.engine.plan import Term
@@ -39,9 +38,26 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
                     f"{loss} says its columns hold {meaning}, which {term.loss} cannot read "
                     f"({', '.join(map(str, choices))}). Name other columns, e.g. {term.loss}(pred=COLUMN)."
                 )
-            part = replace(part, given={**part.given, INPUT: meaning})
+            part = part._replace(given={**part.given, INPUT: meaning})
         agreed.append(part)
+    _check_defaults(agreed, terms, options)
     return agreed
+
+
+def _check_defaults(parts: Sequence[Part], terms: Sequence[Term], options: Mapping[str, object]) -> None:
+    """Raise where terms that nobody has told what the same columns hold assume different things."""
+    assumed: dict[tuple[str, ...], tuple[str, str]] = {}
+    for part, term in zip(parts, terms, strict=True):
+        for binding in term.bindings.values() if _is_open(part, term, options) else ():
+            meaning = _meaning(term, binding)
+            if meaning is None:
+                continue
+            known, loss = assumed.setdefault(binding.columns, (meaning, term.loss))
+            if known != meaning:
+                raise UsageError(
+                    f"{loss} takes {', '.join(binding.columns[:3])} for {known} unless told otherwise, and {term.loss} "
+                    f"for {meaning}. Say what they hold with --input {known} or --input {meaning}."
+                )
 
 
 def _is_open(part: Part, term: Term, options: Mapping[str, object]) -> bool:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -126,7 +125,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
     job = prepare(request)
     if request.dry_run:
         return dry_run(job)
-    job = replace(job, plan=local.centred(job.plan))
+    job = job._replace(plan=local.centred(job.plan))
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
         collected = RowList() if request.reduction == "none" else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,16 +47,23 @@ class Ragged:
         return np.diff(self.offsets)
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
+class Classes(NamedTuple):
     """What parameters may depend on: how many classes there are, their names, and how often each one is the target.
 
     For binary targets there are as many as labels per row, and `counts` gives the positives and the rows instead.
+    `written` are other ways to write the names, in their order, once or more.
     """
 
     size: int
     names: tuple[str, ...]
     counts: Callable[[], Array]
+    written: tuple[str, ...] = ()
+
+    def name(self, label: str) -> str:
+        """The name of a class, however it is written."""
+        if label in self.names or label not in self.written:
+            return label
+        return self.names[self.written.index(label) % len(self.names)]
 
 
 def from_python(

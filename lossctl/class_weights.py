@@ -1,11 +1,14 @@
 """Class weights as a user says them (numbers, pairs, a word, a file) as numbers in the order of the classes.
 
-Words count the whole dataset. A class without rows then gets the weight 0: it weighs no row, and gives label smoothing
-nothing to spread. A label whose rows are all positive or all negative has nothing to balance: its `pos_weight` is 1.
+Words count the whole dataset but for ignored rows. A class without rows then gets the weight 0: it weighs no row, and
+gives label smoothing nothing to spread. A label whose rows are all positive or all negative has nothing to balance: its
+`pos_weight` is 1.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, TypeAlias
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
@@ -29,15 +32,36 @@ OPTION, POSITIVE = "--class-weight", "--pos-weight"
 Cells: TypeAlias = list[list[object]]
 
 
-def resolve(value: object, classes: Classes, beta: float) -> Array | None:
-    """The weight of every class; `beta` is that of 'effective'."""
+def resolved(params: Mapping[str, Any], classes: Classes, beta: float) -> dict[str, Any]:
+    """`class_weight` and `ignore_index` as kernels take them."""
+    ignored = params["ignore_index"]
+    ignored = None if ignored is None else ignored_index(ignored, numbered(classes.names))
+    weights = resolve(params["class_weight"], classes, beta, ignored)
+    return {**params, "class_weight": weights, "ignore_index": ignored}
+
+
+@lru_cache(maxsize=64)
+def numbered(names: tuple[str, ...]) -> list[int] | None:
+    """Class names as whole numbers, where all of them are."""
+    return [int(name) for name in names] if names and all(re.fullmatch(r"-?\d+", name) for name in names) else None
+
+
+def ignored_index(value: int, named: Sequence[int] | None) -> int:
+    """The index of ignored rows: that of the class called so; a number that is no class's stays beside them all."""
+    if named is None or named == list(range(len(named))):
+        return value
+    return named.index(value) if value in named else -1
+
+
+def resolve(value: object, classes: Classes, beta: float, ignored: int | None = None) -> Array | None:
+    """The weight of every class; `beta` is that of 'effective'. Ignored rows are not counted."""
     match value:
         case None:
             return None
         case "balanced":
-            return balanced(classes.counts())
+            return balanced(_counts(classes, ignored))
         case "effective":
-            return effective(classes.counts(), beta)
+            return effective(_counts(classes, ignored), beta)
         case str() if value.startswith("file:"):
             return _from_cells(_read(value.removeprefix("file:")), classes, value)
         case str() if "=" in value:
@@ -51,6 +75,11 @@ def resolve(value: object, classes: Classes, beta: float) -> Array | None:
             )
         case _:
             return _listed(np.asarray(value, dtype=np.float64), classes, OPTION)
+
+
+def _counts(classes: Classes, ignored: int | None) -> Array:
+    counts = classes.counts()
+    return counts if ignored is None else np.where(np.arange(len(counts)) == ignored, 0.0, counts)
 
 
 def balanced(counts: Array) -> Array:
@@ -139,7 +168,7 @@ def _listed(numbers: Array, classes: Classes, said: str) -> Array:
 def _by_name(pairs: Iterable[tuple[object, object]], classes: Classes, said: str) -> Array:
     found: dict[str, float] = {}
     for key, weight in pairs:
-        name = str(key).strip()
+        name = classes.name(str(key).strip())
         if name not in classes.names:
             raise UsageError(
                 f"{said}: there is no class {name!r} (there are: {listing(classes.names)})."

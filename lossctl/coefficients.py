@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ TENSOR_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Coefficients:
+class Coefficients(NamedTuple):
     """Where coefficients are: files to read, or a source in memory."""
 
     files: tuple[str, ...]

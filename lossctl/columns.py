@@ -6,7 +6,7 @@ A check that passes costs one sum, or one minimum and maximum; the offending row
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,7 @@ class Fault:
         self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
 
     kind: str
@@ -91,31 +90,28 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
     missing: dict[str, Mask] = {}
     if binding.layout == "number":
         name = binding.columns[0]
-        column, finite = _column(batch.column(name), name, binding, missing, faults)
-        return Numbers(column, missing, finite)
+        column, gaps = floats(batch.column(name), name, binding.role.says, faults)
+        return Numbers(column, missing, _gaps(column, gaps, name, missing))
     values = np.empty((len(binding.columns), batch.num_rows))
-    finite = True
+    nulls: list[Mask | None] = []
     for row, name in zip(values, binding.columns, strict=True):
-        row[:], known = _column(batch.column(name), name, binding, missing, faults)
-        finite = finite and known
-    return Numbers(values, missing, finite)
+        row[:], gaps = floats(batch.column(name), name, binding.role.says, faults)
+        nulls.append(gaps)
+    if np.isfinite(values.sum()):  # a null is NaN by now
+        return Numbers(values, missing, True)
+    known = [_gaps(*found, missing) for found in zip(values, nulls, binding.columns, strict=True)]
+    return Numbers(values, missing, all(known))
 
 
-def _column(
-    array: pa.Array, name: str, binding: Binding, missing: dict[str, Mask], faults: Faults
-) -> tuple[Array, bool]:
-    """A column's numbers, and whether they are known to be finite."""
-    values, gaps = floats(array, name, binding.role.says, faults)
-    finite = bool(np.isfinite(values.sum()))
-    if not finite:
-        nan = np.isnan(values)
-        if gaps is not None:
-            nan |= gaps
-        if nan.any():
-            gaps = nan
-    if gaps is not None:
+def _gaps(values: Array, nulls: Mask | None, name: str, missing: dict[str, Mask]) -> bool:
+    """Note where a column's numbers are missing; returns whether they are known to be finite."""
+    if np.isfinite(values.sum()):
+        return True
+    nan = np.isnan(values)
+    gaps = nan if nulls is None else nan | nulls
+    if gaps.any():
         missing[name] = gaps
-    return values, finite
+    return False
 
 
 def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:

@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import exp, isinf, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,13 +17,12 @@ from lossctl.keys import MISSING
 from lossctl.mapping import natural
 from lossctl.results import Denominator
 from lossctl.roles import Array, Flags
-from lossctl.totals import Key
+from lossctl.segments import Key
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
+class Reduced(NamedTuple):
     """One term over one slice; `slope` is what one more of its (weighted) sum adds to its value."""
 
     value: float | None
@@ -33,14 +31,13 @@ class Reduced:
     rows: int
     ignored: int = 0
     units: int | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    findings: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
+    findings: Mapping[str, int] = {}
     values: Units | None = None
     slope: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Blend:
+class Blend(NamedTuple):
     """How terms are added, other than plainly: by learned uncertainties, or each over its reference value."""
 
     kind: str

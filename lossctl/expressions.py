@@ -6,8 +6,8 @@ a value is a number, word, string, `[list]` or `@COLUMN`; a key is a parameter o
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
 from lossctl.errors import UsageError
 from lossctl.params import number, show
@@ -19,13 +19,12 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One term as written: a factor, a loss's name, and what stands in its parentheses."""
 
     factor: float
     name: str
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = {}
 
 
 def parse(text: str) -> tuple[Part, ...]:

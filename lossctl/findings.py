@@ -1,11 +1,9 @@
 """Pitfalls with stable codes: what is seen, why it usually happens, what to do."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Pitfall:
+class Pitfall(NamedTuple):
     """One kind of finding, as `lossctl info CODE` explains it."""
 
     code: str

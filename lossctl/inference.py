@@ -1,9 +1,9 @@
 """Intervals and distributions of evaluations: which method applies where, or why there is none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from lossctl.request import Job
 from lossctl.results import Distribution, Evaluation, Interval
 from lossctl.roles import Array
 from lossctl.scatter import Index, Moments, Scatter
-from lossctl.totals import WHOLE, Key, Tally
+from lossctl.segments import WHOLE, Key
+from lossctl.totals import Tally
 
 NOT_REDUCED = "not reduced"
 
@@ -28,8 +29,7 @@ class IntervalError(Exception):
     """There is none; the message is the reason a report gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observations:
+class Observations(NamedTuple):
     """What one value is made of: moments of independent rows or units, the value's slopes, and its curved parts.
 
     `columns` are the rows themselves, components and then bases, where they are to be resampled.
@@ -57,7 +57,7 @@ class Inference:
         distribution, no_distribution = self.distribution(key, cells)
         reasons = {"interval": no_interval, "distribution": no_distribution}
         said = {name: reason for name, reason in reasons.items() if reason is not None}
-        return replace(evaluation, interval=interval, distribution=distribution, details={**evaluation.details, **said})
+        return evaluation._replace(interval=interval, distribution=distribution, details={**evaluation.details, **said})
 
     def interval(
         self, key: Key, cells: Sequence[Reduced], value: float | None, reason: str | None

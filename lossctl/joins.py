@@ -1,7 +1,8 @@
 """The truth in a file of its own: its rows are found by keys, or by position, and its columns join the predictions'."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,7 @@ BATCH_ROWS = 1 << 17
 Places = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """A truth file in memory, with an index over its keys; `on` is empty where rows pair by position.
 
     `labels` gives each key's text a code; `stages` combine the codes of several keys into one, in turn.
@@ -29,7 +29,7 @@ class Truth:
     labels: tuple[dict[str | None, int], ...] = ()
     stages: tuple[tuple[int, Places], ...] = ()
     places: Places = field(default_factory=lambda: np.zeros(0, np.int64))
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = {}
 
     @property
     def rows(self) -> int:
@@ -118,7 +118,7 @@ def _indexed(truth: Truth, source: Source) -> Truth:
     places = np.full(int(codes.max()) + 1, -1, np.int64)
     places[codes] = np.arange(len(codes))
     labels = tuple({label: code for code, label in enumerate(key.labels)} for key in keys)
-    return replace(truth, labels=labels, stages=tuple(stages), places=places)
+    return truth._replace(labels=labels, stages=tuple(stages), places=places)
 
 
 def _whole(table: pa.Table, name: str) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ Elements = Literal["mean", "sum"] | None
 SUPPLIED = frozenset({"pivot", "weights"})
 
 
-@dataclass(frozen=True, slots=True)
-class LossRole:
+class LossRole(NamedTuple):
     """One array a kernel takes."""
 
     name: str

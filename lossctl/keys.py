@@ -1,8 +1,7 @@
 """Columns that name things (groups, slices, ids): small codes with text labels, and rows in runs of one cell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +9,14 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.columns import primitive
-from lossctl.totals import Segments
+from lossctl.segments import Key, Segments, runs_of
 
 Codes = npt.NDArray[np.int64]
 MISSING = "(missing)"
+HEAD = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A key column of a block: a code per row and the label of each code; None labels a missing key."""
 
     codes: Codes
@@ -74,32 +73,37 @@ def label(value: object) -> str | None:
 
 
 def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
-    """The rows in runs of one combination of keys, in order of first appearance; without columns all are one cell."""
+    """The rows by combinations of keys, which come in order of first appearance; without columns all are one cell."""
     if not columns or not rows:
         return None
-    combined = columns[0].codes
+    codes, space = columns[0].codes, len(columns[0].labels)
     for column in columns[1:]:
-        combined = combined * len(column.labels) + column.codes
-    order, sorting = None, _narrow(combined)
-    if (sorting[1:] < sorting[:-1]).any():
-        order = np.argsort(sorting, kind="stable")
-        sorting = sorting[order]
-    starts = np.concatenate([[0], np.flatnonzero(sorting[1:] != sorting[:-1]) + 1])
-    first = starts if order is None else order[starts]
+        codes, space = codes * len(column.labels) + column.codes, space * len(column.labels)
+    if space > rows or not (codes[1:] < codes[:-1]).any():
+        runs = runs_of(codes)
+        first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
+        return Segments(_keys(columns, first), rows, runs)
+    counts = np.bincount(codes, minlength=space)
+    cells = np.flatnonzero(counts)
+    first = _first_places(codes, cells, space)
     rank = np.argsort(first)
-    keys = [
-        tuple(column.labels[code] for column, code in zip(columns, codes, strict=True))
-        for codes in zip(*(column.codes[first[rank]].tolist() for column in columns), strict=True)
-    ]
-    return Segments(keys, order, starts, rank, rows)
+    return Segments(_keys(columns, first[rank]), rows, codes=codes, cells=cells[rank], counts=counts)
 
 
-def _narrow(codes: Codes) -> npt.NDArray[np.integer[Any]]:
-    """Codes in the smallest type: NumPy sorts integers of up to 16 bits by radix, a pass per byte."""
-    top = int(codes.max())
-    if top < 1 << 8:
-        return codes.astype(np.uint8)
-    return codes.astype(np.uint16) if top < 1 << 16 else codes
+def _keys(columns: Sequence[Encoded], places: Codes) -> list[Key]:
+    found = zip(*(column.codes[places].tolist() for column in columns), strict=True)
+    return [tuple(column.labels[code] for column, code in zip(columns, codes, strict=True)) for codes in found]
+
+
+def _first_places(codes: Codes, cells: Codes, space: int) -> Codes:
+    """Where each of the cells' codes stands first; most often all do among the first rows."""
+    place = np.full(space, -1)
+    for rows in (HEAD, len(codes)):
+        head = codes[:rows]
+        place[head[::-1]] = np.arange(len(head) - 1, -1, -1)  # of several writes the last one stays
+        if (place[cells] >= 0).all():
+            break
+    return place[cells]
 
 
 def merged(parts: Sequence[Encoded]) -> Encoded:

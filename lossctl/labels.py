@@ -1,6 +1,5 @@
 """Label columns as kernels take them: binary labels as 0 and 1, classes as indexes, labels of any kind as codes."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
+from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import Faults, Mask, Numbers, Trouble, floats, note
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Binding
@@ -23,9 +23,11 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
 
     Without a positive label the values are 0/1, true/false or -1/+1; whether a file mixes 0 and -1 is known at its end.
     """
-    if binding.positive is None and not pt.is_dictionary(array.type) and not pt.is_string(array.type):
+    kind = array.type
+    if binding.positive is None and not pt.is_dictionary(kind) and not pt.is_string(kind):
         values, gaps = floats(array, name, binding.role.says, faults)
-        return _signed(values, gaps, name, binding, faults, seen), gaps
+        whole = pt.is_integer(kind) or pt.is_boolean(kind)
+        return _signed(values, gaps, name, binding, faults, seen, whole), gaps
     keys = encode(array)
     gaps = _gaps(keys)
     if binding.positive is not None:
@@ -42,24 +44,27 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
     return _signed(values, gaps, name, binding, faults, seen), gaps
 
 
-def _signed(values: Array, gaps: Mask | None, name: str, binding: Binding, faults: Faults, seen: Seen) -> Array:
+def _signed(
+    values: Array, gaps: Mask | None, name: str, binding: Binding, faults: Faults, seen: Seen, whole: bool = False
+) -> Array:
     """-1/+1 as 0/1; anything but two values (or, for soft labels, the unit interval) is noted."""
     if not len(values):
         return values
-    low = float(np.fmin.reduce(values))
+    low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+    if low < 1:
+        seen.setdefault(name, set()).add("-1" if low < 0 else "0")
+    soft = not binding.role.domain.everything
+    if low >= 0 and high <= 1 and (whole or soft):
+        return values
     if low < 0:
-        seen.setdefault(name, set()).add("-1")
         zero = values == 0
         if zero.any():
             seen[name].add("0")
         bad = (values != -1) & (values != 1) & ~zero
         result = np.maximum(values, 0.0)
     else:
-        soft = not binding.role.domain.everything
         bad = (values > 1) if soft else (values != 0) & (values != 1)
         result = values
-        if low < 1:
-            seen.setdefault(name, set()).add("0")
     bad &= ~np.isnan(values)
     if bad.any():
         at = np.flatnonzero(bad)
@@ -117,6 +122,8 @@ def _index(label: str | None, binding: Binding) -> int:
         return 0
     if label in binding.classes:
         return binding.classes.index(label)
+    if label in binding.written:
+        return binding.written.index(label) % len(binding.classes)
     value = number(label)
     if value is None or value != int(value):
         return int(UNKNOWN)
@@ -128,7 +135,7 @@ def _index(label: str | None, binding: Binding) -> int:
 
 def _place(value: int, named: Sequence[int] | None, binding: Binding) -> int:
     if named is None or value == binding.ignored:
-        return value
+        return ignored_index(value, named)
     return named.index(value) if value in named else int(UNKNOWN)
 
 
@@ -145,11 +152,6 @@ def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults:
     return found
 
 
-def numbered(names: Sequence[str]) -> list[int] | None:
-    """Class names as whole numbers, where all of them are."""
-    return [int(name) for name in names] if names and all(re.fullmatch(r"-?\d+", name) for name in names) else None
-
-
 def _known(binding: Binding) -> str:
     return ", ".join(binding.classes[:12]) or "a whole number from 0"
 
@@ -162,8 +164,10 @@ def _gaps(keys: Encoded) -> Mask | None:
 
 
 def coded(array: pa.Array, vocabulary: dict[str | None, int]) -> Numbers:
-    """Labels of any kind as codes of a shared vocabulary."""
+    """Labels of any kind as codes of a shared vocabulary; true is 1, as it is where labels are binary."""
     keys = encode(array)
-    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in keys.labels], dtype=np.intp)
+    truths = {"true": "1", "false": "0"}
+    plain = [label if label is None else truths.get(label.lower(), label) for label in keys.labels]
+    table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in plain], dtype=np.intp)
     gaps = _gaps(keys)
     return Numbers(table[keys.codes] if len(table) else np.zeros(0, np.intp), {} if gaps is None else {"": gaps})

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from os.path import commonprefix
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.kernel import LossRole
@@ -15,14 +14,14 @@ from lossctl.spec import Loss
 
 CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]
+SEPARATOR = r"[_.:\-/ ]"
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """The columns a role is read from: one of numbers, several of numbers, one of lists; "nested": a row is a unit.
 
-    Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `ignored`
-    is the index that is no class, `letters` spell text targets out.
+    Labels: `positive` is the label that counts as 1, `classes` are the classes in the order of the scores, `written`
+    other ways to write them, `ignored` is the index that is no class, `letters` spell text targets out.
     """
 
     name: str
@@ -32,6 +31,7 @@ class Binding:
     width: int = 1
     positive: str | None = None
     classes: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
     ignored: int | None = None
     letters: tuple[tuple[str, int], ...] = ()
 
@@ -41,16 +41,14 @@ class Binding:
         return self.layout in ("nested", "nested vectors")
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(NamedTuple):
     """What the user says of labels: which is positive, and the classes in the order of the columns."""
 
     positive: str | None = None
     classes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """The columns of a dataset, as messages and searches need them.
 
     `truth` are those that come from the truth file; a name that both files have is told apart by a prefix, and
@@ -60,7 +58,7 @@ class Table:
     path: str
     columns: Mapping[str, ColumnInfo]
     truth: frozenset[str] = frozenset()
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = {}
 
     def original(self, name: str) -> str:
         """The name that a column has in its file."""
@@ -113,7 +111,7 @@ def bind(
         binding = bound.get(role.name)
         if binding is not None and binding.role != role.role:
             fitting = binding if binding.nested else _shape(role, binding.columns, table, nests, ())
-            bound[role.name] = replace(fitting, role=role.role)
+            bound[role.name] = fitting._replace(role=role.role)
     _check_one_of(loss.name, loss.one_of, bound, table)
     _check_depths(bound, table)
     _check_widths(loss, bound, table)
@@ -144,7 +142,7 @@ def _nested(loss: Loss, bound: dict[str, Binding], table: Table) -> dict[str, Bi
                 f"{table.path} does not; both must be lists, or neither."
             )
     return {
-        name: replace(binding, layout="nested" if depths[name] == shallow else "nested vectors")
+        name: binding._replace(layout="nested" if depths[name] == shallow else "nested vectors")
         for name, binding in bound.items()
     }
 
@@ -167,19 +165,21 @@ def _labelled(
             f"{scores.width} columns ({brief(scores.columns)}) of {table.path}; name one per column, in their order."
         )
     classes = labels.classes or (class_names(scores.columns) if scores is not None else ())
+    written = _spellings(scores.columns) if scores is not None and not labels.classes else ()
     ignored = params.get("ignore_index")
     result = {}
     for name, binding in bound.items():
         if binding.role.kind == "binary":
-            binding = replace(binding, positive=labels.positive)
+            binding = binding._replace(positive=labels.positive)
         elif binding.role.kind in CLASSES and binding.layout in ("number", "nested"):
-            binding = replace(binding, classes=classes, ignored=ignored if isinstance(ignored, int) else None)
+            index = ignored if isinstance(ignored, int) else None
+            binding = binding._replace(classes=classes, written=written if classes else (), ignored=index)
         result[name] = binding
     return result
 
 
 def class_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """The classes that wide columns are named after: prob_cat, prob_dog -> cat, dog."""
+    """The classes that wide columns are named after: prob_cat, prob_dog -> cat, dog; prob_c0, prob_c1 -> 0, 1."""
     if len(columns) < 2:
         return ()
     start = _cut(commonprefix(list(columns)))
@@ -192,9 +192,22 @@ def class_names(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _spellings(columns: Sequence[str]) -> tuple[str, ...]:
+    """Longer names of the same classes: prob_new_york -> new_york, prob_c0 -> c0, and the columns' own, class by class.
+
+    All columns cut at one separator of what they share follow one another, so a place says the class.
+    """
+    start = commonprefix(list(columns))
+    end = commonprefix([column[::-1] for column in columns])
+    heads = [match.end() for match in re.finditer(SEPARATOR, start)]
+    tails = [match.end() for match in re.finditer(SEPARATOR, end)] if not heads else []
+    cut = [column[at:] for at in reversed(heads) for column in columns]
+    return (*cut, *(column[: len(column) - at] for at in reversed(tails) for column in columns), *columns)
+
+
 def _cut(shared: str) -> str:
     """A shared beginning, up to its last separator."""
-    match = re.match(r".*[_.:\-/ ]", shared)
+    match = re.match(f".*{SEPARATOR}", shared)
     return match[0] if match else ""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +65,7 @@ def source(data: Data) -> MemorySource:
     if hasattr(data, "__arrow_c_stream__"):
         return MemorySource(pa.table(data))
     if isinstance(data, Mapping):
-        return MemorySource(pa.table({str(name): _column(str(name), values) for name, values in data.items()}))
+        return MemorySource(_table({str(name): _column(str(name), values) for name, values in data.items()}))
     if isinstance(data, Iterable):
         batches = list(data)
         if batches and all(isinstance(batch, pa.RecordBatch) for batch in batches):
@@ -76,24 +76,40 @@ def source(data: Data) -> MemorySource:
     )
 
 
+def _table(columns: Mapping[str, pa.Array]) -> pa.Table:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise DataError(f"the columns differ in length: {told} rows. Give as many values for each.")
+    return pa.table(dict(columns))
+
+
 def _column(name: str, values: object) -> pa.Array:
-    """A column of a mapping; two-dimensional arrays are lists of one length."""
+    """A column of a mapping; arrays of several dimensions are lists of one length."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
     array = values if isinstance(values, np.ndarray) else None
     if array is None and isinstance(values, Sequence) and values and isinstance(values[0], float | int):
         array = np.asarray(values) if all(isinstance(value, float | int) for value in values) else None
-    if array is not None and array.dtype.kind in "fiu" and array.dtype.itemsize == 8 and array.dtype.kind != "u":
-        if array.ndim == 1:
-            return doubles(array)
-        if array.ndim == 2:
-            return pa.FixedSizeListArray.from_arrays(doubles(array.ravel()), array.shape[1])
-    if array is not None and array.ndim == 3:
-        inner = pa.FixedSizeListArray.from_arrays(doubles(array.astype(np.float64).ravel()), array.shape[2])
-        return pa.FixedSizeListArray.from_arrays(inner, array.shape[1])
-    if isinstance(values, Sequence) and values and all(isinstance(value, str) for value in values):
-        return texts([str(value) for value in values])
     try:
+        if array is not None and array.ndim:
+            return _nested(name, array)
+        if isinstance(values, Sequence) and values and all(isinstance(value, str) for value in values):
+            return texts([str(value) for value in values])
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowException, TypeError, OverflowError) as error:
         raise DataError(f"column {name!r} is no array of one type: {str(error).splitlines()[0]}") from None
+
+
+def _nested(name: str, array: "np.ndarray[Any, Any]") -> pa.Array:
+    """An array in the type it has; its dimensions after the first are lists of one length."""
+    if 0 in array.shape[1:]:
+        raise DataError(f"column {name!r} has the shape {array.shape}: its rows hold nothing.")
+    flat = array.ravel()
+    if not flat.dtype.isnative:  # Arrow would take the bytes as they are
+        flat = flat.astype(flat.dtype.newbyteorder("="))
+    plain = flat.dtype.kind in "fi" and flat.dtype.itemsize == 8 and not isinstance(flat, np.ma.MaskedArray)
+    column = doubles(flat) if plain else pa.array(flat)
+    for size in reversed(array.shape[1:]):
+        column = pa.FixedSizeListArray.from_arrays(column, size)
+    return column

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf, isfinite
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 from lossctl.roles import Interval
@@ -11,8 +11,7 @@ from lossctl.roles import Interval
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """What an annotation says of a parameter: its help text and its range."""
 
     help: str
@@ -20,6 +19,7 @@ class Param:
     ge: float | None = None
     lt: float | None = None
     le: float | None = None
+    becomes: str | None = None  # what is worked out from it (weights from counts), as reports name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class ColumnRef:
         return f"@{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of one loss, as resolved from its declaration."""
 
     name: str
@@ -43,6 +42,7 @@ class Parameter:
     interval: Interval
     choices: tuple[Value, ...]
     help: str
+    becomes: str
 
     @property
     def option(self) -> str:
@@ -171,7 +171,9 @@ def resolve(name: str, annotation: Any, default: Value, required: bool, loss: st
             types.add(tuple if get_origin(member) is tuple else member)
     low, high = (about.gt if about.ge is None else about.ge), (about.lt if about.le is None else about.le)
     interval = Interval(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
-    parameter = Parameter(name, frozenset(types), default, required, interval, choices, about.help)
+    parameter = Parameter(
+        name, frozenset(types), default, required, interval, choices, about.help, about.becomes or name
+    )
     if not required:
         try:
             parameter.check(default, loss)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ def prepare(request: Request) -> Job:
     table = Table(", ".join(request.files), sources[0].columns())
     truth = _truth_source(request)
     if truth is not None:
-        request = replace(request, on=tuple(name for text in request.on for name in expand(text, table, "--on")))
+        request = request._replace(on=tuple(name for text in request.on for name in expand(text, table, "--on")))
         from lossctl import joins
 
         table = joins.joined_table(table, truth, request.on)
@@ -92,6 +91,8 @@ def prepare(request: Request) -> Job:
         memory=size_of(request.memory_limit),
         batch_rows=request.batch_rows,
     )
+    if plan.weight is None and all(term.nested for term in terms):
+        plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
     plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
     factors = tuple(part.factor for part in parts)
     _check_request(request, plan, losses)
@@ -99,11 +100,11 @@ def prepare(request: Request) -> Job:
     if request.per_row and len(terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
     if (request.per_row or request.reduction == "none") and row_wise:
-        plan = replace(plan, rows=RowOutput(factors, request.gradient))
+        plan = plan._replace(rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
-        plan = replace(plan, observe=_observe(request, plan, reductions, () if constants or blend else factors))
+        plan = plan._replace(observe=_observe(request, plan, reductions, () if constants or blend else factors))
     if request.per_row or request.reduction == "none":
-        plan = replace(plan, keep_rows=any(term.row_valued for term in terms))
+        plan = plan._replace(keep_rows=any(term.row_valued for term in terms))
     return Job(request, table, plan, factors, reductions, constants, blend)
 
 
@@ -174,7 +175,10 @@ def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, ta
     bindings = bind(loss, params, table, named, taken, Labels(request.positive_label, request.classes))
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
-    return Term(loss.name, {name: shown[name] for name in loss.params if name in shown}, bindings, params, columns)
+    scope = loss.kernel_for(bindings).scope
+    nested = scope != "row" and any(binding.nested for binding in bindings.values())
+    ordered = {name: shown[name] for name in loss.params if name in shown}
+    return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, params, columns)
 
 
 def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Binding:
@@ -213,7 +217,7 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
 
         theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
         keys: dict[str, As] = dict.fromkeys(request.on, "text")
-        plan = replace(plan, truth=joins.load(truth, request.on, {**keys, **theirs}, table.renamed))
+        plan = plan._replace(truth=joins.load(truth, request.on, {**keys, **theirs}, table.renamed))
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
@@ -223,7 +227,7 @@ def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Reque
         for at, source in enumerate(plan.sources)
         for piece in prune(source, source.pieces(at, list(columns)), bounds)
     )
-    return replace(plan, columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+    return plan._replace(columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
 
 
 def _filter(text: str | None) -> "Filter | None":
@@ -254,7 +258,7 @@ def _truth_source(request: Request) -> Source | None:
 def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
     """The plan with its parameters as kernels take them; some need a first pass over the target to count classes."""
     terms = tuple(_prepare_term(term, plan, table, threads) for term in plan.terms)
-    return replace(plan, terms=terms)
+    return plan._replace(terms=terms)
 
 
 def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
@@ -264,22 +268,24 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
     scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]
     target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)
     size = max((binding.width for binding in scores), default=1)
-    names = next((b.classes for b in term.bindings.values() if b.classes), tuple(map(str, range(size))))
+    named = next((b for b in term.bindings.values() if b.classes), None)
+    names = tuple(map(str, range(size))) if named is None else named.classes
+    written = () if named is None else named.written
 
     def counts() -> Array:
         if target is None:
             raise UsageError(f"{loss.name} has no class target to count.")
-        alone = replace(
-            plan, terms=(), weight=None, unit_weight=None, group=None, by=(), id=None, counted=(target, size)
+        alone = plan._replace(
+            terms=(), weight=None, unit_weight=None, group=None, by=(), id=None, counted=(target, size)
         )
         read = {table.original(name) for name in (*target.columns, *_choosing(plan))}
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
-        outcome = local.run(replace(alone, columns=columns), threads)
+        outcome = local.run(alone._replace(columns=columns), threads)
         outcome.check(plan.sources)
         nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
         return nothing if outcome.counts is None else outcome.counts
 
-    return replace(term, resolved=loss.prepared(term.resolved, Classes(size, names, counts)))
+    return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
 
 
 def _choosing(plan: Plan) -> tuple[str, ...]:

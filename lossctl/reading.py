@@ -10,6 +10,7 @@ from pyarrow import types as pt
 
 from lossctl import labels
 from lossctl.arrays import Ragged, misfits
+from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import (
     NOT_EMPTY,
     Faults,
@@ -188,9 +189,8 @@ def _depth(kind: pa.DataType) -> int:
 
 
 def _as_layout(binding: Binding, layout: str) -> Binding:
-    from dataclasses import replace
 
-    return replace(binding, layout=layout)  # type: ignore[arg-type]
+    return binding._replace(layout=layout)  # type: ignore[arg-type]
 
 
 def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragged":
@@ -200,8 +200,11 @@ def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragge
 
 def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:
     """Note what the role does not allow: values outside its domain, distributions that do not sum to 1."""
-    if binding.role.kind in ("label", "class") or flat(values).dtype == np.intp:
+    kind = binding.role.kind
+    if kind in ("label", "class") or flat(values).dtype == np.intp:
         return
+    if kind == "binary" and binding.layout in ("number", "wide"):
+        return  # they were checked when they were read
     if isinstance(values, Ragged):
         owners = values.row_of(np.arange(values.values.shape[-1]))
         rows = owners if rows is None else rows[owners]
@@ -249,7 +252,7 @@ def check_classes(
             continue
         wrong = (index < 0) | (index >= sizes[0])
         if binding.ignored is not None:
-            wrong &= index != binding.ignored
+            wrong &= index != ignored_index(binding.ignored, numbered(binding.classes))
         at = np.flatnonzero(wrong)
         if len(at):
             owners = array.row_of(at) if isinstance(array, Ragged) else at

@@ -1,12 +1,11 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 
-from lossctl import __version__, expressions
+from lossctl import __version__, expressions, spec
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError, counted
@@ -16,7 +15,7 @@ from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns
-from lossctl.totals import Key
+from lossctl.segments import Key
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 
@@ -50,8 +49,8 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         if not job.plan.truth.on:
             counts["LC103"] = outcome.rows
     if collected is not None and collected.values:
-        whole = replace(whole, values=collected.values)
-    evaluations[0] = replace(whole, details={**whole.details, **details})
+        whole = whole._replace(values=collected.values)
+    evaluations[0] = whole._replace(details={**whole.details, **details})
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
@@ -192,12 +191,15 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
 
 
 def _resolved(plan: Plan) -> dict[str, object]:
-    """Parameters that were worked out from the data or a file: class weights, positive weights, counts."""
+    """Parameters that were worked out from the data or a file: class weights, positive weights."""
     found: dict[str, object] = {}
     for term in plan.terms:
+        known = spec.get(term.loss).params
         for name, value in term.resolved.items():
             if isinstance(value, np.ndarray):
-                found[name] = np.ravel(value).tolist()
+                found[known[name].becomes] = np.ravel(value).tolist()
+            elif isinstance(value, float) and isinstance(term.params.get(name), str):  # the balance of a single label
+                found[known[name].becomes] = [value]
     return found
 
 

@@ -1,8 +1,7 @@
 """A request, and the job it becomes once every name in it is resolved against the registry and the files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lossctl import spec
 from lossctl.engine.plan import Plan
@@ -12,13 +11,12 @@ from lossctl.sources import Source, TextOptions
 from lossctl.spec import Loss
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked for, as the command line and Python say it."""
 
     loss: str
     files: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     reduction: str | None = None
     weight: str | None = None
     group: str | None = None
@@ -47,15 +45,14 @@ class Request:
     memory_limit: str | None = None
     batch_rows: int = 0
     memory: Source | None = None
-    text: TextOptions = field(default_factory=TextOptions)
+    text: TextOptions = TextOptions()
     coef_file: str | None = None
     combine: Literal["uncertainty", "normalized"] | None = None
     log_var: tuple[float, ...] = ()
     reference: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A term that is evaluated once on a file of its own: a penalty on coefficients."""
 
     factor: float
@@ -64,8 +61,7 @@ class Constant:
     cell: Reduced
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A request whose names are resolved against the registry and the files."""
 
     request: Request

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 SCHEMA = "lossctl.report/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A file that was read."""
 
     path: str
@@ -21,16 +20,14 @@ class Input:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Denominator:
+class Denominator(NamedTuple):
     """What a value was divided by: rows, weights, class weights, elements, units."""
 
     kind: str
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class TermValue:
+class TermValue(NamedTuple):
     """One term of an expression with its own reduced value."""
 
     spec: str
@@ -40,8 +37,7 @@ class TermValue:
     denominator: Denominator | None
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A confidence interval of a value, and the method that gave it."""
 
     level: float
@@ -50,8 +46,7 @@ class Interval:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """How row losses (or unit values) are distributed, each counted once whatever its weight; `std` has ddof 0.
 
     `approximate` is None where the percentiles are exact (interpolated as NumPy's default), else their relative error.
@@ -68,8 +63,7 @@ class Distribution:
     approximate: Mapping[str, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason."""
 
     loss: str
@@ -90,7 +84,7 @@ class Evaluation:
     interval: Interval | None = None
     distribution: Distribution | None = None
     values: list[float | None] | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
     terms: list[TermValue] | None = None
     signature: str = ""
 
@@ -100,8 +94,7 @@ class Evaluation:
         return self.value is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A threshold and whether the value keeps it."""
 
     id: str
@@ -189,7 +182,7 @@ class Report:
 
 
 def _fields(item: Any) -> dict[str, Any]:
-    return {name: _plain(getattr(item, name)) for name in item.__dataclass_fields__}
+    return {name: _plain(getattr(item, name)) for name in item.__match_args__}
 
 
 def _evaluation(item: Evaluation) -> dict[str, Any]:
@@ -224,8 +217,8 @@ def _plain(value: Any) -> Any:
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "__match_args__"):
+        return _fields(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return _fields(value)
     return value

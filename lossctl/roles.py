@@ -1,8 +1,7 @@
 """Roles: what a column handed to a loss may hold, which shapes it comes in, and the names it usually has."""
 
-from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +16,7 @@ Shape = Literal["number", "vector", "either", "matrix", "ragged"]
 Kind = Literal["real", "binary", "class", "class or vector", "label", "simplex", "weight"]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A range of numbers; infinity belongs to it only where an end is infinite and closed."""
 
     low: float = -inf
@@ -26,7 +24,9 @@ class Interval:
     low_open: bool = True
     high_open: bool = True
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float):
+            return False
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
         return above and below
@@ -50,8 +50,7 @@ class Interval:
         return " and ".join(parts) or "finite"
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """What a column may hold: its kind, shape, domain, and the column names of that kind that are tried first.
 
     Kernels see: a number as `(n,)`; a vector as a logical `(k, n)` array; "either" as one or the other; a matrix as a

@@ -1,18 +1,18 @@
 """Second moments of row values about their own ratios, merged like totals: what intervals are made of."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lossctl.roles import Array
-from lossctl.totals import WHOLE, Key, Segments
+from lossctl.segments import WHOLE, Key, Segments
 
 Index = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(NamedTuple):
     """Of components `x_k` over bases `v_m`, per cell (the last axis): sums, and sums of products of residuals.
 
     A residual is `e_k = x_k - centre_k v_k` with `centre_k = sum x_k / sum v_k`; `used` counts rows of base not 0.
@@ -49,20 +49,19 @@ class Moments:
 
     def at(self, cells: "Index | slice") -> "Moments":
         """Some of the cells."""
-        return Moments(*(getattr(self, item.name)[..., cells] for item in fields(self)))
+        return Moments(*(part[..., cells] for part in self))
 
     def grown(self, cells: int) -> "Moments":
         """With empty cells at the end."""
         missing = cells - self.x.shape[-1]
         if missing <= 0:
             return self
-        parts = (getattr(self, item.name) for item in fields(self))
-        return Moments(*(np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) for part in parts))
+        return Moments(*(np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) for part in self))
 
     def put(self, cells: Index, other: "Moments") -> None:
         """Replace some of the cells."""
-        for item in fields(self):
-            getattr(self, item.name)[..., cells] = getattr(other, item.name)
+        for mine, theirs in zip(self, other, strict=True):
+            mine[..., cells] = theirs
 
 
 @dataclass(slots=True)
@@ -103,7 +102,7 @@ class Scatter:
         if self.moments is None or key not in self.cells:
             return None
         at = self.cells[key]
-        return Moments(*(getattr(self.moments, item.name)[..., at] for item in fields(Moments)))
+        return Moments(*(part[..., at] for part in self.moments))
 
 
 def _ratio(x: Array, v: Array) -> Array:
@@ -113,7 +112,7 @@ def _ratio(x: Array, v: Array) -> Array:
 def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Moments:
     starts = np.zeros(1, np.intp)
     if segments is not None:
-        x, v, starts = segments.arrange(x), segments.arrange(v), segments.starts
+        x, v, starts = segments.arrange(x), segments.arrange(v), segments.runs.starts
     sizes = np.diff(starts, append=x.shape[-1])
 
     def total(values: Array) -> Array:
@@ -128,4 +127,4 @@ def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Mom
     ev = np.stack([total(e * own) for own in v], axis=1)
     vv = np.stack([total(v * own) for own in v], axis=1)
     found = Moments(x_sum, v_sum, total((v != 0).astype(np.float64)), centre, ee, ev, vv)
-    return found if segments is None else found.at(segments.rank)
+    return found if segments is None else found.at(segments.runs.rank)

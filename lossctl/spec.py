@@ -1,8 +1,8 @@
 """A loss is declared once: the `@loss` decorator reads a kernel's signature and everything else follows from it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
@@ -13,29 +13,26 @@ from lossctl.signatures import read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A pitfall of a loss's data, counted over its rows or units: the mask of those that show it."""
 
     code: str
     mask: Callable[..., Flags]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What the values of a row must satisfy together, beyond each role's domain: the mask of rows that break it."""
 
     says: str
     broken: Callable[..., Flags]
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A case worked by hand: arrays by role, parameters, and the reduced value (or row values)."""
 
     arrays: Mapping[str, Any]
     value: float
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
 
 
 def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:
@@ -181,7 +178,7 @@ class Loss:
         """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
         changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
         chosen = {name: role_of(annotation) for name, annotation in changed.items()}
-        return tuple(replace(role, role=chosen.get(role.name) or role.role) for role in kernel.roles)
+        return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
         """The parameters as the kernel takes them."""

@@ -1,19 +1,17 @@
 """What kernels return, and the one place where it is merged: block to piece to total, compensated, in order."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lossctl.roles import Array
+from lossctl.segments import WHOLE, Key, Segments
 
-Key: TypeAlias = tuple[Hashable, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Row values, each with its own share of the mean: mean = sum(w * share * value) / sum(w * denominator).
 
     `share` is 1 and `denominator` equals it unless given: cross_entropy's values already hold the class weight, so
@@ -30,15 +28,13 @@ class Rows:
         return self.value if self.share is None else np.where(self.share > 0, self.value, np.nan)
 
 
-@dataclass(frozen=True, slots=True)
-class Largest:
+class Largest(NamedTuple):
     """A statistic that merges by maximum; weights other than 0 leave it alone."""
 
     value: Array
 
 
-@dataclass(frozen=True, slots=True)
-class Smallest:
+class Smallest(NamedTuple):
     """A statistic that merges by minimum."""
 
     value: Array
@@ -65,33 +61,7 @@ Pivot: TypeAlias = Mapping[str, Array]
 Sums: TypeAlias = Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """The rows of a block in runs of one cell each: `order` sorts them (None: they stand so already).
-
-    `keys` come in order of first appearance; `rank` gives their runs' places in that order.
-    """
-
-    keys: Sequence[Key]
-    order: npt.NDArray[np.intp] | None
-    starts: npt.NDArray[np.intp]
-    rank: npt.NDArray[np.intp]
-    rows: int
-
-    def arrange(self, x: Array) -> Array:
-        """The rows of `x`, cell after cell."""
-        return x if self.order is None else x[..., self.order]
-
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """Rows of each cell."""
-        return np.diff(self.starts, append=self.rows)[self.rank]
-
-
-WHOLE: Key = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """Where a statistic stands among the merged ones."""
 
     start: int
@@ -207,7 +177,7 @@ def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
         if segments is None:
             reduced = operation.reduce(x, axis=-1, keepdims=True)
         else:
-            reduced = operation.reduceat(segments.arrange(x), segments.starts, axis=-1)[:, segments.rank]
+            reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
     return np.ascontiguousarray(reduced, dtype=np.float64)
 
 
@@ -216,12 +186,7 @@ def _reduce_bins(histogram: Histogram, segments: Segments | None) -> Array:
     size, place, value = histogram.size, histogram.bin, histogram.value
     if segments is None:
         return np.bincount(place, value, size)[:, np.newaxis].astype(np.float64)
-    if segments.order is not None:
-        place, value = place[segments.order], None if value is None else value[segments.order]
-    runs = len(segments.starts)
-    first = np.repeat(np.arange(0, runs * size, size), np.diff(segments.starts, append=segments.rows))
-    bins = np.bincount(first + place, value, runs * size).reshape(runs, size)[segments.rank]
-    return np.ascontiguousarray(bins.T, dtype=np.float64)
+    return np.ascontiguousarray(segments.bins(place, size, value), dtype=np.float64)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

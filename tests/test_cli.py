@@ -609,6 +609,16 @@ def test_the_progress_bar_stays_out_of_pipes(preds: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_device_under_the_output_is_one_message(preds: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command("compute", "huber", preds), stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("lossctl: the output cannot be written: No space left on device.")
+
+
 def test_debug_shows_the_traceback(folder: Path) -> None:
     done = python(
         "from lossctl.cli import main; main()", "compute", "huber", "nothing.csv", "--debug", env=environment()

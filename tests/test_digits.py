@@ -1,7 +1,6 @@
 """The same digits for any number of threads and any size of batch: results are compared as bytes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +69,7 @@ def said(report: Report) -> tuple[str, bytes]:
 
 
 def every_way(asked: Request) -> set[tuple[str, bytes]]:
-    return {said(api.run(replace(asked, threads=threads, batch_rows=rows))) for threads, rows in WAYS}
+    return {said(api.run(asked._replace(threads=threads, batch_rows=rows))) for threads, rows in WAYS}
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=named)

@@ -126,6 +126,16 @@ def test_an_open_input_follows_the_sibling_that_fixes_it(tmp_path: Path) -> None
     assert "input=logits" in both.results[0].spec
 
 
+def test_defaults_that_read_the_same_columns_differently_are_refused() -> None:
+    data = {"label": [1, 0, 1], "p": [0.2, 0.7, 0.9]}
+    with pytest.raises(UsageError, match="--input logits or --input probs"):
+        lossctl.compute("binary_focal + 0.5*dice", data, pred="p")
+    parts = [lossctl.compute(name, data, pred="p", input="probs").value for name in ("binary_focal", "dice")]
+    said = lossctl.compute("binary_focal + 0.5*dice", data, pred="p", input="probs").value
+    assert_allclose(said, parts[0] + 0.5 * parts[1], rtol=1e-15)
+    assert lossctl.compute("binary_focal(input=probs) + 0.5*dice", data, pred="p").value == said
+
+
 def test_terms_that_disagree_on_a_column_are_refused(tmp_path: Path, run: Run) -> None:
     path = write_csv(tmp_path / "a.csv", {"y": [0, 1], "p": [0.2, 0.7]})
     ended = run("compute", "bce + bce_with_logits", path, "--pred", "p")

@@ -32,6 +32,7 @@ from lossctl.spec import example, loss
     task="regression", elements="mean", convex=True, differentiable=True, robust=False,
     smoothness="C1", scale="quadratic",
     dimension="cubed target units", use_when="never", avoid_when="always", reference="this test 2026",
+    pitfalls="An outlier counts with its third power.",
     examples=(example((0.125 + 8.0) / 2, target=[0.0, 1.0], pred=[0.5, 3.0]),),
 )
 def cubed_error_of_the_test(

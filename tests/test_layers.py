@@ -20,6 +20,7 @@ ORDER = (
     "roles",
     "params",
     "options",
+    "segments",
     "totals",
     "vectors",
     "special",

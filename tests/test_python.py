@@ -55,6 +55,36 @@ def test_two_dimensional_arrays_are_vectors() -> None:
     assert_allclose(found, lossctl.losses.cross_entropy(label, logits).mean(), rtol=1e-14)
 
 
+@pytest.mark.parametrize("kind", ["bool", "int8", "uint8", "int32", "uint64", "float16", "float32", ">f8", ">i4"])
+def test_arrays_of_any_number_type_are_taken(kind: str) -> None:
+    target = np.array([[0, 1, 1], [1, 0, 0]], dtype=kind)
+    found = lossctl.compute("mae", {"y_true": target, "y_pred": np.zeros((2, 3))}, reduction="none")
+    assert found.results[0].values == pytest.approx([2 / 3, 1 / 3], rel=1e-15)
+    assert lossctl.compute("mae", {"y_true": target[0], "y_pred": [0.0, 0.0, 0.0]}, reduction="sum").value == 2.0
+
+
+def test_masked_cells_are_missing() -> None:
+    data = {"y_true": np.ma.masked_array([1.0, 9.0, 3.0], [False, True, False]), "y_pred": [0.0, 0.0, 0.0]}
+    assert lossctl.compute("mae", data, missing="skip").value == 2.0
+
+
+def test_images_of_several_channels_are_taken() -> None:
+    images = RNG.random((2, 3, 3, 2))
+    found = lossctl.compute("total_variation", {"pred": images}).value
+    assert_allclose(found, lossctl.losses.total_variation(images).mean(), rtol=1e-15)
+
+
+@pytest.mark.parametrize("cells", [np.zeros((2, 0)), [1 << 70, 1], np.array([1j, 2]), 3.0], ids=str)
+def test_what_is_no_column_says_so(cells: object) -> None:
+    with pytest.raises(lossctl.LossctlError, match="column 'y_true'"):
+        lossctl.compute("mae", {"y_true": cells, "y_pred": [0.0, 0.0]})
+
+
+def test_columns_of_different_lengths_say_so() -> None:
+    with pytest.raises(lossctl.LossctlError, match="differ in length: 'y_true' has 2, 'y_pred' has 1 rows"):
+        lossctl.compute("mae", {"y_true": [1.0, 2.0], "y_pred": [1.0]})
+
+
 def test_what_is_no_data_says_so() -> None:
     with pytest.raises(lossctl.LossctlError, match="int cannot be evaluated"):
         lossctl.compute("mae", 3)

@@ -122,6 +122,7 @@ def test_a_declaration_is_complete(loss: Loss) -> None:
     assert loss.dimension
     assert loss.use_when
     assert loss.avoid_when
+    assert loss.pitfalls
     assert re.search(r"\d{4}|scikit-learn|torchmetrics|[Tt]orch|[Kk]eras", loss.reference), loss.reference
     assert loss.facts["smoothness"] in SMOOTHNESS
     assert loss.facts["scale"]

@@ -114,6 +114,18 @@ def test_nested_and_long_layouts_agree(ranked: dict[str, np.ndarray], tmp_path: 
         assert second.denominator.kind == "units"
 
 
+def test_a_nested_unit_is_weighed_by_either_option() -> None:
+    data = {"target": [[1, 0], [1]], "score": [[0.9, 0.2], [0.4]], "w": [1.0, 3.0]}
+    for loss in ("dice", "listnet", "0.5*dice + jaccard"):
+        columns = {"target": "target", "pred": "score"}
+        by_row = lossctl.compute(loss, data, weight="w", **columns)  # type: ignore[arg-type]
+        by_unit = lossctl.compute(loss, data, unit_weight="w", **columns)  # type: ignore[arg-type]
+        assert by_unit.value == by_row.value
+        assert by_unit.results[0].denominator == by_row.results[0].denominator
+    with pytest.raises(lossctl.LossctlError, match="use --weight"):
+        lossctl.compute("dice", {**data, "v": [1.0, 1.0]}, target="target", pred="score", weight="v", unit_weight="w")
+
+
 def test_unit_values_are_written_a_line_each(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", ranked, 500)
     out = tmp_path / "units.csv"
@@ -137,3 +149,12 @@ def test_unit_weights_weigh_the_mean_over_units(ranked: dict[str, np.ndarray], t
     errors = ((ranked["relevance"] - ranked["score"]) ** 2).reshape(QUERIES, ITEMS).mean(axis=1) ** 0.5
     assert_allclose(found.value, np.average(errors, weights=weights[::ITEMS]), rtol=1e-12)
     assert found.denominator.kind == "unit weights"
+
+
+@pytest.mark.parametrize(("loss", "params"), [("max_error", {}), ("rmse", {}), ("ece", {}), ("ece", {"norm": "inf"})])
+def test_a_unit_without_weight_does_not_count(loss: str, params: dict[str, str]) -> None:
+    data = {"target": [0, 1, 0, 1], "pred": [0.25, 0.5, 0.75, 1.0], "unit": [1, 1, 2, 2], "w": [1, 2, 0, 0]}
+    found = lossctl.compute(loss, data, group="unit", weight="w", **params).results[0]  # type: ignore[arg-type]
+    first = {name: values[:2] for name, values in data.items()}
+    assert found.value == lossctl.compute(loss, first, weight="w", **params).value  # type: ignore[arg-type]
+    assert (found.denominator.value, found.details["units_not_counted"]) == (1.0, 1)

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -60,6 +61,20 @@ def test_the_articles_values_come_out_of_files(
     assert_allclose(found, value, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("loss", "error", "value"),
+    [
+        ("cauchy", 1e200, 2 * 200 * math.log(10) - math.log(2)),
+        ("cauchy", -1e308, 2 * 308 * math.log(10) - math.log(2)),
+        ("smape", 5e-324, 2.0),
+        ("smape", -1e-310, 2.0),
+    ],
+)
+def test_a_finite_value_stays_finite_and_exact_at_the_ends_of_the_range(loss: str, error: float, value: float) -> None:
+    rows = getattr(lossctl.losses, loss)([0.0, 0.0, 1.0], [error, 0.0, 1.0])
+    assert_allclose(rows, [value, 0.0, 0.0], rtol=1e-15)
+
+
 # What the docstrings say of each other.
 IDENTITIES = [
     ("mse", "2 * half_squared_error", "mse == 2 * half_squared_error"),
@@ -76,3 +91,67 @@ IDENTITIES = [
 def test_an_identity_holds(left: str, right: str, said: str, tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "preds.parquet", {"y_true": TARGET, "y_pred": PRED})
     assert_allclose(lossctl.compute(left, path).value, lossctl.compute(right, path).value, rtol=1e-15)
+
+
+@pytest.mark.parametrize("bins", [3, 7, 10, 15, 20, 100])
+def test_a_probability_on_an_edge_is_in_the_bin_below(bins: int) -> None:
+    edges = [k / bins for k in range(1, bins + 1)]
+    just_below = [math.nextafter(edge, 0.0) for edge in edges]
+    found = lossctl.compute("ece", {"target": [1] * bins + [0] * bins, "pred": edges + just_below}, bins=bins, norm=2)
+    assert_allclose(found.value, np.sqrt(np.mean((np.array(edges) - 0.5) ** 2)), rtol=1e-12)
+
+
+SCORES = [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "pred", "options", "value"),
+    [
+        ("zero_one", [0.9, 0.2, 0.1], {"threshold": 0.5, "positive_label": "p"}, 1 / 3),
+        ("zero_one", [0.9, 0.2, 0.1], {"threshold": 0.5, "positive_label": "n"}, 2 / 3),
+        ("zero_one", SCORES, {"classes": ["n", "p"]}, 0.0),
+        ("ece", SCORES, {"classes": ["n", "p"]}, (0.1 + 0.2 + 0.3) / 3),
+    ],
+)
+def test_label_options_are_taken_where_a_parameter_or_the_prediction_brings_such_labels(
+    loss: str, pred: list[object], options: dict[str, object], value: float
+) -> None:
+    found = lossctl.compute(loss, {"target": ["p", "n", "p"], "pred": pred}, **options).value  # type: ignore[arg-type]
+    assert_allclose(found, value, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "pred", [[1, 0, 0], [1.0, 0.0, 0.0], [True, False, False], ["True", "False", "False"]], ids=str
+)
+def test_true_is_the_label_1(pred: list[object]) -> None:
+    for target in ([True, False, True], [1, 0, 1], ["1", "0", "1"], ["true", "false", "true"]):
+        assert lossctl.compute("zero_one", {"target": target, "pred": pred}).value == 1 / 3
+
+
+def test_an_ignored_class_is_the_one_of_that_name_and_not_counted() -> None:
+    logits = np.array([[1.0, 0.5, 0.0], [0.0, 2.0, 1.0], [0.5, 0.0, 1.5], [1.0, 1.0, 2.0]])
+    named = {f"logit_{k + 1}": logits[:, k] for k in range(3)}
+    own = lossctl.losses.cross_entropy([0, 1, 2, 2], logits)
+    for ignored, kept in ((0, [1, 1, 1, 1]), (1, [0, 1, 1, 1]), (2, [1, 0, 1, 1]), (3, [1, 1, 0, 0])):
+        data = {"target": [1, 2, 3, 3], **named}
+        found = lossctl.compute("cross_entropy", data, ignore_index=ignored, reduction="sum").results[0]
+        assert_allclose(found.value, np.dot(own, kept), rtol=1e-15)
+        assert found.ignored == 4 - sum(kept)
+    aside = {"target": [0, -100, 2, 2], "logits": logits}
+    inside = {**aside, "target": [0, 1, 2, 2]}
+    for word in ("balanced", "effective"):
+        first = lossctl.compute("cross_entropy", aside, ignore_index=-100, class_weight=word).results[0]
+        second = lossctl.compute("cross_entropy", inside, ignore_index=1, class_weight=word).results[0]
+        assert (first.value, first.details["class_weight"]) == (second.value, second.details["class_weight"])
+
+
+def test_weights_that_were_worked_out_are_in_the_details() -> None:
+    logits = {"target": [0, 1, 2], "logits": [[0.5, 0.0, 1.0]] * 3}
+    found = lossctl.compute("class_balanced", logits, counts=[1000, 100, 10], beta=0.999).results[0]
+    effective = np.array([(1 - 0.999) / (1 - 0.999**n) for n in (1000, 100, 10)])
+    assert_allclose(found.details["class_weight"], 3 * effective / effective.sum(), rtol=1e-12)
+    assert found.params["counts"] == (1000, 100, 10)
+    one = {"target": [1, 0, 0, 0], "pred": [0.5, 0.5, 0.5, 0.5]}
+    assert lossctl.compute("bce", one, pos_weight="balanced").results[0].details["pos_weight"] == [3.0]
+    two = {"target": [[1, 1], [0, 1], [0, 0], [0, 1]], "pred": [[0.5, 0.5]] * 4}
+    assert lossctl.compute("bce", two, pos_weight="balanced").results[0].details["pos_weight"] == [3.0, 1 / 3]

@@ -14,7 +14,7 @@ from lossctl.analysis.quantiles import between, percentiles
 from lossctl.results import Distribution
 from lossctl.roles import Array, Flags
 from lossctl.scatter import Moments
-from lossctl.totals import WHOLE, Key, Segments
+from lossctl.segments import WHOLE, Key, Segments
 
 RELATIVE_ERROR = 0.005
 SHARES = np.array([0.01, 0.5, 0.9, 0.99])
@@ -42,12 +42,13 @@ class Sketch:
         """Count a block's values; those that are not `counted` are left out."""
         buckets = _buckets(values)
         if segments is not None:
-            sizes = np.diff(segments.starts, append=segments.rows)
+            order, starts, rank = segments.runs
+            sizes = np.diff(starts, append=segments.rows)
             own = np.array([self.cells.setdefault(key, len(self.cells)) for key in segments.keys], np.int64)
             by_run = np.empty_like(own)
-            by_run[segments.rank] = own
-            if segments.order is not None:
-                buckets, counted = buckets[segments.order], None if counted is None else counted[segments.order]
+            by_run[rank] = own
+            if order is not None:
+                buckets, counted = buckets[order], None if counted is None else counted[order]
             buckets = buckets + np.repeat(by_run * _CELL, sizes)
         else:
             buckets += self.cells.setdefault(WHOLE, len(self.cells)) * _CELL

@@ -1,13 +1,31 @@
 """The command line: the one place that turns errors into messages and exit codes."""
 
+import errno
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
+from typing import NoReturn
 
-from lossctl.errors import EXIT_DEFECT, EXIT_INTERRUPT, EXIT_OK, EXIT_PIPE, LossctlError
+from lossctl.errors import EXIT_DEFECT, EXIT_INTERRUPT, EXIT_MISUSE, EXIT_OK, EXIT_PIPE, LossctlError
 
 Action = Callable[[], int]
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def entry() -> NoReturn:
+    """The installed command: `main`, and the end of the process without taking its modules apart one by one."""
+    gc.set_threshold(1 << 18)  # what imports make stays: looking through it again and again is a tenth of the start
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else EXIT_OK if end.code is None else EXIT_DEFECT
+    with suppress(OSError):  # `main` has written what it had to say, or has told why it could not
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,11 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever read the output has left; the interpreter must not try to flush what remains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_PIPE
-    except Exception as error:  # a defect of ours, wherever it was
+    except Exception as error:
         if debug:
             raise
-        complain(f"internal error ({type(error).__name__}: {error}). This is a defect; --debug shows where.")
-        code = EXIT_DEFECT
+        if isinstance(error, OSError) and error.errno in FULL:
+            complain(f"the output cannot be written: {error.strerror}. Make room, or name a file with --output.")
+            code = EXIT_MISUSE
+        else:  # a defect of ours, wherever it was
+            complain(f"internal error ({type(error).__name__}: {error}). This is a defect; --debug shows where.")
+            code = EXIT_DEFECT
     sys.exit(code)
 
 

@@ -161,7 +161,7 @@ def _request(own: dict[str, object], loss: str, files: list[str], values: dict[s
     from lossctl.request import Request
     from lossctl.sources import TextOptions
 
-    fields = {name: values[name] for name in values.keys() & Request.__dataclass_fields__.keys()}
+    fields = {name: values[name] for name in values.keys() & set(Request._fields)}
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
     fields |= {"by": tuple(_texts(values["by"])), "on": tuple(_texts(values["on"])), "classes": tuple(classes)}
     fields |= {name: str(values[name]) for name in ("missing", "join", "ci_method")}

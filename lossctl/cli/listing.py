@@ -61,15 +61,13 @@ def info(
 
 
 def _info(name: str, format: Format) -> int:
-    from dataclasses import asdict
-
     from lossctl import catalogue, spec
     from lossctl.findings import PITFALLS
     from lossctl.render.registry import show_loss, show_pitfall
 
     if name in PITFALLS:
         if format is Format.json:
-            return _json(asdict(PITFALLS[name]))
+            return _json(PITFALLS[name]._asdict())
         show_pitfall(PITFALLS[name])
         return EXIT_OK
     found = spec.find(name)

@@ -1,6 +1,6 @@
 """A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,8 @@ from lossctl.labels import Seen
 from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
 from lossctl.roles import Array
-from lossctl.totals import Key, Segments, Tally
+from lossctl.segments import WHOLE, Key, Segments
+from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -179,11 +180,7 @@ def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int
     assert plan.truth is not None
     by = [] if plan.many_to_one else [encode(batch.column(name)) for name in plan.by if name in batch.schema.names]
     cells = segments(by, len(places))
-    parts: list[tuple[Key, npt.NDArray[np.int64]]] = [((), places)]
-    if cells is not None:
-        arranged = places if cells.order is None else places[cells.order]
-        ends = np.append(cells.starts[1:], len(places))
-        parts = [(k, arranged[cells.starts[r] : ends[r]]) for k, r in zip(cells.keys, cells.rank, strict=True)]
+    parts = [(WHOLE, places)] if cells is None else [(key, places[at]) for key, at in cells.places()]
     for key, found in parts:
         counts = np.minimum(np.bincount(found, minlength=plan.truth.rows), 2).astype(np.uint8)
         before = result.matched.get(key)
@@ -229,7 +226,7 @@ def clean(
         if origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
         if plan.truth is not None and trouble.column in plan.truth.table.schema.names:
-            trouble = replace(trouble, column=f"{trouble.column} of {plan.truth.path}")
+            trouble = trouble._replace(column=f"{trouble.column} of {plan.truth.path}")
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
     return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))

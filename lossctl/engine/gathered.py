@@ -14,7 +14,8 @@ from lossctl.engine.units import Units
 from lossctl.keys import Encoded, merged, segments
 from lossctl.mapping import Binding
 from lossctl.roles import Array
-from lossctl.totals import Key, Rows, Tally
+from lossctl.segments import WHOLE, Key
+from lossctl.totals import Rows, Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -134,9 +135,6 @@ def _units(plan: Plan, view: View, kept: Sequence[Kept], rows: int) -> Iterator[
         columns.append(merged(groups))
     cells = segments(columns, rows)
     if cells is None:
-        yield (), slice(0, rows)
-        return
-    ends = np.append(cells.starts[1:], rows)
-    for key, run in zip(cells.keys, cells.rank, strict=True):
-        span = slice(int(cells.starts[run]), int(ends[run]))
-        yield key, span if cells.order is None else cells.order[span]
+        yield WHOLE, slice(0, rows)
+    else:
+        yield from cells.places()

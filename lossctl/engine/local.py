@@ -4,7 +4,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -89,7 +88,7 @@ def _in_turn(plan: Plan) -> Iterator[PieceResult]:
         limit = None if plan.limit is None else plan.limit - used
         if limit == 0:
             return
-        result = run_piece(replace(plan, limit=limit), piece, before=rows)
+        result = run_piece(plan._replace(limit=limit), piece, before=rows)
         rows, used = rows + result.rows, used + result.used
         yield result
 
@@ -118,7 +117,7 @@ def centred(plan: Plan) -> Plan:
     """The plan with the first valid row's values for the terms that centre on them."""
     if not any("pivot" in term.kernel.supplied for term in plan.terms):
         return plan
-    scout = replace(plan, group=None, by=(), id=None)
+    scout = plan._replace(group=None, by=(), id=None)
     before = 0
     for piece in plan.pieces:
         source = plan.sources[piece.file]
@@ -128,10 +127,10 @@ def centred(plan: Plan) -> Plan:
             before += batch.num_rows
             block = clean(scout, *select(scout, batch, scratch, faults), scratch, faults)
             if block.rows and not faults:
-                return replace(plan, terms=tuple(_centred(term, block.numbers) for term in plan.terms))
+                return plan._replace(terms=tuple(_centred(term, block.numbers) for term in plan.terms))
     nothing = {name: np.zeros(1) for term in plan.terms for name in term.bindings}
-    return replace(plan, terms=tuple(replace(term, pivot=nothing) for term in plan.terms))
+    return plan._replace(terms=tuple(term._replace(pivot=nothing) for term in plan.terms))
 
 
 def _centred(term: Term, found: Mapping[Binding, Array]) -> Term:
-    return replace(term, pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))
+    return term._replace(pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,8 @@ from lossctl.engine.plan import Observe, Term, View
 from lossctl.keys import Encoded, merged, segments
 from lossctl.roles import Array
 from lossctl.scatter import Index, Scatter
-from lossctl.totals import WHOLE, Histogram, Key, Largest, Rows, Segments, Smallest, Statistics, Tally
+from lossctl.segments import WHOLE, Key, Segments
+from lossctl.totals import Histogram, Largest, Rows, Smallest, Statistics, Tally
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -25,16 +27,14 @@ ASIDE = ("finding ", "detail ")
 BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """A term over a block: its statistics, and its row values where it has them."""
 
     statistics: Statistics
     rows: Rows | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """How a block's rows are cut: into the slices of each view, and into the units inside them."""
 
     slices: Mapping[View, Segments | None]
@@ -43,8 +43,7 @@ class Cut:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A block's rows, kept: components and bases as columns `(c, n)`, row losses (NaN: does not count), slices."""
 
     columns: Array | None
@@ -62,9 +61,8 @@ class Sample:
         cells = segments([self.by[index] for index in view], self.rows)
         if cells is None:
             return {WHOLE: np.arange(self.rows)}
-        order = np.arange(self.rows) if cells.order is None else cells.order
-        ends = np.append(cells.starts[1:], self.rows)
-        return {key: order[cells.starts[at] : ends[at]] for key, at in zip(cells.keys, cells.rank, strict=True)}
+        rows = np.arange(self.rows)
+        return {key: rows[place] for key, place in cells.places()}
 
 
 @dataclass(slots=True)

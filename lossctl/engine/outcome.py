@@ -14,8 +14,9 @@ from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
 from lossctl.roles import Array
+from lossctl.segments import Key
 from lossctl.sources import Piece, Source
-from lossctl.totals import Key, Tally
+from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

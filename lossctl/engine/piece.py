@@ -13,9 +13,10 @@ from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, sel
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.kernel import Kernel, pivots, weighed
 from lossctl.roles import Array, Flags
+from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
 from lossctl.spec import Loss
-from lossctl.totals import Rows, Segments, Smallest, Statistic, Statistics, Sums, Tally
+from lossctl.totals import Rows, Smallest, Statistic, Statistics, Sums, Tally
 
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
@@ -98,15 +99,15 @@ def _evaluate_term(
     plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
 ) -> Evaluated:
     """Merge a term's statistics into every view; they are returned, after the row values of a row loss."""
-    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     if term.scope == "group":
         return None, {}
+    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     rows = None
     statistics: dict[str, Statistic]
     if term.nested:
         rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
         statistics = {**row_statistics(rows, weights), **found}
-    elif kernel.scope == "row":
+    elif term.scope == "row":
         rows = kernel.rows(arrays, params)
         statistics = row_statistics(rows, weights)
     else:
@@ -165,7 +166,8 @@ def nested_units(
     if kernel.scope == "set":
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
-        cells = Segments([(row,) for row in range(len(first))], None, starts, np.arange(len(first)), flat_size(first))
+        runs = Runs(None, starts, np.arange(len(first)))
+        cells = Segments([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
         tally.add_block(kernel.statistics(flat, params, pivots(flat), None), cells, flat_size(first))
         sums = tally.sums()

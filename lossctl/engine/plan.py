@@ -1,16 +1,15 @@
 """What is to be computed, decided once and picklable: the pieces, the columns, the terms, the views."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lossctl import spec
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import ColumnRef, Value
+from lossctl.roles import Array
 from lossctl.sources import As, Piece, Source
-from lossctl.totals import Pivot
 
 if TYPE_CHECKING:
     from lossctl.filters import Filter
@@ -23,50 +22,40 @@ LEAST_ROWS, MOST_ROWS = 1 << 6, 1 << 17
 View = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One loss with its parameters and columns; several of them make an expression or a comparison.
 
+    `nested`: every row is a whole unit, so that the term's `scope` is the row, whatever its loss's.
     `resolved` are the parameters as the kernel takes them, `columns` those that are read from a column.
     """
 
     loss: str
     params: Mapping[str, Value | ColumnRef]
     bindings: Mapping[str, Binding]
-    resolved: Mapping[str, object] = field(default_factory=dict)
-    columns: Mapping[str, Binding] = field(default_factory=dict)
-    pivot: Pivot = field(default_factory=dict)
+    nested: bool
+    scope: Scope
+    resolved: Mapping[str, object] = {}
+    columns: Mapping[str, Binding] = {}
+    pivot: Mapping[str, Array] = {}
 
     @property
     def kernel(self) -> Kernel:
         return spec.get(self.loss).kernel_for(self.bindings)
 
     @property
-    def nested(self) -> bool:
-        """Whether every row is a whole unit."""
-        return self.kernel.scope != "row" and any(binding.nested for binding in self.bindings.values())
-
-    @property
     def row_valued(self) -> bool:
         """Whether it has a value for every row (or for every unit that stands in one)."""
         return self.scope == "row" or (self.scope == "group" and not self.kernel.unit_valued)
 
-    @property
-    def scope(self) -> Scope:
-        """How it merges: a nested unit is complete in its row."""
-        return "row" if self.nested else self.kernel.scope
 
-
-@dataclass(frozen=True, slots=True)
-class RowOutput:
+class RowOutput(NamedTuple):
     """What is wanted of every row: the sum of the terms times these factors, and perhaps its gradient."""
 
     factors: tuple[float, ...]
     gradient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(NamedTuple):
     """What statistics need of every row: for intervals how each term is reduced, and whether rows are kept to be
     resampled; for distributions the factors of the terms. Empty: neither.
     """
@@ -76,8 +65,7 @@ class Observe:
     resample: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Everything a worker needs to evaluate a piece; `counted` is a target whose classes (so many) are counted."""
 
     sources: tuple[Source, ...]

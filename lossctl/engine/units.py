@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import fsum, isinf, isnan, nan
 
 from lossctl.errors import DataError
-from lossctl.totals import Key, Tally
+from lossctl.segments import Key
+from lossctl.totals import Tally
 
 
 @dataclass(slots=True)

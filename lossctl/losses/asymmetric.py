@@ -21,6 +21,7 @@ from lossctl.spec import example, loss
     dimension="target units",
     use_when="a quantile of the target is predicted, or over- and under-prediction cost differently",
     avoid_when="predictions are means",
+    pitfalls="Predictions of different tau that are fitted apart may cross. tau=0.5 is half of mae.",
     reference="Koenker and Bassett 1978, doi:10.2307/1913643",
     examples=(
         example((0.8 * 0.5 + 0.2 * 3.0) / 2, {"tau": 0.8}, target=[3, 2], pred=[2.5, 5]),
@@ -55,6 +56,7 @@ def _(target: Array, pred: Array, *, tau: float) -> Array:
     dimension="squared target units",
     use_when="an expectile of the target is predicted, or over- and under-prediction cost differently",
     avoid_when="outliers would decide the result; a quantile is wanted",
+    pitfalls="An expectile is no quantile: tau is no share of targets below it. tau=0.5 is half of mse.",
     reference="Newey and Powell 1987, doi:10.2307/1911031",
     examples=(example((0.8 * 0.25 + 0.2 * 9.0) / 2, {"tau": 0.8}, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -89,6 +91,7 @@ def _(target: Array, pred: Array, *, tau: float) -> Array:
     dimension="target units",
     use_when="errors below a tolerance do not matter",
     avoid_when="every deviation costs",
+    pitfalls="epsilon is in the units of the target: where residuals stay below it, every model is worth 0.",
     reference="Vapnik 1995, The Nature of Statistical Learning Theory",
     examples=(example((0.0 + 2.5) / 2, {"epsilon": 0.5}, target=[3, 2], pred=[2.75, 5]),),
 )
@@ -119,6 +122,7 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
     dimension="squared target units",
     use_when="errors below a tolerance do not matter and large ones matter much",
     avoid_when="outliers would decide the result",
+    pitfalls="epsilon is in the units of the target. Large residuals weigh as in mse.",
     reference="Vapnik 1995, The Nature of Statistical Learning Theory; scikit-learn SGDRegressor",
     examples=(example((0.0 + 6.25) / 2, {"epsilon": 0.5}, target=[3, 2], pred=[2.75, 5]),),
 )

@@ -12,8 +12,9 @@ from lossctl.roles import Array, Box
 from lossctl.spec import example, loss
 
 Format: TypeAlias = Annotated[Literal["xyxy", "xywh", "cxcywh"], Param("corners; corner and size; or centre and size")]
-Eps: TypeAlias = Annotated[float, Param("added to the union, the hull's area, the squared diagonal", gt=0)]
+Eps: TypeAlias = Annotated[float, Param("added to the union, the hull's area, the squared diagonal", ge=0)]
 EPS = 1e-7
+TINY = float(np.finfo(np.float64).smallest_normal)  # stands for eps=0, so that boxes without a size have a value
 V = 4.0 / np.pi**2
 BOX = (
     "boxes have four numbers, as --box-format says, and neither inverted corners (x1 > x2, y1 > y2) nor negative sizes"
@@ -46,6 +47,9 @@ CXCYWH: tuple[Mapping[str, Any], Mapping[str, Any]] = (
     reference="Yu et al. 2016, arXiv:1608.01471",
     examples=(
         example(1 - 1 / (7 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
+        example(
+            (1 - 1 / 7 + 1) / 2, {"eps": 0.0}, target=[[1, 1, 3, 3], [5, 5, 5, 5]], pred=[[2, 2, 4, 4], [5, 5, 5, 5]]
+        ),
         example(1 - 1.5 / 8.5, XYWH[0], **XYWH[1]),
         example(1 - 1.5 / 8.5, CXCYWH[0], **CXCYWH[1]),
     ),
@@ -79,6 +83,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     examples=(
         example(1 - 1 / (7 + 1e-7) + 2 / (9 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 + (12 - 3) / (12 + 0.5), {"eps": 0.5}, target=[[0, 0, 1, 1]], pred=[[2, 2, 4, 3]]),
+        example(1 - 1 / 7 + 2 / 9, {"eps": 0.0}, target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 - 1.5 / 8.5 + (10.5 - 8.25) / 10.75, XYWH[0], **XYWH[1]),
         example(1 - 1.5 / 8.5 + (10.5 - 8.25) / 10.75, CXCYWH[0], **CXCYWH[1]),
     ),
@@ -90,7 +95,7 @@ def giou(target: Box, pred: Box, *, box_format: Format = "xyxy", eps: Eps = EPS)
     """
     pair = compare(target, pred, box_format)
     hull = pair.hull_width * pair.hull_height
-    return _iou(pair, eps) + (hull - pair.union) / (hull + eps)
+    return _iou(pair, eps) + (hull - pair.union) / _padded(hull, eps)
 
 
 @giou.gradient
@@ -99,8 +104,8 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     hull = pair.hull_width * pair.hull_height
     wider, higher = pair.hull_slopes()
     grows = wider * pair.hull_height + higher * pair.hull_width
-    below = hull + eps
-    slope = ((grows - pair.union_slope()) * below - (hull - pair.union) * grows) / (below * below)
+    below = _padded(hull, eps)
+    slope = ((grows - pair.union_slope()) * below - (hull - pair.union) * grows) / below / below
     return from_corners(_iou_slope(pair, eps) + slope, box_format)
 
 
@@ -119,6 +124,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     examples=(
         example(1 - 1 / (7 + 1e-7) + 2 / (18 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 + (2.5**2 + 2**2) / (16 + 9 + 0.5), {"eps": 0.5}, target=[[0, 0, 1, 1]], pred=[[2, 2, 4, 3]]),
+        example(1 - 1 / 7 + 2 / 18, {"eps": 0.0}, target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25), XYWH[0], **XYWH[1]),
         example(1 - 1.5 / 8.5 + (1.25**2 + 0.75**2) / (3.5**2 + 3**2 + 0.25), CXCYWH[0], **CXCYWH[1]),
     ),
@@ -153,6 +159,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     reference="Zheng et al. 2020, arXiv:1911.08287; Zheng et al. 2021, doi:10.1109/TCYB.2021.3095305",
     examples=(
         example(1 - 1 / (7 + 1e-7) + 2 / (18 + 1e-7), target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
+        example(1 - 1 / 7 + 2 / 18, {"eps": 0.0}, target=[[1, 1, 3, 3]], pred=[[2, 2, 4, 4]]),
         example(
             1 + (2.5**2 + 2**2) / (16 + 9 + 0.5) + SHAPE**2 / (1 + SHAPE + 0.5),
             {"eps": 0.5},
@@ -180,7 +187,7 @@ def ciou(target: Box, pred: Box, *, box_format: Format = "xyxy", eps: Eps = EPS)
     overlap = _iou(pair, eps)
     turn = pair.target_angle() - pair.pred_angle()
     shape = V * turn * turn
-    return overlap + _distance(pair, eps) + shape * (shape / (overlap + shape + eps))
+    return overlap + _distance(pair, eps) + shape * (shape / _padded(overlap + shape, eps))
 
 
 @ciou.gradient
@@ -189,7 +196,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     overlap, slope = _iou(pair, eps), _iou_slope(pair, eps)
     turn = pair.target_angle() - pair.pred_angle()
     shape, turns = V * turn * turn, -2.0 * V * turn * pair.angle_slope()
-    alpha = shape / (overlap + shape + eps)
+    alpha = shape / _padded(overlap + shape, eps)
     term = 2.0 * alpha * turns - alpha * alpha * (slope + turns)
     return from_corners(slope + _distance_slope(pair, eps) + term, box_format)
 
@@ -211,24 +218,30 @@ def _inverted(box: Array, box_format: str) -> npt.NDArray[np.bool_]:
     return negative
 
 
+def _padded(below: Array, eps: float) -> Array:
+    """What is divided by, with eps, never 0."""
+    padded: Array = below + max(eps, TINY)
+    return padded
+
+
 def _iou(pair: Pair, eps: float) -> Array:
-    """`1 - I/(U + eps)`, equal boxes to full precision: `eps/(U + eps)`."""
-    return (pair.union - pair.shared + eps) / (pair.union + eps)
+    """`1 - I/(U + eps)`, equal boxes to full precision: `eps/(U + eps)`; 1, the limit, where U and eps are 0."""
+    return np.where(pair.union + eps > 0.0, (pair.union - pair.shared + eps) / _padded(pair.union, eps), 1.0)
 
 
 def _iou_slope(pair: Pair, eps: float) -> Array:
-    below = pair.union + eps
-    return (pair.shared * pair.union_slope() - pair.shared_slope() * below) / (below * below)
+    below = _padded(pair.union, eps)
+    return (pair.shared * pair.union_slope() - pair.shared_slope() * below) / below / below
 
 
 def _distance(pair: Pair, eps: float) -> Array:
     apart = pair.right * pair.right + pair.down * pair.down
-    return apart / (pair.hull_width * pair.hull_width + pair.hull_height * pair.hull_height + eps)
+    return apart / _padded(pair.hull_width * pair.hull_width + pair.hull_height * pair.hull_height, eps)
 
 
 def _distance_slope(pair: Pair, eps: float) -> Array:
     apart = pair.right * pair.right + pair.down * pair.down
-    below = pair.hull_width * pair.hull_width + pair.hull_height * pair.hull_height + eps
+    below = _padded(pair.hull_width * pair.hull_width + pair.hull_height * pair.hull_height, eps)
     wider, higher = pair.hull_slopes()
     moves = np.stack([pair.right, pair.down, pair.right, pair.down])  # half a step of the centre for one of a corner
     grows = 2.0 * (wider * pair.hull_width + higher * pair.hull_height)

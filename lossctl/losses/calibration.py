@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from lossctl.params import Param
 from lossctl.roles import Array, Binary, ClassIndex, ProbabilityD, Simplex
@@ -66,7 +67,7 @@ def expected_calibration_error(
         hit, pred = (argmax_k(pred) == target).astype(np.float64), max_k(pred)
     else:
         hit = target
-    place = np.maximum(np.ceil(pred * bins).astype(np.intp) - 1, 0)
+    place = _bins_of(pred, bins)
     gap = {"gap": Histogram(place, bins, pred - hit)}
     return gap if norm == 1 else {**gap, "size": Histogram(place, bins)}
 
@@ -77,7 +78,17 @@ def _(sums: Sums, *, bins: int, norm: int | str) -> Array:
     if norm == 1:
         return sum_k(gap) / sums["weight"]
     share = gap / (sums["size"] + (sums["size"] == 0.0))
-    return max_k(share) if norm == "inf" else np.sqrt(sum_k(gap * share) / sums["weight"])
+    if norm == "inf":
+        return np.where(sums["weight"] > 0.0, max_k(share), np.nan)
+    return np.sqrt(sum_k(gap * share) / sums["weight"])
+
+
+def _bins_of(pred: Array, bins: int) -> npt.NDArray[np.intp]:
+    """Bin `k` is `(k/bins, (k+1)/bins]`: the product alone misleads, `0.55 * 20 > 11` though `0.55 == 11 / 20`."""
+    place = np.ceil(pred * bins)
+    place -= pred <= (place - 1.0) / bins
+    place += pred > place / bins
+    return np.maximum(place.astype(np.intp) - 1, 0)
 
 
 @expected_calibration_error.domains

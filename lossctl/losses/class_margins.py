@@ -27,6 +27,7 @@ EFFECTIVE_BETA = 0.999
     dimension="margin units",
     use_when="a multiclass SVM: the true class should lead its strongest rival by a margin",
     avoid_when="probabilities are wanted (cross_entropy)",
+    pitfalls="Only the highest wrong score counts; multi_margin sums over all of them and divides by K.",
     reference="Crammer and Singer 2001, JMLR 2:265-292",
     examples=(
         example((0.25 + 4.0) / 2, target=[0, 2], pred=[[2.0, 1.25, -1.0], [0.5, 2.0, -1.0]]),

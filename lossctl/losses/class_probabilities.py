@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from lossctl.arrays import Classes
-from lossctl.class_weights import ClassWeight, counted, of_rows, resolve
+from lossctl.class_weights import ClassWeight, counted, of_rows, resolved
 from lossctl.params import Param
 from lossctl.roles import Array, ClassIndex, ClassTarget, Flags, LogProbs, NotNegativeVector, Simplex
 from lossctl.spec import example, loss
@@ -159,7 +159,7 @@ def _(*, normalize: bool, **_: object) -> dict[str, Any]:
 
 @sparse_categorical_cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return params | {"class_weight": resolve(params["class_weight"], classes, EFFECTIVE_BETA)}
+    return resolved(params, classes, EFFECTIVE_BETA)
 
 
 @loss(
@@ -209,7 +209,7 @@ def _(target: Array, pred: Array, *, class_weight: object, ignore_index: int | N
 
 @nll.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    return params | {"class_weight": resolve(params["class_weight"], classes, EFFECTIVE_BETA)}
+    return resolved(params, classes, EFFECTIVE_BETA)
 
 
 @loss(
@@ -223,6 +223,7 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     dimension="unitless",
     use_when="some labels are wrong: between cross-entropy (q near 0) and the robust mean absolute error (q = 1)",
     avoid_when="labels are clean",
+    pitfalls="Values of different q do not compare: towards 0 it is cross-entropy, at 1 it is 1 - p.",
     reference="Zhang and Sabuncu 2018, arXiv:1805.07836",
     examples=(
         example((0.5 + 0.25) / 2 / 0.5, {"q": 0.5}, target=[0, 1], pred=[[0.25, 0.75], [7 / 16, 9 / 16]]),

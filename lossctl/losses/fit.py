@@ -22,6 +22,7 @@ from lossctl.totals import Largest, Pivot, Smallest, Statistics, Sums
     dimension="target units",
     use_when="the squared error is wanted on the scale of the target",
     avoid_when="values of several sets are to be averaged: the mean of roots is not the root of the mean",
+    pitfalls="The root is taken once per unit and output: the values of parts do not average to that of the whole.",
     reference="Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001",
     examples=(example(float(np.sqrt((0.25 + 0.0 + 9.0) / 3)), target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),),
 )
@@ -50,6 +51,7 @@ def _(sums: Sums) -> Array:
     dimension="target units",
     use_when="the worst case decides",
     avoid_when="single outliers must not decide the result",
+    pitfalls="One row decides it, and it grows with the number of rows.",
     reference="scikit-learn max_error",
     examples=(example(3.0, target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),),
 )
@@ -63,7 +65,8 @@ def max_error(target: RealD, pred: RealD) -> Statistics:
 
 @max_error.finish
 def _(sums: Sums) -> Array:
-    return sums["largest"]
+    largest = sums["largest"]
+    return np.where(largest < 0.0, np.nan, largest)  # no row of the unit has a weight
 
 
 @loss(
@@ -78,6 +81,7 @@ def _(sums: Sums) -> Array:
     dimension="target units",
     use_when="a typical error is wanted and up to half of the rows may be outliers",
     avoid_when="the tail of the errors matters",
+    pitfalls="Nearly half of the residuals may be of any size without showing.",
     reference="scikit-learn median_absolute_error",
     examples=(
         example(0.5, target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),
@@ -181,6 +185,7 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="the error is to be read as the share of variance left unexplained: 1 - R^2",
     avoid_when="the target hardly varies",
+    pitfalls="Depends on the spread of the targets: values on different datasets do not compare.",
     undefined="the target is constant",
     reference="scikit-learn r2_score (one minus it)",
     examples=(example((0.25 + 9.0 + 1.0) / (38 - 100 / 3), target=[3, 2, 5], pred=[2.5, 5, 6]),),
@@ -211,6 +216,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="a constant bias of the predictions is to be forgiven",
     avoid_when="bias matters (relative_squared_error)",
+    pitfalls="A constant offset of the predictions does not show (relative_squared_error shows it).",
     undefined="the target is constant",
     reference="scikit-learn explained_variance_score (one minus it)",
     examples=(example((10.25 - 3.5**2 / 3) / (38 - 100 / 3), target=[3, 2, 5], pred=[2.5, 5, 6]),),
@@ -279,6 +285,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     dimension="unitless",
     use_when="only the linear relation matters, not scale or bias",
     avoid_when="predictions are used as they are (concordance_loss)",
+    pitfalls="Neither an offset nor a wrong scale of the predictions shows (concordance_loss shows both).",
     undefined="the target or the prediction is constant",
     reference="Pearson 1895, doi:10.1098/rspl.1895.0041",
     examples=(example(1 - 2.5 / float(np.sqrt(14 / 3 * 6.5)), target=[3, 2, 5], pred=[2.5, 5, 6]),),

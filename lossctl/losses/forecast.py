@@ -27,6 +27,7 @@ SQRT_2_BY_PI = float(np.sqrt(2.0 / np.pi))
     dimension="target units",
     use_when="a mean and a standard deviation are predicted, and outliers must not count by their square",
     avoid_when="the predicted distribution is not normal (crps_ensemble, crps_quantile)",
+    pitfalls="std is a standard deviation, not a variance.",
     reference="Gneiting et al. 2005, doi:10.1175/MWR2904.1",
     examples=(
         example(2.0 * float(np.sqrt(2 / np.pi) - np.sqrt(1 / np.pi)), target=[1.5], pred=[1.5], std=[2.0]),

@@ -269,6 +269,7 @@ def _(real: Array, fake: Array, *, sign: str) -> Array:
     dimension="score units",
     use_when="the generator against a Wasserstein critic or a hinge discriminator",
     avoid_when="values of different critics are to be compared: their scores have no common scale",
+    pitfalls="Its level means nothing by itself: the scores of a critic have no zero.",
     reference="Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875",
     examples=(example((-0.5 + 1.5) / 2, fake=[0.5, -1.5]),),
 )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from lossctl.confusion import BINARY, confusion, stray
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, LogitD, Mask, ProbabilityD, Score
+from lossctl.roles import Array, Binary, BinaryD, LogitD, Mask, ProbabilityD, Score
 from lossctl.spec import example, loss
 
 
@@ -90,8 +90,9 @@ def lovasz_softmax(
 
 
 @lovasz_softmax.domains
-def _(*, input: str, **_: object) -> Mapping[str, Any]:
-    return {"pred": ProbabilityD if input == "probs" else LogitD}
+def _(*, input: str, vectors: frozenset[str] = frozenset(), **_: object) -> Mapping[str, Any]:
+    pred = {"pred": ProbabilityD if input == "probs" else LogitD}
+    return pred if "pred" in vectors else {**pred, "target": BinaryD}
 
 
 @lovasz_softmax.rule(BINARY)

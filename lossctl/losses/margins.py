@@ -62,6 +62,7 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     dimension="squared margin units",
     use_when="a maximum-margin classifier with a smooth loss",
     avoid_when="labels are noisy: a row far on the wrong side decides",
+    pitfalls="Violations weigh squared: a few mislabelled rows can decide the value.",
     reference="Chang, Hsieh and Lin 2008, JMLR 9:1369-1398",
     examples=(
         example((0.75**2 + 1.5**2 + 0.0) / 3, target=TARGETS, pred=SCORES),
@@ -93,6 +94,7 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     dimension="margin units",
     use_when="the hinge loss with a continuous gradient",
     avoid_when="the margin's place must not move: it is smooth all over 0 < z < 1",
+    pitfalls="The margin is fixed at 1, so the scale of the scores matters.",
     reference="Rennie and Srebro 2005, Loss functions for preference levels",
     examples=(example((0.75**2 / 2 + (0.5 + 0.5) + 0.0) / 3, target=TARGETS, pred=SCORES),),
 )
@@ -121,6 +123,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="squared margin units",
     use_when="a squared hinge that outliers do not decide; scores that should become probabilities, (clip(s)+1)/2",
     avoid_when="the plain squared hinge is compared with",
+    pitfalls="The margin is fixed at 1, and the slope beyond -1 is four times the hinge's.",
     reference="Zhang 2004, doi:10.1145/1015330.1015332",
     examples=(example((0.75**2 + 1.5**2 + 4 * 3.0) / 3, target=[1, -1, -1], pred=[0.25, 0.5, 3.0]),),
 )
@@ -150,6 +153,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="margin units",
     use_when="labels are noisy: rows far on the wrong side are taken for mislabelled",
     avoid_when="a convex loss is needed",
+    pitfalls="Bounded and not convex: rows far on the wrong side pull no longer.",
     reference="Collobert, Sinz, Weston and Bottou 2006, doi:10.1145/1143844.1143870",
     examples=(
         example((0.75 + 1.5 + 2.0 + 0.0) / 4, target=[1, -1, -1, 1], pred=[0.25, 0.5, 3.0, 1.75]),
@@ -183,6 +187,7 @@ def _(target: Array, pred: Array, *, s: float) -> Array:
     dimension="nats",
     use_when="a score is to be judged as a logit, labels -1/+1",
     avoid_when="soft labels or weights of the positives are needed (bce_with_logits)",
+    pitfalls="pred is a score, not a probability. Equal to bce_with_logits on hard labels.",
     reference="Cox 1958, doi:10.1111/j.2517-6161.1958.tb00292.x",
     examples=(
         example((float(np.log(1 + 1 / 3)) + float(np.log(4.0))) / 2, target=[1, -1], pred=[float(np.log(3.0))] * 2),
@@ -212,6 +217,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="unitless",
     use_when="boosted classifiers are looked at with the loss they minimise",
     avoid_when="labels are noisy: a row on the wrong side costs exponentially",
+    pitfalls="One confident mistake can outweigh all other rows; infinite beyond a z of about -709.",
     reference="Friedman, Hastie and Tibshirani 2000, doi:10.1214/aos/1016218223",
     examples=(example((1 / 3 + 2.0) / 2, target=[1, -1], pred=[float(np.log(3.0)), float(np.log(2.0))]),),
 )
@@ -238,6 +244,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="margin units",
     use_when="only the side of a score counts, and how far it is on the wrong one",
     avoid_when="a margin is wanted (hinge): scores of 0 cost nothing here",
+    pitfalls="Without a margin: 0 for every score of the right sign, however small, and for scores that are all 0.",
     reference="Rosenblatt 1958, doi:10.1037/h0042519",
     examples=(example((0.0 + 0.5 + 3.0) / 3, target=[1, -1, 1], pred=[0.25, 0.5, -3.0]),),
 )

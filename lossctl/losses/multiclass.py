@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from lossctl.arrays import Classes
-from lossctl.class_weights import BETA, ClassWeight, counted, effective, given_counts, of_rows, resolve
+from lossctl.class_weights import BETA, ClassWeight, counted, effective, given_counts, of_rows, resolved
 from lossctl.errors import UsageError
 from lossctl.params import Param
 from lossctl.roles import Array, ClassTarget, Logits
@@ -88,8 +88,7 @@ def _(
 
 @cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    weights = resolve(params["class_weight"], classes, _number(params, "beta", "cross_entropy"))
-    return params | {"class_weight": weights}
+    return resolved(params, classes, _number(params, "beta", "cross_entropy"))
 
 
 @loss(
@@ -119,7 +118,9 @@ def class_balanced_cross_entropy(
     pred: Logits,
     *,
     beta: BETA = 0.999,
-    counts: Annotated[tuple[float, ...] | None, Param("rows per class; those of the data without it")] = None,
+    counts: Annotated[
+        tuple[float, ...] | None, Param("rows per class; those of the data without it", becomes="class_weight")
+    ] = None,
 ) -> Array:
     """Cross-entropy with each class weighted by its inverse effective number of rows.
 

@@ -11,6 +11,7 @@ from lossctl.totals import Statistics, Sums
 from lossctl.vectors import sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
+LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @loss(
@@ -73,7 +74,7 @@ def smape(target: RealD, pred: RealD) -> Array:
     `2 abs(e) / (abs(target) + abs(pred))`, `0/0 = 0`.
     """
     size = np.abs(target) + np.abs(pred)
-    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, TINY))
+    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, LEAST))
     return value
 
 
@@ -96,6 +97,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="unitless",
     use_when="targets range over orders of magnitude and ratios matter",
     avoid_when="values at or below -1; under-prediction must not cost more than over-prediction",
+    pitfalls="The logarithm is of 1 + value: the units of the target matter. Predictions below cost more than above.",
     reference="scikit-learn mean_squared_log_error",
     examples=(
         example(
@@ -183,6 +185,7 @@ def _(
     dimension="unitless",
     use_when="relative errors matter and single targets may be 0",
     avoid_when="small targets deserve as much attention as large ones",
+    pitfalls="Rows of large targets decide it. There is nothing to divide by where all targets are 0.",
     undefined="all targets and errors are 0",
     reference="Kolassa and Schuetz 2007, Foresight 6, 40-43",
     examples=(example((0.5 + 3.0 + 0.0) / (3 + 2 + 0.5), target=[3, 2, -0.5], pred=[2.5, 5, -0.5]),),
@@ -211,6 +214,7 @@ def _(sums: Sums) -> Array:
     dimension="unitless",
     use_when="targets range over orders of magnitude and ratios matter, read as a typical log ratio",
     avoid_when="values at or below -1; means over rows are to be compared (use msle)",
+    pitfalls="The logarithm is of 1 + value: the units of the target matter. One root over all rows, no mean of roots.",
     reference="scikit-learn root_mean_squared_log_error",
     examples=(
         example(

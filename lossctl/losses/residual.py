@@ -9,7 +9,6 @@ from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
 
 TINY = float(np.finfo(np.float64).smallest_normal)
-LOG_2 = float(np.log(2.0))
 
 
 @loss(
@@ -24,6 +23,7 @@ LOG_2 = float(np.log(2.0))
     dimension="squared target units",
     use_when="errors are Gaussian and a large error is worth much more than a small one",
     avoid_when="a few outliers would decide the mean; a target of 0/1 or class codes",
+    pitfalls="A few large residuals can decide it. In squared units of the target; rmse is in the target's own.",
     reference="Gauss 1809, Theoria motus corporum coelestium; Hastie, Tibshirani, Friedman 2009, section 2.4",
     examples=(example((0.25 + 0.0 + 9.0) / 3, target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),),
 )
@@ -34,7 +34,8 @@ def mse(target: RealD, pred: RealD) -> Array:
     `mse == 2 * half_squared_error == 2 * expectile(tau=0.5)`.
     """
     residual = pred - target
-    return residual * residual
+    residual *= residual
+    return residual
 
 
 @mse.gradient
@@ -54,6 +55,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="squared target units",
     use_when="the Gaussian log-likelihood without its constants is wanted, so that the gradient is the residual",
     avoid_when="results are compared with tools that report the plain squared error",
+    pitfalls="Half of mse: values do not compare with those of tools that leave the 1/2 out.",
     reference="Bishop 2006, Pattern Recognition and Machine Learning, equation 1.2",
     examples=(example((0.125 + 4.5) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -83,6 +85,7 @@ def _(target: Array, pred: Array) -> Array:
     dimension="target units",
     use_when="the median is wanted, or outliers must not decide the result",
     avoid_when="large errors are much worse than small ones; the kink at 0 troubles a second-order optimiser",
+    pitfalls="Fits the median: sums and means of skewed targets come out wrong.",
     reference="Boscovich 1757; Koenker and Bassett 1978, doi:10.2307/1913643",
     examples=(example((0.5 + 0.0 + 3.0) / 3, target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),),
 )
@@ -125,9 +128,11 @@ def huber(
     `e^2 / 2` if `abs(e) <= delta`, else `delta * (abs(e) - delta/2)`.
     `huber(delta) == delta * smooth_l1(beta=delta)`: smooth_l1 divides by its threshold, huber does not.
     """
-    residual = np.abs(pred - target)
-    quadratic = np.minimum(residual, delta)
-    return 0.5 * quadratic * quadratic + delta * (residual - quadratic)
+    residual = pred - target
+    inside = np.clip(residual, -delta, delta)
+    residual -= 0.5 * inside
+    residual *= inside
+    return residual
 
 
 @huber.gradient
@@ -185,6 +190,7 @@ def _(target: Array, pred: Array, *, beta: float) -> Array:
     dimension="squared target units",
     use_when="huber's behaviour with all derivatives continuous",
     avoid_when="residuals below delta must cost exactly what the squared error says",
+    pitfalls="delta is in the units of the target. Far beyond it the value stays delta^2/2 below huber's.",
     reference="Charbonnier et al. 1997, doi:10.1109/83.551699; Hartley and Zisserman 2003, appendix 6.8",
     examples=(example(4.0 * (1.25 - 1.0), {"delta": 2.0}, target=[1.5], pred=[3.0]),),
 )
@@ -218,6 +224,7 @@ def _(target: Array, pred: Array, *, delta: float) -> Array:
     dimension="target units",
     use_when="an optimiser needs second derivatives and outliers are moderate",
     avoid_when="the residuals' scale is far from 1: where it turns linear is fixed",
+    pitfalls="Turns from quadratic to linear at a residual of about 1, so the units of the target matter.",
     reference="Saleh and Saleh 2022, arXiv:2208.04564",
     examples=(example(float(np.log(np.cosh(0.5)) + np.log(np.cosh(3.0))) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -227,14 +234,16 @@ def log_cosh(target: RealD, pred: RealD) -> Array:
     `log(cosh(e))`: `e^2/2` near 0, `abs(e) - log 2` far away, to full relative precision at both ends.
     """
     residual = np.abs(pred - target)
-    # cosh(a) = 1 + u^2 / 2(1+u) = exp(a) (1 + (1+u)^2) / 2 with u = exp(-a) - 1: the first form keeps the digits
-    # near 0, the second cannot overflow; a mask of 0 and 1 joins them exactly.
-    decay = np.expm1(-residual)
-    falling = 1.0 + decay
-    far = (residual > 1.0).astype(np.float64)
-    argument = decay * decay / (2.0 * np.maximum(falling, 0.25))
-    argument += far * (falling * falling - argument)
-    return far * (residual - LOG_2) + np.log1p(argument)
+    # cosh(a) = 1 + u^2 / 2(1+u) with u = exp(a) - 1 keeps the digits near 0; beyond 700 the loss is a straight line.
+    near = np.clip(residual, 0.0, 700.0)
+    residual -= near
+    growth = np.expm1(near, out=near)
+    argument = growth + 1.0
+    argument *= 2.0
+    np.divide(growth, argument, out=argument)
+    argument *= growth
+    residual += np.log1p(argument, out=argument)
+    return residual
 
 
 @log_cosh.gradient

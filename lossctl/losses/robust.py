@@ -21,6 +21,7 @@ from lossctl.spec import example, loss
     dimension="unitless",
     use_when="heavy-tailed errors: the influence of an outlier falls off as 1/e",
     avoid_when="a convex objective is needed",
+    pitfalls="scale is in the units of the residuals. Not convex: a fit depends on where it starts.",
     reference="Black and Anandan 1996, doi:10.1006/cviu.1996.0006",
     examples=(example(float(np.log(1.125) + np.log(5.5)) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -32,7 +33,11 @@ def cauchy(
     `log(1 + (e/scale)^2 / 2)`.
     """
     ratio = (pred - target) / scale
-    return np.log1p(0.5 * ratio * ratio)
+    value: Array = np.log1p(0.5 * ratio * ratio)
+    beyond = np.isinf(value)
+    if beyond.any():  # the square overflows long before its logarithm
+        value[beyond] = 2.0 * np.log(np.abs(ratio[beyond])) - np.log(2.0)
+    return value
 
 
 @cauchy.gradient
@@ -53,6 +58,7 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     dimension="unitless",
     use_when="gross outliers must not count more than a bounded amount",
     avoid_when="starting far from the solution: the gradient vanishes there",
+    pitfalls="scale is in the units of the residuals. Bounded by 1: rows far away have no pull.",
     reference="Dennis and Welsch 1978, doi:10.1080/03610917808812083; Leclerc 1989, doi:10.1007/BF00054839",
     examples=(example(float(2.0 - np.exp(-0.125) - np.exp(-4.5)) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -84,6 +90,7 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     dimension="unitless",
     use_when="gross outliers must not count more than a bounded amount",
     avoid_when="starting far from the solution: the gradient vanishes there",
+    pitfalls="scale is in the units of the residuals. Bounded by 2: rows far away have hardly any pull.",
     reference="Geman and McClure 1985; Barron 2019, arXiv:1701.03077 (alpha = -2)",
     examples=(example((0.5 / 4.25 + 18.0 / 13.0) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
@@ -117,6 +124,7 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     dimension="squared target units",
     use_when="outliers must have no influence at all beyond c (4.685 gives 95 % efficiency at unit Gaussian errors)",
     avoid_when="residuals are not scaled to unit spread: c is in target units",
+    pitfalls="c = 4.685 supposes residuals of unit scale: divide them by a robust one. Beyond c there is no pull.",
     reference="Beaton and Tukey 1974, doi:10.1080/00401706.1974.10489171",
     examples=(example((16 / 6 * (1 - (1 - 0.0625) ** 3) + 16 / 6) / 2, {"c": 4.0}, target=[3, 2], pred=[2, 7]),),
 )
@@ -154,6 +162,7 @@ def _(target: Array, pred: Array, *, c: float) -> Array:
     dimension="target units",
     use_when="small and medium residuals deserve attention, as with facial landmarks",
     avoid_when="residuals of many magnitudes beyond width",
+    pitfalls="width and curvature are in the units of the residuals. The slope jumps at 0 and at width.",
     reference="Feng et al. 2018, arXiv:1711.06753",
     examples=(
         example(

@@ -172,6 +172,7 @@ triplet_soft_margin.slope_role = "anchor"
     dimension="distance units",
     use_when="the two distances of each triplet are already there",
     avoid_when="they are similarities (turn them into distances first)",
+    pitfalls="margin is in the units of the distances: plain and squared ones need different margins.",
     reference="Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832",
     examples=(
         example((0.0 + 2.75 + 0.5) / 3, d_positive=[0.3, 2.5, 1.25], d_negative=[1.5, 0.75, 1.75]),

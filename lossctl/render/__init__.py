@@ -1,7 +1,7 @@
 """Reports as text: pure functions of results by format, and the one function that prints or writes them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lossctl.errors import UsageError, did_you_mean
 from lossctl.outputs import write_text
@@ -11,8 +11,7 @@ FORMATS = ("table", "json", "csv", "markdown")
 PRECISION = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How a report is shown: format, significant digits (None: each format's own), the bare number alone."""
 
     format: str = "table"

@@ -16,7 +16,8 @@ from lossctl.errors import DataError
 from lossctl.sources.base import Bounds, ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
 from lossctl.sources.kinds import kind_of as kind_of
 
-PIECE_ROWS = 1 << 19
+# A piece is at least one of these, so that files of few long lists have pieces for all threads too.
+PIECE_ROWS, PIECE_BYTES = 1 << 19, 1 << 23
 # Small enough to stay in cache while pages are decoded; larger buffers only cost memory.
 READ_BUFFER = 1 << 18
 # A footer that is readable in a file with encrypted columns is signed.
@@ -133,7 +134,7 @@ class ParquetSource(FileSource):
         return ColumnInfo("list", str(column.type), max(1, round(values / max(1, group.num_rows))))
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
-        """Runs of row groups of half a million rows or more."""
+        """Runs of row groups, of half a million rows or eight megabytes of the wanted columns."""
         footer = _footer(self.stamp)
         metadata = footer.metadata
         leaves = sorted({leaf for name in columns if name in footer.columns for leaf in footer.columns[name].leaves})
@@ -142,7 +143,7 @@ class ParquetSource(FileSource):
             group = metadata.row_group(index)
             rows += group.num_rows
             size += sum(group.column(leaf).total_compressed_size for leaf in leaves)
-            if rows >= PIECE_ROWS or index == metadata.num_row_groups - 1:
+            if rows >= PIECE_ROWS or size >= PIECE_BYTES or index == metadata.num_row_groups - 1:
                 pieces.append(Piece(file, start, index + 1, size, before))
                 before, start, rows, size = before + rows, index + 1, 0, 0
         return pieces

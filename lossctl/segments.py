@@ -1,0 +1,132 @@
+"""The rows of a block by cell (a slice, a unit, a unit inside a slice), and their sums cell by cell."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.roles import Array, Indexes
+
+Key: TypeAlias = tuple[Hashable, ...]
+WHOLE: Key = ()
+# Rows of a strip per cell: plain sums of so few keep their digits.
+STRIP = 64
+
+
+class Runs(NamedTuple):
+    """The rows cell after cell: `order` sorts them (None: they stand so already), `starts` is where the runs begin.
+
+    `rank` gives the runs' places in the order of the keys.
+    """
+
+    order: Indexes | None
+    starts: Indexes
+    rank: Indexes
+
+
+class Segments:
+    """Which rows of a block are in which cell; `keys` come in order of first appearance.
+
+    Rows that stand in runs are given as such; of others the `codes` of the rows, in `cells` the codes of the keys, and
+    in `counts` how often each code comes: sums need no more, and what does sorts the rows into runs.
+    """
+
+    __slots__ = ("_cells", "_codes", "_counts", "_runs", "_space", "_strips", "keys", "rows")
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        rows: int,
+        runs: Runs | None = None,
+        codes: Indexes | None = None,
+        cells: Indexes | None = None,
+        counts: Indexes | None = None,
+    ) -> None:
+        self.keys, self.rows, self._runs = keys, rows, runs
+        self._codes, self._cells, self._counts = codes, cells, counts
+        self._space = 0 if counts is None else len(counts)
+        self._strips: tuple[Indexes, int] | None = None
+
+    @property
+    def runs(self) -> Runs:
+        """The rows cell after cell."""
+        if self._runs is None:
+            assert self._codes is not None, "rows are given in runs or by codes"
+            self._runs = runs_of(self._codes)
+        return self._runs
+
+    def arrange(self, x: Array) -> Array:
+        """The rows of `x`, cell after cell."""
+        return x if self.runs.order is None else x[..., self.runs.order]
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Rows of each cell."""
+        if self._counts is not None:
+            return self._counts[self._cells]
+        return np.diff(self.runs.starts, append=self.rows)[self.runs.rank]
+
+    def places(self) -> Iterator[tuple[Key, slice | Indexes]]:
+        """Every key and where its rows are."""
+        order, starts, rank = self.runs
+        ends = np.append(starts[1:], self.rows)
+        for key, run in zip(self.keys, rank, strict=True):
+            span = slice(int(starts[run]), int(ends[run]))
+            yield key, span if order is None else order[span]
+
+    def sum(self, x: Array) -> Array:
+        """Sums of components `(k, n)`, as `(k, cells)`."""
+        if self._codes is None:
+            return self.reduce(np.add, x)
+        places, strips = self._in_strips()
+        parts = [np.bincount(places, row, strips * self._space).reshape(strips, self._space) for row in x]
+        return np.stack([np.ascontiguousarray(part.T).sum(axis=1)[self._cells] for part in parts])
+
+    def _in_strips(self) -> tuple[Indexes, int]:
+        """Where each row is added up: the code's place in its strip, of so many."""
+        if self._strips is None:
+            assert self._codes is not None, "strips are of codes"
+            length = STRIP * max(4, self._space)
+            strips = max(1, self.rows // length)
+            places = self._codes
+            if strips > 1:
+                places = places.copy()
+                whole = strips * length
+                places[:whole].reshape(strips, length)[:] += np.arange(0, strips * self._space, self._space)[:, None]
+                places[whole:] += (strips - 1) * self._space
+            self._strips = places, strips
+        return self._strips
+
+    def reduce(self, operation: np.ufunc, x: Array) -> Array:
+        """Components `(k, n)` reduced cell by cell, as `(k, cells)`."""
+        reduced: Array = operation.reduceat(self.arrange(x), self.runs.starts, axis=-1)[:, self.runs.rank]
+        return reduced
+
+    def bins(self, place: Indexes, size: int, value: Array | None) -> "Array | Indexes":
+        """Histograms of `size` bins, as `(size, cells)`; each row adds its value, or 1, to its place."""
+        if self._codes is not None:
+            counts = np.bincount(self._codes * size + place, value, self._space * size)
+            return counts.reshape(self._space, size)[self._cells].T
+        order, starts, rank = self.runs
+        if order is not None:
+            place, value = place[order], None if value is None else value[order]
+        first = np.repeat(np.arange(0, len(starts) * size, size), np.diff(starts, append=self.rows))
+        return np.bincount(first + place, value, len(starts) * size).reshape(len(starts), size)[rank].T
+
+
+def runs_of(codes: npt.NDArray[np.integer[Any]]) -> Runs:
+    """The rows sorted by code, where they are not yet."""
+    order, narrow = None, _narrow(codes)
+    if (narrow[1:] < narrow[:-1]).any():
+        order = np.argsort(narrow, kind="stable")
+        narrow = narrow[order]
+    starts = np.concatenate([[0], np.flatnonzero(narrow[1:] != narrow[:-1]) + 1])
+    return Runs(order, starts, np.argsort(starts if order is None else order[starts]))
+
+
+def _narrow(codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
+    """Codes in the smallest type: NumPy sorts integers of up to 16 bits by radix, a pass per byte."""
+    top = int(codes.max())
+    if top < 1 << 8:
+        return codes.astype(np.uint8)
+    return codes.astype(np.uint16) if top < 1 << 16 else codes
