@@ -55,10 +55,14 @@ def counted_classes(sums: Sums, average: str) -> Flags:
 def averaged(value: Array, sums: Sums, average: str) -> Array:
     """The mean over the classes of each unit that count; one probability per pixel is one class."""
     if value.ndim == 1:
-        return value
+        return weighed(value, sums)
     counted = counted_classes(sums, average)
-    mean: Array = np.where(counted, value, 0.0).sum(axis=0) / counted.sum(axis=0)
-    return mean
+    return weighed(np.where(counted, value, 0.0).sum(axis=0) / counted.sum(axis=0), sums)
+
+
+def weighed(value: Array, sums: Sums) -> Array:
+    """The values of units, undefined where no row has a weight: that is no perfect match."""
+    return np.where(sums["weight"] > 0.0, value, np.nan)
 
 
 def dominates(smooth: float, wrong: Array, whole: Array) -> Flags:

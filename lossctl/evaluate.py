@@ -116,8 +116,8 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
             denominator = Denominator("none", 1.0)
     if not counted:
         return Reduced(None, "every row is ignored", denominator, rows, rows, findings=findings)
-    if not denominator.value:
-        return Reduced(None, f"the {denominator.kind} sum to 0", denominator, rows, rows - counted, findings=findings)
+    if not denominator.value or (plan.weight is not None and not weight):
+        return Reduced(None, f"the {kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
     details: dict[str, Any] = {
@@ -143,6 +143,8 @@ def _unit_value(units: Units, reduction: str, plan: Plan, findings: Mapping[str,
     rows = sum(units.rows)
     if not counted:
         return Reduced(None, "undefined", denominator, rows, 0, len(units.values), details, findings, units)
+    if not units.weight():
+        return Reduced(None, f"the {kind} sum to 0", denominator, rows, 0, counted, details, findings, units)
     value, reason = defined(units.mean() if reduction == "mean" else units.total())
     slope = 1.0 / denominator.value if denominator.value else 0.0
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, units, slope)

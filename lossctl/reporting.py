@@ -76,8 +76,9 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
         raise DataError(
             f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}."
         )
-    if request.weight is not None and whole.value is None and _weightless(whole, outcome):
-        raise DataError(f"{path}, column {request.weight!r}: the weights sum to 0; some row must weigh more.")
+    weight = request.weight or request.unit_weight
+    if weight is not None and whole.value is None and _weightless(whole, outcome):
+        raise DataError(f"{path}, column {weight!r}: the weights sum to 0; some row must weigh more.")
     for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
         for name in binding.columns:
             found = outcome.seen.get(name, set())

@@ -126,6 +126,25 @@ def test_a_nested_unit_is_weighed_by_either_option() -> None:
         lossctl.compute("dice", {**data, "v": [1.0, 1.0]}, target="target", pred="score", weight="v", unit_weight="w")
 
 
+@pytest.mark.parametrize("loss", ["dice", "generalized_dice", "jaccard", "tversky", "focal_tversky", "mcc_loss"])
+def test_a_mask_without_weight_is_no_perfect_match(loss: str) -> None:
+    data = {"target": [0, 1, 1, 0], "p": [0.1, 0.2, 0.3, 0.4], "u": [1, 1, 2, 2], "w": [0.0, 0.0, 1.0, 1.0]}
+    found = lossctl.compute(loss, data, pred="p", group="u", weight="w")
+    assert found.value == lossctl.compute(loss, data, pred="p", where="u == 2").value
+    assert found.results[0].details["units_not_counted"] == 1
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("loss", "option", "group"),
+    [("dice", "weight", "u"), ("dice", "unit_weight", "u"), ("ranknet", "unit_weight", "u"), ("mae", "weight", None)],
+)
+def test_weights_that_are_all_zero_are_refused(loss: str, option: str, group: str | None, reduction: str) -> None:
+    data = {"target": [0, 1, 1, 0], "p": [0.1, 0.2, 0.3, 0.4], "u": [1, 1, 2, 2], "w": [0.0] * 4}
+    with pytest.raises(lossctl.LossctlError, match="column 'w': the weights sum to 0"):
+        lossctl.compute(loss, data, pred="p", group=group, reduction=reduction, **{option: "w"})  # type: ignore[arg-type]
+
+
 def test_unit_values_are_written_a_line_each(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", ranked, 500)
     out = tmp_path / "units.csv"
@@ -158,3 +177,9 @@ def test_a_unit_without_weight_does_not_count(loss: str, params: dict[str, str])
     first = {name: values[:2] for name, values in data.items()}
     assert found.value == lossctl.compute(loss, first, weight="w", **params).value  # type: ignore[arg-type]
     assert (found.denominator.value, found.details["units_not_counted"]) == (1.0, 1)
+
+
+def test_the_mean_of_a_unit_is_its_own_whatever_the_scale_of_the_others() -> None:
+    data = {"target": [3e9, 1e9, 0.001, 0.002, 0.0], "pred": [2e9, 1e9, 0.002, 0.003, 1.0], "unit": [1, 1, 2, 2, 3]}
+    found = lossctl.compute("nrmse", data, group="unit", reduction="none").results[0].values
+    assert_allclose(found, [0.5**0.5 / 2, 0.001 / 0.0015, np.inf], rtol=1e-14)

@@ -155,3 +155,9 @@ def test_weights_that_were_worked_out_are_in_the_details() -> None:
     assert lossctl.compute("bce", one, pos_weight="balanced").results[0].details["pos_weight"] == [3.0]
     two = {"target": [[1, 1], [0, 1], [0, 0], [0, 1]], "pred": [[0.5, 0.5]] * 4}
     assert lossctl.compute("bce", two, pos_weight="balanced").results[0].details["pos_weight"] == [3.0, 1 / 3]
+
+
+def test_the_elements_of_hamming_are_labels() -> None:
+    data = {"target": [[1, 0, 1], [0, 0, 1]], "pred": [[1, 1, 0], [1, 0, 1]]}
+    assert lossctl.compute("hamming", data, reduction="sum-elements").value == 3.0
+    assert lossctl.compute("hamming", data, reduction="mean-elements").value == 0.5

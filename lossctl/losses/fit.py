@@ -153,9 +153,9 @@ def nrmse(
         return {**square, "low": Smallest(target), "high": Largest(target)}
     if normalizer == "l2":
         return {**square, "size": target * target}
-    centred = target - pivot["target"]
     if normalizer == "mean":
-        return {**square, "centred": centred}
+        return {**square, "level": target}
+    centred = target - pivot["target"]
     return {**square, **_constant(target), "centred": centred, "spread": centred * centred}
 
 
@@ -164,7 +164,7 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
     root = np.sqrt(sums["square"] / sums["weight"])
     match normalizer:
         case "mean":
-            return root / (pivot["target"] + sums["centred"] / sums["weight"])
+            return root / (sums["level"] / sums["weight"])
         case "range":
             return root / (sums["high"] - sums["low"])
         case "std":

@@ -19,7 +19,7 @@ from lossctl.roles import (
     Vector,
 )
 from lossctl.spec import example, loss
-from lossctl.vectors import argmax_k, max_k, mean_k, sum_k
+from lossctl.vectors import argmax_k, max_k, sum_k
 
 
 @loss(
@@ -66,6 +66,7 @@ def _(*, threshold: float | None = 0.0, vectors: frozenset[str] = frozenset(), *
 @loss(
     task="multi-label",
     convex=False,
+    elements="mean",
     differentiable=False,
     robust=True,
     smoothness="none",
@@ -91,7 +92,7 @@ def hamming(
     `mean_c 1[pred_c != target_c]`; with a threshold the predictions are scores, true if `> threshold`.
     """
     decision = pred if threshold is None else pred > threshold
-    return mean_k(np.not_equal(decision, target).astype(np.float64))
+    return np.not_equal(decision, target).astype(np.float64)
 
 
 @hamming.domains

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.confusion import BINARY, averaged, confusion, counted_classes, dominates, stray, without_positive
+from lossctl.confusion import BINARY, averaged, confusion, counted_classes, dominates, stray, weighed, without_positive
 from lossctl.params import Param
 from lossctl.roles import Array, Flags, LogitD, Mask, ProbabilityD, SoftBinaryD
 from lossctl.spec import example, loss
@@ -146,7 +146,7 @@ def generalized_dice(
 @generalized_dice.finish
 def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Array:
     right, wrong = _weighted(sums, class_weighting)
-    return wrong / np.maximum(2.0 * right + wrong + smooth, TINY)
+    return weighed(wrong / np.maximum(2.0 * right + wrong + smooth, TINY), sums)
 
 
 @loss(
