@@ -11,7 +11,8 @@ DATA = HERE / "data"
 MILLION = 1_000_000
 BATCH = 512  # rows of a batch in the file of batches, which must hold whole ones
 
-DUCK = ("DuckDB", "duckdb-cli")
+BINARY = "duckdb-cli"
+DUCK = ("DuckDB", BINARY)
 QUICK = (*DUCK, "Polars")
 PEERS = (*QUICK, "pandas")
 ALL = (*PEERS, "scikit-learn")
@@ -168,7 +169,10 @@ def race(tools: Tools, work: Work, suffix: str = "") -> Race:
         *(Runner(name, tools.peer(name, work.name, work.data.path)) for name in names),
     )
     title = f"{work.title}, {count(work.data.rows)}"
-    lines = [Line(title, "lossctl", tuple(names), work.limit)]
+    hosted = tuple(name for name in names if name != BINARY)
+    lines = [Line(title, "lossctl", hosted, work.limit)]
+    if BINARY in names:
+        lines.append(Line(f"{title}, against DuckDB's binary", "lossctl", (BINARY,), work.limit))
     if work.megabytes:
         lines.append(Line(f"peak memory of {title}", "lossctl", (), work.megabytes, quantity="memory"))
     return Race(work.name + suffix, title, (work.data,), runners, tuple(lines), work.data.rows, peers=True)
@@ -270,7 +274,7 @@ def slices(tools: Tools, size: Size) -> Race:
         Runner("lossctl, no slices", compute, checked=False),
         *(Runner(name, tools.peer(name, "mse_by", data.path)) for name in PEERS),
     )
-    lines = (Line(title, "lossctl", PEERS), Line(f"{title}, against none", "lossctl", ("lossctl, no slices",)))
+    lines = (Line(title, "lossctl", PEERS), Line(f"{title}, against none", "lossctl", ("lossctl, no slices",), 1.5))
     return Race("mse_by", title, (data,), runners, lines, data.rows, peers=True)
 
 

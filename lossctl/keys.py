@@ -1,7 +1,9 @@
 """Columns that name things (groups, slices, ids): small codes with text labels, and rows in runs of one cell."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,10 @@ from lossctl.segments import Key, Segments, runs_of
 
 Codes = npt.NDArray[np.int64]
 MISSING = "(missing)"
-HEAD = 4096
+# So few labels are worth remembering: the next block most often has the same.
+FEW = 4096
+# Whole numbers that lie so close are counted instead of sorted.
+CLOSE = 1 << 16
 
 
 class Encoded(NamedTuple):
@@ -38,14 +43,28 @@ def encode(array: pa.Array) -> Encoded:
 
 
 def _from_dictionary(array: pa.DictionaryArray) -> Encoded:
-    labels = [label(value) for value in array.dictionary.to_pylist()]
+    labels = _labels(array.dictionary)
     codes = primitive(array.indices).astype(np.int64)
     if array.null_count:
         mask = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
         valid = mask[array.offset : array.offset + len(array)].astype(bool)
         codes = np.where(valid, codes, len(labels))
-        labels = [*labels, None]
+        labels = (*labels, None)
     return Encoded(codes, labels)
+
+
+def _labels(values: pa.Array) -> Sequence[str | None]:
+    """The entries of a dictionary as text."""
+    if not pt.is_string(values.type) or values.null_count or len(values) > FEW:
+        return tuple(label(value) for value in values.to_pylist())
+    _, offsets, text = values.buffers()
+    edges = np.frombuffer(offsets, np.int32, len(values) + 1, values.offset * 4)
+    return _texts(edges.tobytes(), b"" if text is None else text.slice(0, int(edges[-1])).to_pybytes())
+
+
+@lru_cache(maxsize=64)
+def _texts(edges: bytes, text: bytes) -> tuple[str, ...]:
+    return tuple(text[start:stop].decode() for start, stop in pairwise(np.frombuffer(edges, np.int32).tolist()))
 
 
 def _from_numbers(values: npt.NDArray[np.generic]) -> Encoded:
@@ -57,8 +76,19 @@ def _from_numbers(values: npt.NDArray[np.generic]) -> Encoded:
         lengths = np.diff(np.concatenate([[0], starts, [len(values)]]))
         found, codes = np.unique(heads, return_inverse=True)
         return Encoded(np.repeat(codes, lengths), [label(value) for value in found.tolist()])
+    if values.dtype.kind in "iu" and (low := _close(values)) is not None:
+        places = values.astype(np.int64) - low
+        present = np.bincount(places) > 0
+        labels = [str(low + place) for place in np.flatnonzero(present).tolist()]
+        return Encoded((np.cumsum(present) - 1)[places], labels)
     found, codes = np.unique(values, return_inverse=True)
     return Encoded(codes.astype(np.int64), [label(value) for value in found.tolist()])
+
+
+def _close(values: npt.NDArray[Any]) -> int | None:
+    """The least of whole numbers that lie close together."""
+    low, high = int(values.min()), int(values.max())
+    return low if high - low < CLOSE and high < 1 << 63 else None
 
 
 def label(value: object) -> str | None:
@@ -73,7 +103,7 @@ def label(value: object) -> str | None:
 
 
 def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
-    """The rows by combinations of keys, which come in order of first appearance; without columns all are one cell."""
+    """The rows by combinations of keys; without columns all are one cell."""
     if not columns or not rows:
         return None
     codes, space = columns[0].codes, len(columns[0].labels)
@@ -82,28 +112,24 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     if space > rows or not (codes[1:] < codes[:-1]).any():
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
-        return Segments(_keys(columns, first), rows, runs)
+        return Segments(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
     counts = np.bincount(codes, minlength=space)
     cells = np.flatnonzero(counts)
-    first = _first_places(codes, cells, space)
-    rank = np.argsort(first)
-    return Segments(_keys(columns, first[rank]), rows, codes=codes, cells=cells[rank], counts=counts)
+    name = _remembered if len(cells) <= FEW else _keys
+    keys = name(tuple(tuple(column.labels) for column in columns), cells.tobytes())
+    return Segments(keys, rows, codes=codes, cells=cells, counts=counts)
 
 
-def _keys(columns: Sequence[Encoded], places: Codes) -> list[Key]:
-    found = zip(*(column.codes[places].tolist() for column in columns), strict=True)
-    return [tuple(column.labels[code] for column, code in zip(columns, codes, strict=True)) for codes in found]
+def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:
+    """The keys that codes of a combination stand for."""
+    rest, found = np.frombuffer(codes, np.int64), []
+    for names in reversed(labels):
+        rest, own = np.divmod(rest, len(names))
+        found.append([names[code] for code in own.tolist()])
+    return list(zip(*reversed(found), strict=True))
 
 
-def _first_places(codes: Codes, cells: Codes, space: int) -> Codes:
-    """Where each of the cells' codes stands first; most often all do among the first rows."""
-    place = np.full(space, -1)
-    for rows in (HEAD, len(codes)):
-        head = codes[:rows]
-        place[head[::-1]] = np.arange(len(head) - 1, -1, -1)  # of several writes the last one stays
-        if (place[cells] >= 0).all():
-            break
-    return place[cells]
+_remembered = lru_cache(maxsize=64)(_keys)
 
 
 def merged(parts: Sequence[Encoded]) -> Encoded:

@@ -10,6 +10,7 @@ from lossctl.roles import Array, Indexes
 
 Key: TypeAlias = tuple[Hashable, ...]
 WHOLE: Key = ()
+HEAD = 4096
 # Rows of a strip per cell: plain sums of so few keep their digits.
 STRIP = 64
 
@@ -26,10 +27,11 @@ class Runs(NamedTuple):
 
 
 class Segments:
-    """Which rows of a block are in which cell; `keys` come in order of first appearance.
+    """Which rows of a block are in which cell.
 
-    Rows that stand in runs are given as such; of others the `codes` of the rows, in `cells` the codes of the keys, and
-    in `counts` how often each code comes: sums need no more, and what does sorts the rows into runs.
+    Rows that stand in runs are given as such, the keys in order of first appearance. Of others the `codes` of the rows
+    are given, in `cells` the codes of the keys, ascending, and in `counts` how often each code comes: sums need no
+    more, and what does sorts the rows into runs.
     """
 
     __slots__ = ("_cells", "_codes", "_counts", "_runs", "_space", "_strips", "keys", "rows")
@@ -53,8 +55,21 @@ class Segments:
         """The rows cell after cell."""
         if self._runs is None:
             assert self._codes is not None, "rows are given in runs or by codes"
-            self._runs = runs_of(self._codes)
+            found = runs_of(self._codes)
+            self._runs = found._replace(rank=np.arange(len(found.rank)))
         return self._runs
+
+    def appearance(self) -> Indexes:
+        """The places of the keys in order of first appearance."""
+        if self._codes is None:
+            return np.arange(len(self.keys))
+        place = np.full(self._space, -1)
+        for rows in (HEAD, self.rows):  # most often all are among the first rows
+            head = self._codes[:rows]
+            place[head[::-1]] = np.arange(len(head) - 1, -1, -1)  # of several writes the last one stays
+            if (place[self._cells] >= 0).all():
+                break
+        return np.argsort(place[self._cells])
 
     def arrange(self, x: Array) -> Array:
         """The rows of `x`, cell after cell."""
@@ -67,12 +82,12 @@ class Segments:
         return np.diff(self.runs.starts, append=self.rows)[self.runs.rank]
 
     def places(self) -> Iterator[tuple[Key, slice | Indexes]]:
-        """Every key and where its rows are."""
+        """Every key and where its rows are, in order of first appearance."""
         order, starts, rank = self.runs
         ends = np.append(starts[1:], self.rows)
-        for key, run in zip(self.keys, rank, strict=True):
-            span = slice(int(starts[run]), int(ends[run]))
-            yield key, span if order is None else order[span]
+        for at in self.appearance().tolist():
+            span = slice(int(starts[rank[at]]), int(ends[rank[at]]))
+            yield self.keys[at], span if order is None else order[span]
 
     def spread(self, values: Array) -> Array:
         """Each row's cell's value: `(cells,)` or `(k, cells)` as `(n,)` or `(k, n)`."""

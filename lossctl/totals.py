@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array, Flags
+from lossctl.roles import Array, Flags, Indexes
 from lossctl.segments import WHOLE, Key, Segments
 
 
@@ -83,6 +83,7 @@ class Tally:
     high: Array = field(default_factory=lambda: np.zeros((0, 0)))
     low: Array = field(default_factory=lambda: np.zeros((0, 0)))
     top: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    _known: tuple[Sequence[Key], Indexes] = ((), np.zeros(0, np.intp))
 
     def add_block(self, statistics: Statistics, segments: Segments | None, rows: int) -> None:
         """Merge one block's row statistics; without segments all rows are one cell."""
@@ -103,7 +104,7 @@ class Tally:
                     sums.append(_reduce(np.add, statistic, segments))
         high = np.concatenate(sums)
         top = np.concatenate(tops) if tops else np.zeros((0, len(keys)))
-        self._merge(keys, high, None, top)
+        self._merge(self._places(keys, segments), high, None, top)
 
     def add(self, other: "Tally") -> None:
         """Merge what comes next in the data."""
@@ -111,21 +112,27 @@ class Tally:
             return
         if not self.layout:
             self.layout = other.layout
-        self._merge(list(other.cells), other.high.copy(), other.low.copy(), other.top.copy())
+        self._merge(self._places(list(other.cells), None), other.high, other.low, other.top)
 
-    def _merge(self, keys: Sequence[Key], high: Array, low: Array | None, top: Array) -> None:
-        first = len(self.cells) == 0
-        if first:
-            self.cells = {key: index for index, key in enumerate(keys)}
-            self.high, self.top = high, top
-            self.low = np.zeros_like(high) if low is None else low
-            return
-        if len(keys) == len(self.cells) == 1 and keys[0] in self.cells:
+    def _places(self, keys: Sequence[Key], segments: Segments | None) -> Indexes:
+        """Where the cells of some keys are; new ones are added in order of first appearance."""
+        if keys is self._known[0]:
+            return self._known[1]
+        if segments is not None and any(key not in self.cells for key in keys):
+            for place in segments.appearance().tolist():
+                self.cells.setdefault(keys[place], len(self.cells))
+        at = np.array([self.cells.setdefault(key, len(self.cells)) for key in keys], dtype=np.intp)
+        self._known = keys, at
+        return at
+
+    def _merge(self, at: Indexes, high: Array, low: Array | None, top: Array) -> None:
+        if len(at) == 1 and self.high.shape[1] == len(self.cells) == 1:
             self.high, error = _two_sum(self.high, high)
             self.low = self.low + error if low is None else self.low + (error + low)
             self.top = np.maximum(self.top, top)
             return
-        at = np.array([self.cells.setdefault(key, len(self.cells)) for key in keys], dtype=np.intp)
+        if not len(self.high):
+            self.high, self.low, self.top = (np.zeros((len(part), 0)) for part in (high, high, top))
         self._grow()
         self.high[:, at], error = _two_sum(self.high[:, at], high)
         self.low[:, at] += error if low is None else error + low

@@ -12,11 +12,15 @@ from typing import NoReturn
 from lossctl.errors import EXIT_DEFECT, EXIT_INTERRUPT, EXIT_MISUSE, EXIT_OK, EXIT_PIPE, LossctlError
 
 Action = Callable[[], int]
+# The digits of products of matrices must not depend on the cores, which our own threads keep at work.
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def entry() -> NoReturn:
     """The installed command: `main`, and the end of the process without taking its modules apart one by one."""
+    for variable in BLAS_THREADS:
+        os.environ.setdefault(variable, "1")
     gc.set_threshold(1 << 18)  # what imports make stays: looking through it again and again is a tenth of the start
     try:
         main()
