@@ -227,8 +227,8 @@ def test_arrays_may_be_nested_and_of_any_length(depth: int) -> None:
 
     cells = [None if index % 9 == 4 else some(depth) for index in range(200)]
     texts = pa.array([None if cell is None else json.dumps(cell) for cell in cells])
-    assert lists.parse(texts, depth).to_pylist() == cells
-    assert lists.parse(texts.slice(50, 70), depth).to_pylist() == cells[50:120]
+    assert lists.parse(texts, lists.Shape(depth, 1)).to_pylist() == cells
+    assert lists.parse(texts.slice(50, 70), lists.Shape(depth, 1)).to_pylist() == cells[50:120]
 
 
 def test_arrays_as_numpy_prints_them_are_lists_too(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_arrays_as_numpy_prints_them_are_lists_too(tmp_path: Path) -> None:
     assert read(source) == {"v": [[0.1, 0.2, -3.0], [1.0, 2.0, 3.0]]}
 
 
-@pytest.mark.parametrize("cell", ["[1, x]", "[1, 2", "(1, 2)", "[[1], 2]", '[""]', "[1 ... 2]", "[[1]] [[2]]"])
+@pytest.mark.parametrize("cell", ["[1, x]", "[1, 2", "(1, 2)", "[[1], 2]", '["a", 1]', "[1 ... 2]", "[[1]] [[2]]"])
 def test_other_texts_in_brackets_are_texts(tmp_path: Path, cell: str) -> None:
     source = text_source(tmp_path, f"v;y\n{cell};1\n")
     assert source.columns()["v"].kind == "unknown"
@@ -313,3 +313,21 @@ def test_options_that_contradict_each_other_are_refused() -> None:
 def test_a_carriage_return_inside_a_line_is_refused_with_its_line(tmp_path: Path) -> None:
     refused(lambda: read(text_source(tmp_path, "y,p\n1,2\n3\r,4\n")), "line 3", "carriage return")
     assert read(text_source(tmp_path, 'k,p\n"a\rb",2\n'), {"k": "text"}) == {"k": ["a\rb"]}
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (['["a", "b,c"]', "[]", '[null, ""]'], [["a", "b,c"], [], [None, ""]]),
+        (["[true,false]", "[null,true]"], [[True, False], [None, True]]),
+    ],
+)
+def test_lists_of_text_and_of_truth_are_lists(tmp_path: Path, cells: list[str], expected: list[list[object]]) -> None:
+    rows = "".join('"' + cell.replace('"', '""') + '",1\n' for cell in cells)
+    assert read(text_source(tmp_path, f"k,p\n{rows}"), {"k": "list"}) == {"k": expected}
+
+
+def test_a_list_of_other_things_is_named_with_its_line(tmp_path: Path) -> None:
+    rows = '"[""a""]",1\n' * 20_000 + '"[""a"", 1]",1\n'
+    source = text_source(tmp_path, f"k,p\n{rows}")
+    refused(lambda: read(source, {"k": "list"}), "line 20002", "no list of text")

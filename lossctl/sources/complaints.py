@@ -82,10 +82,11 @@ class Complaints(NamedTuple):
         return None
 
     def no_list(self, part: Part, name: str, row: int, cell: str) -> DataError:
-        """A cell of a list column that is no list of numbers."""
+        """A cell of a list column that is no such list."""
+        items = {"string": "text", "bool": "true and false"}.get(self.dialect.lists[name].item, "numbers")
         return DataError(
             f"{self.path}, column {name!r}: {self.row(part, row)} holds {cell[:SHOWN]!r}, "
-            "which is no list of numbers as the first rows have them. Correct the cell."
+            f"which is no list of {items} as the first rows have them. Correct the cell."
         )
 
     def row(self, part: Part, row: int) -> str:

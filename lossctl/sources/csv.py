@@ -124,7 +124,7 @@ class _Parser(NamedTuple):
         from lossctl.sources.lists import NotAListError, parse
 
         try:
-            return parse(cells, self.dialect.lists[name].depth)
+            return parse(cells, self.dialect.lists[name])
         except NotAListError as bad:
             raise self.complaints().no_list(part, name, bad.row, bad.cell) from None
 

@@ -203,7 +203,7 @@ def _only_empty(head: bytes, delimiter: str, missing: tuple[str, ...]) -> bool:
 
 
 def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) -> "dict[str, Shape]":
-    """The columns whose cells are all lists of numbers."""
+    """The columns whose cells are all lists."""
     found = {}
     for index, name in enumerate(names):
         cells = [row[index] for row in data if len(row) > index and row[index] not in missing]

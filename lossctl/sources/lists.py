@@ -1,8 +1,9 @@
-"""Cells that hold lists of numbers: JSON arrays, nested ones too, and the way NumPy prints an array."""
+"""Cells that hold lists: JSON arrays of numbers, nested ones too, and the way NumPy prints them; of text, of truth."""
 
+import json
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +18,27 @@ TO_LINES = bytes(10 if IS_SEPARATOR[code] else code for code in range(256))
 NOT_NUMBERS = ["null", "NaN", "nan", "None", "NA"]
 TOKEN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|-?[iI]nf(?:inity)?|null|nan|NaN|None|NA")
 
+WORDS = re.compile(r"\[\s*(?:null\s*,\s*)*(?:\"|true\b|false\b)")
+ITEMS = {str: "string", bool: "bool"}
+
 Offsets = npt.NDArray[np.int64]
 
 
 class Shape(NamedTuple):
-    """How deep lists are nested, and how many numbers a row holds."""
+    """How deep lists are nested, how many values a row holds, and of which type."""
 
     depth: int
     width: int
+    item: str = "double"
 
     @property
     def type(self) -> str:
         """The type as Arrow writes it."""
-        return "list<" * self.depth + "double" + ">" * self.depth
+        return "list<" * self.depth + self.item + ">" * self.depth
 
 
 class NotAListError(ValueError):
-    """A cell that holds no list of numbers of the expected depth."""
+    """A cell that holds no list of the expected depth and type."""
 
     def __init__(self, row: int, cell: str) -> None:
         super().__init__(cell)
@@ -41,14 +46,29 @@ class NotAListError(ValueError):
 
 
 def shape_of(cell: str) -> Shape | None:
-    """The shape of one cell; None where it is no list of numbers."""
+    """The shape of one cell; None where it is no list of numbers, of text or of truth."""
     text = cell.strip()
+    if WORDS.match(text):
+        words = _words(text)
+        known = [word for word in words or () if word is not None]
+        return Shape(1, len(words or ()), ITEMS[type(known[0])]) if known else None
     depth = len(text) - len(text.lstrip("[ \n"))
     depth = text[:depth].count("[")
     tokens = [token for token in re.split(r"[\[\],\s]+", text) if token]
     if not depth or not text.endswith("]") or not all(TOKEN.fullmatch(token) for token in tokens):
         return None
     return Shape(depth, len(tokens)) if _balanced(text, depth) else None
+
+
+def _words(cell: str) -> list[str | None] | list[bool | None] | None:
+    """The items of a list of text or of a list of truth; None where the cell is neither."""
+    try:
+        items = json.loads(cell)
+    except ValueError:
+        return None
+    if not isinstance(items, list) or len({type(item) for item in items if item is not None} & set(ITEMS)) != 1:
+        return None
+    return items if all(item is None or type(item) in ITEMS for item in items) else None
 
 
 def _balanced(text: str, depth: int) -> bool:
@@ -61,8 +81,11 @@ def _balanced(text: str, depth: int) -> bool:
     return level == 0
 
 
-def parse(cells: pa.Array, depth: int) -> pa.Array:
+def parse(cells: pa.Array, shape: Shape) -> pa.Array:
     """A text column of lists as a list column; raises `NotAListError` for the first cell that is none."""
+    depth = shape.depth
+    if shape.item != "double":
+        return _parse_words(cells, shape)
     edges, text = _text(cells)
     raw = np.frombuffer(text, np.uint8)
     opens, closes = raw == OPEN, raw == CLOSE
@@ -82,6 +105,22 @@ def parse(cells: pa.Array, depth: int) -> pa.Array:
         inner = kinds.lists(inner, offsets)
     present = edges[1:] > edges[:-1]
     return kinds.lists(inner, np.searchsorted(children[0], edges), present)
+
+
+def _parse_words(cells: pa.Array, shape: Shape) -> pa.Array:
+    rows: list[list[Any]] = []
+    texts = cells.to_pylist()
+    for row, cell in enumerate(texts):
+        words = [] if cell is None or cell.strip() == "[]" else _words(cell)
+        if words is None or any(ITEMS[type(word)] != shape.item for word in words if word is not None):
+            raise NotAListError(row, str(cell))
+        rows.append(words)
+    items = [item for words in rows for item in words]
+    present = np.array([item is not None for item in items], dtype=bool)
+    truths = np.array([item is True for item in items], dtype=bool)
+    values = kinds.strings(items) if shape.item == "string" else kinds.primitive(truths, present)
+    offsets = np.cumsum([0, *map(len, rows)])
+    return kinds.lists(values, offsets, np.array([cell is not None for cell in texts], dtype=bool))
 
 
 def _text(cells: pa.Array) -> tuple[Offsets, bytes]:
@@ -151,9 +190,10 @@ def common(shapes: Sequence[Shape | None]) -> Shape | None:
     """The shape of a column of lists; None where one is no list, or they are not of one depth."""
     known = [shape for shape in shapes if shape is not None]
     depth = max((shape.depth for shape in known), default=0)
-    if not known or len(known) < len(shapes) or not all(_as_deep(shape, depth) for shape in known):
+    items = {shape.item for shape in known if shape.width} or {"double"}
+    if not known or len(known) < len(shapes) or len(items) > 1 or not all(_as_deep(shape, depth) for shape in known):
         return None
-    return Shape(depth, max(1, round(sum(shape.width for shape in known) / len(known))))
+    return Shape(depth, max(1, round(sum(shape.width for shape in known) / len(known))), items.pop())
 
 
 def _commas(cell: str) -> bool:
