@@ -36,7 +36,8 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
             cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
             evaluations.append(infer(_evaluation(job, view, key, cells, outcome), key, cells))
             if not view:
-                counts = {code: count for cell in cells for code, count in cell.findings.items()}
+                for code, count in (item for cell in cells for item in cell.findings.items()):
+                    counts[code] = max(count, counts.get(code, 0))  # terms look at the same rows
                 if rows is not None and cells[0].values is not None:
                     rows.write(unit_columns(cells[0].values))
     whole = evaluations[0]

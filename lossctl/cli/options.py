@@ -56,7 +56,10 @@ def common(
             help="A loss (see `lossctl list`), or an expression such as '0.7*mse + 0.3*mae'.",
         ),
     ],
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Parquet or CSV; several are one dataset.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Parquet, CSV, JSON Lines, Arrow, NumPy; several are one dataset."),
+    ],
     *,
     weight: Annotated[
         str | None,

@@ -54,8 +54,9 @@ def _run(
 ) -> Outcome:
     outcome = Outcome([0] * len(plan.sources))
     units = collector(plan, outcome) if collector else None
-    workers = 1 if plan.sequential else min(threads or os.cpu_count() or 1, len(plan.pieces))
-    results = _ahead(plan, workers) if workers > 1 else _in_turn(plan)
+    wanted = threads or os.cpu_count() or 1
+    workers = 1 if plan.sequential else min(wanted, len(plan.pieces))
+    results = _ahead(plan, workers, wanted > workers) if workers > 1 else _in_turn(plan, wanted > 1)
     for piece, result in zip(plan.pieces, results, strict=False):
         if sink is not None:
             for values in result.values:
@@ -78,19 +79,19 @@ def _keep_memory() -> None:
     np.empty((1 << 22) - 4096)
 
 
-def _in_turn(plan: Plan) -> Iterator[PieceResult]:
+def _in_turn(plan: Plan, spare: bool) -> Iterator[PieceResult]:
     """The results of a plan's pieces one by one; with a limit, until it is reached."""
     rows = used = 0
     for piece in plan.pieces:
         limit = None if plan.limit is None else plan.limit - used
         if limit == 0:
             return
-        result = run_piece(plan._replace(limit=limit), piece, before=rows)
+        result = run_piece(plan._replace(limit=limit), piece, before=rows, spare=spare)
         rows, used = rows + result.rows, used + result.used
         yield result
 
 
-def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
+def _ahead(plan: Plan, workers: int, spare: bool) -> Iterator[PieceResult]:
     """The results of a plan's pieces in order, computed ahead by threads."""
     from concurrent.futures import Future, ThreadPoolExecutor  # imports logging: not for small files
 
@@ -99,7 +100,7 @@ def _ahead(plan: Plan, workers: int) -> Iterator[PieceResult]:
     with ThreadPoolExecutor(workers) as pool:
         try:
             for piece in plan.pieces:
-                pending.append(pool.submit(run_piece, plan, piece, stop.is_set))
+                pending.append(pool.submit(run_piece, plan, piece, stop.is_set, 0, spare))
                 if len(pending) >= workers * AHEAD:
                     yield pending.popleft().result()
             while pending:

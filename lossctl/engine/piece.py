@@ -15,18 +15,29 @@ from lossctl.kernel import Kernel, weighed
 from lossctl.roles import Array, Flags
 from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
+from lossctl.sources.ahead import ahead
 from lossctl.spec import Loss
 from lossctl.totals import Rows, Smallest, Statistic, Statistics, Sums, Tally
 
+# Bytes of a piece that are worth a thread to read them.
+WORTHWHILE = 1 << 20
 Evaluated: TypeAlias = tuple[Rows | None, Statistics]
 
 
-def run_piece(plan: Plan, piece: Piece, stopped: Callable[[], bool] = bool, before: int = 0) -> PieceResult:
-    """Evaluate one piece, or as much of it as there was before `stopped`; `before` rows of the dataset precede it."""
+def run_piece(
+    plan: Plan, piece: Piece, stopped: Callable[[], bool] = bool, before: int = 0, spare: bool = False
+) -> PieceResult:
+    """Evaluate one piece, or as much of it as there was before `stopped`; `before` rows of the dataset precede it.
+
+    With a thread to `spare` the rows are read ahead.
+    """
     result = PieceResult(before=before)
     source = plan.sources[piece.file]
     reading = Reading(plan.columns, plan.batch_rows or plan.block_rows)
-    for batch in recut(source.read(piece, reading), plan.block_rows):
+    batches = source.read(piece, reading)
+    if spare and piece.size > WORTHWHILE:
+        batches = ahead(batches)
+    for batch in recut(batches, plan.block_rows):
         if stopped() or (plan.limit is not None and result.used >= plan.limit):
             break
         evaluate(plan, batch, result)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Protocol
 
 from lossctl.errors import DataError, listing
@@ -15,8 +15,6 @@ BLOCK_BYTES = 4 << 20
 CODECS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
 NOT_READ = {b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"\x04\x22\x4d\x18": "lz4", b"Rar!": "rar"}
-# Blocks that are made ready ahead of the parsing.
-AHEAD = 2
 
 
 class Readable(Protocol):
@@ -60,43 +58,6 @@ def blocks(path: str, file: str, codec: str | None) -> Generator[bytes, None, No
     with opened(path, file, codec) as stream:
         while block := _full(stream, BLOCK_BYTES):
             yield block
-
-
-def ahead(found: Generator[bytes, None, None]) -> Iterator[bytes]:
-    """Blocks made ready by a thread of their own, while the caller parses those before."""
-    from queue import Full, Queue
-    from threading import Event, Thread
-
-    waiting: Queue[bytes | BaseException] = Queue(AHEAD)
-    stopped = Event()
-
-    def put(item: bytes | BaseException) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            with closing(found):
-                for block in found:
-                    if not put(block):
-                        return
-            put(b"")
-        except BaseException as error:  # raised again in the caller's thread
-            put(error)
-
-    Thread(target=work, daemon=True).start()
-    try:
-        while item := waiting.get():
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
 
 
 def _full(stream: Readable, size: int) -> bytes:

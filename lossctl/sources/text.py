@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from lossctl.sources import packed
+from lossctl.sources.ahead import ahead
 from lossctl.sources.base import FileSource, Piece
 from lossctl.sources.cuts import Cuts, Part, cuts, streamed
 from lossctl.sources.quotes import Rules
@@ -40,7 +41,7 @@ class TextSource(FileSource):
         """The rows of a piece, or all rows."""
         if not self.in_order:
             return self._cuts().parts() if piece is None else iter([self._cuts().part(piece)])
-        return streamed(packed.ahead(self.blocks()), self.first, self.rules, self.path)
+        return streamed(ahead(self.blocks()), self.first, self.rules, self.path)
 
     def _cuts(self) -> Cuts:
         return cuts(self.stamp, self.first, self.rules)
