@@ -89,6 +89,39 @@ def test_a_broken_plugin_is_one_clear_error(source: str, says: str, tmp_path: Pa
     assert ended.out == ""
 
 
+CONFIGS = [
+    ("lossctl.toml", 'plugins = ["own/of_the_test.py"]'),
+    ("pyproject.toml", '[tool.other]\nplugins = 3\n[tool.lossctl]\nplugins = ["own/of_the_test.py"]'),
+]
+
+
+@pytest.mark.parametrize(("file", "text"), CONFIGS)
+def test_plugins_are_named_in_the_settings_of_a_project(file: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "of_the_test.py").write_text(DECLARED)
+    (tmp_path / file).write_text(text)
+    write_csv(tmp_path / "a.csv", {"y": [0.0, 1.0], "pred": [0.5, 3.0]})
+    line = [sys.executable, "-m", "lossctl", "compute", "cubed_error_of_the_test", "a.csv", "-q"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4.0625\n", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("lossctl.toml", "plugins = [", "lossctl.toml cannot be read: "),
+        ("lossctl.toml", 'plugins = "a.py"', "plugins in lossctl.toml must be a list of files"),
+        ("pyproject.toml", "[tool.lossctl]\nplugins = [1]", "plugins in pyproject.toml must be a list of files"),
+        ("lossctl.toml", 'plugins = ["nowhere.py"]', "nowhere.py: there is no such file"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(file: str, text: str, says: str, folder: Path, run: Run) -> None:
+    (folder / file).write_text(text)
+    ended = run("list")
+    assert (ended.code, ended.out) == (2, "")
+    assert says in ended.err
+
+
 def test_a_plugin_that_is_not_there_is_named(data: Path, run: Run) -> None:
     ended = run("compute", "mse", data, "--plugin", "nowhere.py")
     assert (ended.code, "nowhere.py" in ended.err) == (2, True)

@@ -34,6 +34,7 @@ ORDER = (
     "scatter",
     "signatures",
     "plugins",
+    "config",
     "signatures",
     "spec",
     "manual",

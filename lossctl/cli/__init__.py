@@ -70,9 +70,11 @@ def run(args: list[str]) -> int:
 
         print(f"lossctl {__version__}")
         return EXIT_OK
+    from lossctl import config
     from lossctl.cli import app
 
-    plugins = [*filter(None, os.environ.get("LOSSCTL_PLUGIN", "").split(os.pathsep)), *_values_of("--plugin", args)]
+    named = os.environ.get("LOSSCTL_PLUGIN", "").split(os.pathsep)
+    plugins = [*config.plugins(), *filter(None, named), *_values_of("--plugin", args)]
     if plugins:
         from lossctl.plugins import load_file
 
