@@ -54,7 +54,7 @@ _BINET = (
 # atanh(s) = s + s^3/3 + s^5/5 + ...: enough of them for |s| <= 1/10
 _ATANH = tuple(1.0 / (2 * k + 3) for k in range(7))
 _NEAR = 0.1
-_PIECE = 4096
+_PIECE = 16384
 
 
 def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
@@ -194,12 +194,12 @@ def _binet(x: Array) -> Array:
     return inverse * _polynomial(_BINET, inverse * inverse)
 
 
-@_in_pieces
-def relative_entropy(p: Array, q: Array) -> Array:
+def _relative_entropy(p: Array, q: Array) -> Array:
     """`p log(p / q)` for p, q >= 0, also where they almost agree; 0 where p = 0, infinite where q = 0 < p."""
     low = np.minimum(p, q)
-    # Where p = 0 the floor keeps the quotient finite; where p > q there is none: q = 0 < p is infinite.
-    np.maximum(low, (TINY + 1e-300 * q) * (p <= q), out=low)
+    if low.min(initial=1.0) <= 0.0:
+        # Where p = 0 the floor keeps the quotient finite; where p > q there is none: q = 0 < p is infinite.
+        np.maximum(low, (TINY + 1e-300 * q) * (p <= q), out=low)
     result = p - q
     signed = np.copysign(p, result)
     np.abs(result, out=result)
@@ -212,6 +212,9 @@ def relative_entropy(p: Array, q: Array) -> Array:
     return result
 
 
+relative_entropy = _in_pieces(_relative_entropy)
+
+
 def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
     """`p log(p / q) - p + q >= 0` for p, q >= 0, to full relative precision also where they almost agree.
 
@@ -222,11 +225,38 @@ def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
 
 @_in_pieces
 def _excess(p: Array, q: Array, gap: Array) -> Array:
-    slope = gap / np.maximum(p + q, 5e-324)  # the least number: only 0 / 0 is 0
-    # log(q / p) = 2 atanh(slope), and gap - 2 p slope = gap slope: what is left has no cancellation.
-    near = gap * slope
-    near -= 2.0 * p * _atanh_rest(slope)
-    return _joined(np.abs(slope) <= _NEAR, near, gap + relative_entropy(p, q))
+    total = p + q
+    at = np.flatnonzero(np.abs(gap) <= _NEAR * total)
+    result = _relative_entropy(p, q)
+    result += gap
+    if len(at):
+        # log(q / p) = 2 atanh(slope), and gap - 2 p slope = gap slope: what is left has no cancellation.
+        near = gap[at]
+        slope = near / np.maximum(total[at], 5e-324)  # the least number: only 0 / 0 is 0
+        near *= slope
+        near -= 2.0 * p[at] * _atanh_rest(slope)
+        result[at] = near
+    return result
+
+
+@_in_pieces
+def log_gap(p: Array, q: Array) -> Array:
+    """`p/q - 1 - log(p/q) >= 0` for p, q > 0, to full relative precision also where they almost agree."""
+    ratio = p / q
+    result = ratio - 1.0
+    at = np.flatnonzero(np.abs(result) <= 0.18)  # where the slope below is at most _NEAR
+    result -= np.log(ratio)
+    if not np.isfinite(result.sum()):  # the quotient can vanish where its logarithm is finite
+        odd = ~np.isfinite(result)
+        result[odd] = ratio[odd] - 1.0 - (np.log(p[odd]) - np.log(q[odd]))
+    if len(at):
+        p, q = p[at], q[at]
+        near = p - q
+        slope = near / (p + q)
+        near *= slope / q
+        near -= 2.0 * _atanh_rest(slope)
+        result[at] = near
+    return result
 
 
 @_in_pieces

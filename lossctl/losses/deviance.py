@@ -8,7 +8,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import excess, expm1_gap, relative_entropy
+from lossctl.special import excess, expm1_gap, log_gap, relative_entropy
 
 
 @loss(
@@ -66,7 +66,7 @@ def gamma_deviance(target: PositiveD, pred: PositiveD) -> Array:
 
     `2 (log(pred / y) + y / pred - 1)`. `gamma_deviance == tweedie_deviance(power=2)`; unchanged when both are scaled.
     """
-    return 2.0 * (excess(pred, target) / pred)
+    return 2.0 * log_gap(target, pred)
 
 
 @gamma_deviance.gradient
