@@ -22,7 +22,7 @@ NOT_EMPTY = "lists must hold numbers"
 EXACT_INTEGERS = 2.0**53
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Fault:
     """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
 
@@ -72,7 +72,7 @@ def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[
         faults.setdefault(trouble, Fault()).add(Fault(len(rows), list(shown.items())), 0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Numbers:
     """A role's values in a block and the rows where one is missing (None: nowhere), by column."""
 

@@ -44,7 +44,7 @@ class Rule(NamedTuple):
     broken: Callable[..., Flags]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Kernel:
     """A function over arrays, and the facts the engine needs of it."""
 

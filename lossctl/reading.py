@@ -35,7 +35,7 @@ from lossctl.vectors import max_k
 SUM_TOLERANCE = 1e-6
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Context:
     """What columns of a block share: the faults found, labels that must be consistent in the whole dataset, codes."""
 

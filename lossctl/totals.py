@@ -71,7 +71,7 @@ class Column(NamedTuple):
     merge: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tally:
     """Merged statistics of cells (a slice, a unit): compensated sums and maxima, a column per cell.
 

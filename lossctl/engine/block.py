@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Widths: TypeAlias = dict[Binding, tuple[tuple[int, ...], int]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RowValues:
     """What a block says of its rows: their numbers in the piece (0-based), ids, losses and gradients."""
 
@@ -37,7 +37,7 @@ class RowValues:
     gradient: Any = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Kept:
     """A block's clean arrays, kept for losses that need their units whole; `labels` are what label codes stand for."""
 
@@ -77,7 +77,7 @@ class Kept:
         return sum(array.nbytes for array in [*self.arrays.values(), *alone] if array is not None)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PieceResult:
     """What a piece adds to the totals; `before` rows of the dataset precede it, where that matters."""
 
@@ -99,7 +99,7 @@ class PieceResult:
     unmatched: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Block:
     """A block's clean arrays and keys, and the rows of the block as read that they come from (None: all)."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Outcome:
     """The totals of a dataset."""
 

@@ -8,7 +8,7 @@ from lossctl.segments import Key
 from lossctl.totals import Tally
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Units:
     """The units of one slice, in the order of the data."""
 
