@@ -1,7 +1,7 @@
 """What may have been meant where a role has no column: a name that is near, another loss, another first line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lossctl import spec
 from lossctl.errors import DataError, listing
@@ -11,23 +11,25 @@ from lossctl.roles import usual_names
 from lossctl.spec import Loss
 
 
-def not_found(loss: Loss, role: LossRole, table: Table) -> str:
+def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -> str:
     """The error that a role has no column, with what may have been meant."""
     tried = [name for rank in usual_names(role.name, role.role) for name in rank]
     return (
         f"{table.path} has no column for the {role.name} of {loss.name}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}).{_nearly(role, tried, table)} Name it with {role.option} COLUMN."
+        f"(it has: {listing(table.columns)}).{_nearly(role, tried, table, used)} Name it with {role.option} COLUMN."
         + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
         + _others(loss, table)
     )
 
 
-def _nearly(role: LossRole, tried: Sequence[str], table: Table) -> str:
+def _nearly(role: LossRole, tried: Sequence[str], table: Table, used: Collection[str]) -> str:
     """A tip where a column is called almost as usual or holds something else, or the first line is no header."""
     from difflib import get_close_matches
 
     plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in table.columns}
     found = [plain[name] for usual in tried for name in get_close_matches(usual, plain, n=1, cutoff=0.8)]
+    if found and found[0] in used:
+        return f" {found[0]!r} already serves another option."
     if found and found[0] in tried:
         several = "several columns, or lists (in CSV JSON arrays: [0.1, 0.9])"
         return f" {found[0]!r} holds {table.columns[found[0]].type}; {role.role.says} are {several}."

@@ -106,7 +106,7 @@ def bind(
         elif role.required:
             from lossctl.hints import not_found
 
-            raise DataError(not_found(loss, role, table))
+            raise DataError(not_found(loss, role, table, used))
     bound = _nested(loss, bound, table)
     vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
     for role in loss.roles_for(params, loss.kernel, vectors):

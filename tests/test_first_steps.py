@@ -49,6 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mse case.csv --target Predicted", "no column for the pred"),
         ("mse comment.csv", "drop the one above it (tail -n +2 FILE | lossctl ... -)"),
         ("mse excel.csv", "drop the one above it (tail -n +2 FILE | lossctl ... -)"),
+        ("pearson_loss preds.csv --group y_true", "'y_true' already serves another option"),
         ("cross_entropy semi.csv", "'logits' holds text; K logits per row are several columns, or lists"),
         ("MSE preds.csv", "Did you mean 'mse'? `lossctl"),
         ("MSELoss preds.csv", "Did you mean 'mse'? `lossctl"),
