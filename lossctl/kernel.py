@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lossctl.roles import Array, Flags, Role
-from lossctl.totals import Histogram, Largest, Pivot, Rows, Smallest, Statistic, Statistics, Tally
+from lossctl.totals import Histogram, Largest, Pivot, Product, Rows, Smallest, Statistic, Statistics, Tally
 from lossctl.vectors import mean_k, sum_k
 
 Scope = Literal["row", "set", "group"]
@@ -70,7 +70,16 @@ class Kernel:
 
     def rows(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows:
         """Row values, components collapsed."""
+        found = self.values(arrays, params)
+        return Rows(found.value) if isinstance(found, Product) else found
+
+    def values(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows | Product:
+        """The same, as a product where the kernel gives one for rows of one number."""
         result = self._call(arrays, params)
+        if isinstance(result, Product):
+            if result.left.ndim == 1:
+                return result
+            result = result.value
         terms = result if isinstance(result, Rows) else Rows(result)
         if self.elements is None or terms.value.ndim == 1:
             return terms
@@ -137,5 +146,7 @@ def _weigh(statistic: Statistic, weights: Array, counted: Flags) -> Statistic:
             return Smallest(value if counted.all() else np.where(counted, value, np.inf))
         case Histogram():
             return weights * statistic
+        case Product():
+            return weighed(statistic.value, weights)
         case _:
             return weighed(statistic, weights)

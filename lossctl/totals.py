@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from lossctl.roles import Array, Flags, Indexes
 from lossctl.segments import WHOLE, Key, Segments
+from lossctl.vectors import dot
 
 
 class Rows(NamedTuple):
@@ -27,6 +28,19 @@ class Rows(NamedTuple):
     def shown(self) -> Array:
         """The values as a list of rows gives them: a row without a share has none."""
         return self.value if self.share is None else np.where(self.share > 0, self.value, np.nan)
+
+
+class Product(NamedTuple):
+    """Row values, or a statistic that merges by sum, as a product: its total is a dot product, and needs no array."""
+
+    left: Array
+    right: Array
+
+    @property
+    def value(self) -> Array:
+        """The products themselves."""
+        with np.errstate(all="ignore"):
+            return self.left * self.right
 
 
 class Largest(NamedTuple):
@@ -56,7 +70,7 @@ class Histogram:
         return Histogram(self.bin, self.size, weights if self.value is None else weights * self.value)
 
 
-Statistic: TypeAlias = Array | Largest | Smallest | Histogram
+Statistic: TypeAlias = Array | Product | Largest | Smallest | Histogram
 Statistics: TypeAlias = Mapping[str, Statistic]
 Pivot: TypeAlias = Mapping[str, Array]
 Sums: TypeAlias = Mapping[str, Array]
@@ -100,6 +114,10 @@ class Tally:
                     tops.append(-_reduce(np.minimum, value, segments))
                 case Histogram():
                     sums.append(_reduce_bins(statistic, segments))
+                case Product(left, right) if segments is None and left.ndim == right.ndim == 1:
+                    sums.append(np.array([[dot(left, right)]]))
+                case Product():
+                    sums.append(_reduce(np.add, statistic.value, segments))
                 case _:
                     sums.append(_reduce(np.add, statistic, segments))
         high = np.concatenate(sums)
@@ -163,6 +181,8 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
     layout, sums, tops = {"rows": Column(0, 1, False, "sum")}, 1, 0
     for name, statistic in statistics.items():
         match statistic:
+            case Product(value):
+                merge = "sum"
             case Largest(value):
                 merge = "max"
             case Smallest(value):

@@ -17,7 +17,7 @@ from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
 from lossctl.sources.ahead import ahead
 from lossctl.spec import Loss
-from lossctl.totals import Rows, Smallest, Statistic, Statistics, Sums, Tally
+from lossctl.totals import Product, Rows, Smallest, Statistic, Statistics, Sums, Tally
 
 # Bytes of a piece that are worth a thread to read them.
 WORTHWHILE = 1 << 20
@@ -125,8 +125,12 @@ def _evaluate_term(
         rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
         statistics = {**row_statistics(rows, weights), **found}
     elif term.scope == "row":
-        rows = kernel.rows(arrays, params)
-        statistics = row_statistics(rows, weights)
+        values = kernel.values(arrays, params)
+        statistics = row_statistics(values, weights)
+        if isinstance(values, Rows):
+            rows = values
+        elif plan.rows is not None or plan.observe is not None or spec.get(term.loss).detailer is not None:
+            rows = Rows(values.value)
     else:
         statistics = {**kernel.statistics(arrays, params, term.pivot, weights)}
         if plan.unit_weight is not None:
@@ -140,6 +144,8 @@ def _evaluate_term(
             pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
             found_here = {**kernel.statistics(arrays, params, pivot, weights)}
         result.tallies.setdefault((index, view), Tally()).add_block({**found_here, **extra}, cells, block.rows)
+    if plan.observe is not None:
+        statistics = {name: part.value if isinstance(part, Product) else part for name, part in statistics.items()}
     return rows, {**statistics, **extra}
 
 
@@ -222,8 +228,12 @@ def flat_size(ragged: Ragged) -> int:
     return int(ragged.offsets[-1])
 
 
-def row_statistics(rows: Rows, weights: Array | None) -> dict[str, Statistic]:
+def row_statistics(rows: Rows | Product, weights: Array | None) -> dict[str, Statistic]:
     """What the reductions need of row values."""
+    if isinstance(rows, Product):
+        if weights is None:
+            return {"loss": rows}
+        rows = Rows(rows.value)
     value, denominator = rows.value, rows.denominator
     if rows.share is not None:
         value = weighed(value, rows.share)

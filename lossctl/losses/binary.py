@@ -9,6 +9,7 @@ from lossctl.class_weights import PosWeight, positive
 from lossctl.params import Param
 from lossctl.roles import Array, Flags, LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
 from lossctl.spec import example, loss
+from lossctl.totals import Product
 from lossctl.vectors import sigmoid
 
 MACHINE = 2.220446049250313e-16
@@ -213,13 +214,13 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     reference="Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
     examples=(example((0.2**2 + 0.25**2 + 0.9**2) / 3, target=[1, 0, 1], pred=[0.8, 0.25, 0.1]),),
 )
-def brier(target: SoftBinary, pred: Probability) -> Array:
+def brier(target: SoftBinary, pred: Probability) -> Product:
     """Squared error of a probability.
 
     `(p - y)^2`, range [0, 1]; soft labels are allowed. `2 * brier == brier_multiclass` of the columns `1-p` and `p`.
     """
     residual = pred - target
-    return residual * residual
+    return Product(residual, residual)
 
 
 @brier.gradient

@@ -7,7 +7,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
-from lossctl.totals import Largest, Pivot, Smallest, Statistics, Sums
+from lossctl.totals import Largest, Pivot, Product, Smallest, Statistics, Sums
 
 
 @loss(
@@ -32,7 +32,7 @@ def rmse(target: RealD, pred: RealD) -> Statistics:
     `sqrt(mean e^2)` over a unit; with several outputs the root per output, then the mean.
     """
     residual = pred - target
-    return {"square": residual * residual}
+    return {"square": Product(residual, residual)}
 
 
 @rmse.finish
@@ -148,15 +148,15 @@ def nrmse(
     `rmse / mean`, `/ (max - min)`, `/ std` or `/ ||target||` (l2) of the target. Per output, then the mean.
     """
     residual = pred - target
-    square = {"square": residual * residual}
+    square = {"square": Product(residual, residual)}
     if normalizer == "range":
         return {**square, "low": Smallest(target), "high": Largest(target)}
     if normalizer == "l2":
-        return {**square, "size": target * target}
+        return {**square, "size": Product(target, target)}
     if normalizer == "mean":
         return {**square, "level": target}
     centred = target - pivot["target"]
-    return {**square, **_constant(target), "centred": centred, "spread": centred * centred}
+    return {**square, **_constant(target), "centred": centred, "spread": Product(centred, centred)}
 
 
 @nrmse.finish
@@ -197,7 +197,12 @@ def relative_squared_error(target: RealD, pred: RealD, *, pivot: Pivot) -> Stati
     """
     residual = pred - target
     centred = target - pivot["target"]
-    return {**_constant(target), "square": residual * residual, "centred": centred, "spread": centred * centred}
+    return {
+        **_constant(target),
+        "square": Product(residual, residual),
+        "centred": centred,
+        "spread": Product(centred, centred),
+    }
 
 
 @relative_squared_error.finish
@@ -231,9 +236,9 @@ def explained_variance_loss(target: RealD, pred: RealD, *, pivot: Pivot) -> Stat
     return {
         **_constant(target),
         "error": residual,
-        "square": residual * residual,
+        "square": Product(residual, residual),
         "centred": centred,
-        "spread": centred * centred,
+        "spread": Product(centred, centred),
     }
 
 
@@ -314,7 +319,7 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
 def _joint_moments(target: Array, pred: Array, pivot: Pivot) -> Statistics:
     x = target - pivot["target"]
     y = pred - pivot["pred"]
-    return {"x": x, "y": y, "xx": x * x, "yy": y * y, "xy": x * y}
+    return {"x": x, "y": y, "xx": Product(x, x), "yy": Product(y, y), "xy": Product(x, y)}
 
 
 def _variance(sums: Sums, first: str, second: str) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
+from lossctl.totals import Product
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 
@@ -27,15 +28,14 @@ TINY = float(np.finfo(np.float64).smallest_normal)
     reference="Gauss 1809, Theoria motus corporum coelestium; Hastie, Tibshirani, Friedman 2009, section 2.4",
     examples=(example((0.25 + 0.0 + 9.0) / 3, target=[3, -0.5, 2], pred=[2.5, -0.5, 5]),),
 )
-def mse(target: RealD, pred: RealD) -> Array:
+def mse(target: RealD, pred: RealD) -> Product:
     """Squared error.
 
     `e^2`. No factor 1/2 (that is `half_squared_error`); its root over a dataset is `rmse`.
     `mse == 2 * half_squared_error == 2 * expectile(tau=0.5)`.
     """
     residual = pred - target
-    residual *= residual
-    return residual
+    return Product(residual, residual)
 
 
 @mse.gradient
@@ -59,13 +59,13 @@ def _(target: Array, pred: Array) -> Array:
     reference="Bishop 2006, Pattern Recognition and Machine Learning, equation 1.2",
     examples=(example((0.125 + 4.5) / 2, target=[3, 2], pred=[2.5, 5]),),
 )
-def half_squared_error(target: RealD, pred: RealD) -> Array:
+def half_squared_error(target: RealD, pred: RealD) -> Product:
     """Half the squared error.
 
     `e^2 / 2`. The 1/2 is Bishop's; optax calls this `l2_loss`. `2 * half_squared_error == mse`.
     """
     residual = pred - target
-    return 0.5 * residual * residual
+    return Product(residual, 0.5 * residual)
 
 
 @half_squared_error.gradient
@@ -122,7 +122,7 @@ def _(target: Array, pred: Array) -> Array:
 )
 def huber(
     target: RealD, pred: RealD, *, delta: Annotated[float, Param("residual where the loss turns linear", gt=0)] = 1.0
-) -> Array:
+) -> Product:
     """Quadratic for small residuals, linear beyond `delta`.
 
     `e^2 / 2` if `abs(e) <= delta`, else `delta * (abs(e) - delta/2)`.
@@ -131,8 +131,7 @@ def huber(
     residual = pred - target
     inside = np.clip(residual, -delta, delta)
     residual -= 0.5 * inside
-    residual *= inside
-    return residual
+    return Product(inside, residual)
 
 
 @huber.gradient
