@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
@@ -93,19 +92,44 @@ def _in_turn(plan: Plan, spare: bool) -> Iterator[PieceResult]:
 
 def _ahead(plan: Plan, workers: int, spare: bool) -> Iterator[PieceResult]:
     """The results of a plan's pieces in order, computed ahead by threads."""
-    from concurrent.futures import Future, ThreadPoolExecutor  # imports logging: not for small files
+    done: dict[int, PieceResult | BaseException] = {}
+    changed, stop = threading.Condition(), threading.Event()
+    begun = given = 0
 
-    stop = threading.Event()
-    pending: deque[Future[PieceResult]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for piece in plan.pieces:
-                pending.append(pool.submit(run_piece, plan, piece, stop.is_set, 0, spare))
-                if len(pending) >= workers * AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
+    def work() -> None:
+        nonlocal begun
+        while True:
+            with changed:
+                while begun - given >= workers * AHEAD and not stop.is_set():
+                    changed.wait()
+                if stop.is_set() or begun == len(plan.pieces):
+                    return
+                at, begun = begun, begun + 1
+            result: PieceResult | BaseException
+            try:
+                result = run_piece(plan, plan.pieces[at], stop.is_set, 0, spare)
+            except BaseException as error:  # raised again in the caller's thread
+                result = error
+            with changed:
+                done[at] = result
+                changed.notify_all()
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    try:
+        for thread in threads:
+            thread.start()
+        for at in range(len(plan.pieces)):
+            with changed:
+                while at not in done:
+                    changed.wait()
+                result, given = done.pop(at), at + 1
+                changed.notify_all()
+            if isinstance(result, BaseException):
+                raise result
+            yield result
+    finally:
+        with changed:
             stop.set()
-            for future in pending:
-                future.cancel()
+            changed.notify_all()
+        for thread in threads:
+            thread.join()
