@@ -13,7 +13,7 @@ import pytest
 import lossctl
 from lossctl import filters
 from lossctl.sieve import sieve
-from lossctl.sources import Span, open_source, parquet, prune
+from lossctl.sources import Span, open_source, parquet, parquet_file, prune
 
 GROUPS, ROWS = 100, 2000
 
@@ -37,13 +37,18 @@ class Counted:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Counted]]:
     """The files from which row groups are read."""
     files: list[Counted] = []
-    real = pq.ParquetFile
+    real = parquet.opened
 
-    def counted(path: str, **options: object) -> pq.ParquetFile:
+    def counted(path: str, metadata: parquet.FileMetaData | None = None, *rest: object) -> object:
+        if metadata is not None:  # all footers have been read
+            monkeypatch.setattr(parquet_file, "OSFile", begin)
+        return real(path, metadata, *rest)
+
+    def begin(path: str) -> pa.PythonFile:
         files.append(Counted(path))
-        return real(pa.PythonFile(files[-1], "r"), **options)
+        return pa.PythonFile(files[-1], "r")
 
-    monkeypatch.setattr(parquet.pq, "ParquetFile", counted)
+    monkeypatch.setattr(parquet, "opened", counted)
     yield files
     for file in files:
         file.file.close()

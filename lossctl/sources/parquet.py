@@ -6,10 +6,9 @@ A field of a struct is a column of its own, under the path that Parquet gives it
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import types as pt
 
 from lossctl.errors import DataError
@@ -17,11 +16,13 @@ from lossctl.sources import spans
 from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
 from lossctl.sources.kinds import kind_of as kind_of
 from lossctl.sources.kinds import type_name
+from lossctl.sources.parquet_file import FileMetaData, opened
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import RowGroupMetaData
 
 # A piece is at least one of these, so that files of few long lists have pieces for all threads too.
 PIECE_ROWS, PIECE_BYTES = 1 << 19, 1 << 23
-# Small enough to stay in cache while pages are decoded; larger buffers only cost memory.
-READ_BUFFER = 1 << 18
 # A footer that is readable in a file with encrypted columns is signed.
 SIGNATURE_BYTES = 28
 # What pyarrow raises for a damaged file; its own errors and the system's are not all of one family.
@@ -44,14 +45,15 @@ class Column(NamedTuple):
 class Footer(NamedTuple):
     """What a file says of itself."""
 
-    metadata: pq.FileMetaData
+    metadata: FileMetaData
     columns: Mapping[str, Column]
 
 
 @lru_cache(maxsize=256)
 def _footer(stamp: Stamp) -> Footer:
     try:
-        metadata = pq.read_metadata(stamp.file)
+        with opened(stamp.file) as reader:
+            metadata = reader.metadata
         schema = metadata.schema.to_arrow_schema()
         check_doubled(stamp.path, schema.names)
         signed = _footer_bytes(stamp) - metadata.serialized_size == SIGNATURE_BYTES
@@ -109,7 +111,7 @@ class ParquetSource(FileSource):
     format: str = "parquet"
 
     @property
-    def metadata(self) -> pq.FileMetaData:
+    def metadata(self) -> FileMetaData:
         """The file's footer."""
         return _footer(self.stamp).metadata
 
@@ -123,7 +125,7 @@ class ParquetSource(FileSource):
         footer = _footer(self.stamp)
         return {name: self._info(column, footer.metadata) for name, column in footer.columns.items()}
 
-    def _info(self, column: Column, metadata: pq.FileMetaData) -> ColumnInfo:
+    def _info(self, column: Column, metadata: FileMetaData) -> ColumnInfo:
         kind = kind_of(column.type)
         if kind != "list":
             return ColumnInfo(kind, type_name(column.type))
@@ -157,9 +159,7 @@ class ParquetSource(FileSource):
         flat = {name: column for name, column in known.items() if len(column.leaves) == 1 and spans.told(column.type)}
         return [part for piece in pieces for part in self._kept(piece, flat, sieve, footer.metadata)]
 
-    def _kept(
-        self, piece: Piece, known: Mapping[str, Column], sieve: Sieve, metadata: pq.FileMetaData
-    ) -> Iterator[Piece]:
+    def _kept(self, piece: Piece, known: Mapping[str, Column], sieve: Sieve, metadata: FileMetaData) -> Iterator[Piece]:
         """A piece's runs of row groups that may hold wanted rows."""
         groups = [metadata.row_group(index) for index in range(piece.start, piece.stop)]
         kept = [sieve.may_pass(_spans(group, known)) for group in groups]
@@ -185,17 +185,11 @@ class ParquetSource(FileSource):
         wanted = {name: footer.columns[name] for name in reading.columns}
         texts = [wanted[name].selector for name, how in reading.columns.items() if how == "text"]
         try:
-            with pq.ParquetFile(
-                stamp.file,
-                metadata=footer.metadata,
-                pre_buffer=False,
-                buffer_size=READ_BUFFER,
-                read_dictionary=texts or None,
-            ) as file:
-                for batch in file.iter_batches(
+            with opened(stamp.file, footer.metadata, texts or None) as reader:
+                for batch in reader.iter_batches(
                     reading.batch_rows,
                     row_groups=range(piece.start, piece.stop),
-                    columns=[column.selector for column in wanted.values()],
+                    column_indices=list(dict.fromkeys(leaf for column in wanted.values() for leaf in column.leaves)),
                     use_threads=False,
                 ):
                     yield _selected(batch, wanted)
@@ -203,7 +197,7 @@ class ParquetSource(FileSource):
             raise _unreadable(stamp.path, error) from None
 
 
-def _spans(group: pq.RowGroupMetaData, known: Mapping[str, Column]) -> dict[str, Span]:
+def _spans(group: "RowGroupMetaData", known: Mapping[str, Column]) -> dict[str, Span]:
     """What the statistics of a row group say of columns."""
     found = ((name, spans.span(group.column(column.leaves[0]), column.type)) for name, column in known.items())
     return {name: span for name, span in found if span is not None}

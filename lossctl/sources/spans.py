@@ -2,12 +2,15 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import types as pt
 
 from lossctl.sources.base import Span
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ColumnChunkMetaData
 
 
 def told(kind: pa.DataType) -> bool:
@@ -21,7 +24,7 @@ def told(kind: pa.DataType) -> bool:
     return bool(numeric or pt.is_boolean(kind) or pt.is_date(kind) or pt.is_string(kind) or pt.is_large_string(kind))
 
 
-def span(chunk: pq.ColumnChunkMetaData, kind: pa.DataType) -> Span | None:
+def span(chunk: "ColumnChunkMetaData", kind: pa.DataType) -> Span | None:
     """The span of a column chunk, where its statistics tell one."""
     statistics = chunk.statistics
     if statistics is None:
