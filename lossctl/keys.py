@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.columns import primitive
-from lossctl.segments import Key, Segments, runs_of
+from lossctl.segments import HEAD, Key, Segments, runs_of
 
 Codes = npt.NDArray[np.int64]
 MISSING = "(missing)"
@@ -109,7 +109,7 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     codes, space = columns[0].codes, len(columns[0].labels)
     for column in columns[1:]:
         codes, space = codes * len(column.labels) + column.codes, space * len(column.labels)
-    if space > rows or not (codes[1:] < codes[:-1]).any():
+    if space > rows or not _descends(codes):
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
         return Segments(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
@@ -118,6 +118,11 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     name = _remembered if len(cells) <= FEW else _keys
     keys = name(tuple(tuple(column.labels) for column in columns), cells.tobytes())
     return Segments(keys, rows, codes=codes, cells=cells, counts=counts)
+
+
+def _descends(codes: Codes) -> bool:
+    """Whether a code is less than the one before it: most often among the first."""
+    return any(bool((part[1:] < part[:-1]).any()) for part in (codes[:HEAD], codes))
 
 
 def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,16 +32,31 @@ class Rows(NamedTuple):
 
 
 class Product(NamedTuple):
-    """Row values, or a statistic that merges by sum, as a product: its total is a dot product, and needs no array."""
+    """Row values, or a statistic that merges by sum, as `left * (right + factor * other)`.
+
+    Its total is made of dot products, which need no array of the values.
+    """
 
     left: Array
     right: Array
+    factor: float = 0.0
+    other: Array | None = None
 
     @property
     def value(self) -> Array:
         """The products themselves."""
         with np.errstate(all="ignore"):
-            return self.left * self.right
+            return self.left * (self.right if self.other is None else self.right + self.factor * self.other)
+
+    def total(self) -> float:
+        """The sum of rows of one number."""
+        total = dot(self.left, self.right)
+        if self.other is not None:
+            total += self.factor * dot(self.left, self.other)
+        if isfinite(total):
+            return total
+        with np.errstate(all="ignore"):
+            return float(self.value.sum())
 
 
 class Largest(NamedTuple):
@@ -114,8 +130,8 @@ class Tally:
                     tops.append(-_reduce(np.minimum, value, segments))
                 case Histogram():
                     sums.append(_reduce_bins(statistic, segments))
-                case Product(left, right) if segments is None and left.ndim == right.ndim == 1:
-                    sums.append(np.array([[dot(left, right)]]))
+                case Product(left) if segments is None and left.ndim == 1:
+                    sums.append(np.array([[statistic.total()]]))
                 case Product():
                     sums.append(_reduce(np.add, statistic.value, segments))
                 case _:

@@ -32,6 +32,8 @@ def test_a_product_beyond_the_range_is_infinite() -> None:
     tally = Tally()
     tally.add_block({"loss": Product(np.full(3, 1e200), np.full(3, 1e200))}, None, 3)
     assert tally.sums()["loss"].tolist() == [inf]
+    residual = np.array([1e155, -1e155])
+    assert Product(residual, residual, -1.0, residual).total() == 0.0  # and not inf - inf
 
 
 @pytest.mark.parametrize("loss", ["mse", "half_squared_error", "huber", "brier", "rmse", "pearson_loss"])

@@ -130,8 +130,7 @@ def huber(
     """
     residual = pred - target
     inside = np.clip(residual, -delta, delta)
-    residual -= 0.5 * inside
-    return Product(inside, residual)
+    return Product(inside, residual, -0.5, inside)
 
 
 @huber.gradient
