@@ -1,20 +1,22 @@
 """The public functions: the same requests as the command line's, the same reports."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from lossctl.engine import centring, local
+from lossctl.engine import local
 from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
+from lossctl.errors import UsageError
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
 from lossctl.request import Job, Request, check_types
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 from lossctl.sources import TextOptions
+from lossctl.together import compare_all, evaluated
 
 if TYPE_CHECKING:
     from lossctl.memory import MemorySource
@@ -115,45 +117,107 @@ def compute(
     Traceback (most recent call last):
     lossctl.errors.DataError: column 'y_hat' is not in (memory) (it has: y, yhat, site). Did you mean 'yhat'? ...
     """
+    named = {name: value for name, value in locals().items() if name not in ("loss", "data", "options")}
+    return run(_request(loss, data, options, **named))
+
+
+def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:
+    """Evaluate several losses on a dataset in one pass over it, or on the datasets of several models, a pass each.
+
+    `data` is what `compute` takes, or a list with an entry per model. `losses` is a loss or an expression, or a list of
+    them. `options` are the keywords of `compute` but for those of rows (`per_row`, `gradient`, `id`), and the
+    parameters and columns of the losses, given to each that has them. With `missing="skip"` a row that one of the
+    losses cannot use is left out of all.
+
+    The report holds the results by model and loss, each the whole and then its slices; with several models
+    `comparisons` holds what each differs by from the one at place `baseline`. Raises `LossctlError` as `compute` does.
+
+    >>> import lossctl
+    >>> report = lossctl.compare("sample_data/preds.parquet", ["mse", "huber(delta=2)", "0.5*mse + 0.5*mae"])
+    >>> [(result.spec, round(result.value, 4)) for result in report]
+    [('mse', 1.1893), ('huber(delta=2.0)', 0.5016), ('0.5*mse + 0.5*mae', 0.9419)]
+    >>> models = ["sample_data/baseline.parquet", "sample_data/candidate.parquet"]
+    >>> [(each.loss, round(each.difference, 4)) for each in lossctl.compare(models, ["mae", "mse"]).comparisons]
+    [('mae', -4.5515), ('mse', -374.3367)]
+    """
+    left_out = [name for name in ("per_row", "gradient", "id") if options.get(name)]
+    if left_out:
+        raise UsageError(f"compare has no rows to write: leave {', '.join(left_out)} out, or use compute.")
+    several = isinstance(data, list | tuple)
+    models = list(data) if several else [data]  # type: ignore[call-overload]
+    wanted = list(losses) if isinstance(losses, list | tuple) else [losses]
+    defaults = dict(compute.__kwdefaults__ or {})
+    named = defaults | {name: value for name, value in options.items() if name in defaults}
+    own = {name: value for name, value in options.items() if name not in defaults}
+    return compare_all([[_request(loss, model, own, **named) for loss in wanted] for model in models], baseline)
+
+
+def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -> Report:
+    """Evaluate every `[[check]]` of `lossctl.toml`, of `[tool.lossctl]` in `pyproject.toml`, or of a file so written.
+
+    A check has a `loss` (or an expression), `data` (a file, or a list of files that make one dataset; relative to the
+    settings), `max` or `min`, perhaps an `id`, and any keyword of `compute` and option of its loss. The report's
+    `checks` hold a status for each bound and slice: "pass", "fail", or "error" where it could not be evaluated.
+    Raises `LossctlError` where the settings cannot be understood.
+
+    >>> import lossctl
+    >>> report = lossctl.check("sample_data/lossctl.toml")
+    >>> [(each.id, each.status) for each in report.checks][:2]
+    [('residuals: huber<=0.5:whole', 'pass'), ('residuals by diagnosis: mae<=1.5:whole', 'pass')]
+    """
+    from lossctl import config as settings
+    from lossctl.gate import run_checks
+
+    path, entries = settings.checks(None if config is None else os.fspath(config))
+    return run_checks(path, entries, compute, threads)
+
+
+def _request(
+    loss: object,
+    data: object,
+    options: Mapping[str, object],
+    *,
+    by: str | Sequence[str],
+    on: str | Sequence[str],
+    truth: "str | os.PathLike[str] | None",
+    per_row: "str | os.PathLike[str] | None",
+    delimiter: str | None,
+    quote: str | None,
+    decimal: str | None,
+    header: bool | None,
+    na_values: Sequence[str] | None,
+    log_var: Sequence[float],
+    reference: Sequence[float],
+    positive_label: object,
+    classes: Sequence[str],
+    max: float | None,
+    min: float | None,
+    memory: str | None,
+    **plain: Any,
+) -> Request:
+    """The request that keywords of `compute` make."""
     paths, table = _paths(data)
     request = Request(
-        loss=loss if isinstance(loss, str) else loss.name,
+        loss=loss if isinstance(loss, str) else str(getattr(loss, "name", loss)),
         files=paths,
         memory=table,
         options=options,
-        reduction=reduction,
-        weight=weight,
-        group=group,
-        unit_weight=unit_weight,
         by=(by,) if isinstance(by, str) else tuple(by),
-        id=id,
-        where=where,
-        limit=limit,
-        truth=None if truth is None else os.fspath(truth),
         on=(on,) if isinstance(on, str) else tuple(on),
-        join=join,
-        many_to_one=many_to_one,
+        truth=None if truth is None else os.fspath(truth),
+        per_row=None if per_row is None else os.fspath(per_row),
         text=TextOptions(delimiter, quote, header, decimal, None if na_values is None else tuple(na_values)),
-        coef_file=coef_file,
-        combine=combine,
         log_var=tuple(log_var),
         reference=tuple(reference),
-        missing=missing,
         positive_label=None if positive_label is None else str(positive_label),
         classes=tuple(map(str, classes)),
-        ci=ci,
-        ci_method=ci_method,
-        seed=seed,
-        stats=stats,
-        per_row=None if per_row is None else os.fspath(per_row),
-        gradient=gradient,
         max=None if max is None else float(max),
         min=None if min is None else float(min),
-        threads=threads,
         memory_limit=memory,
+        **plain,
     )
     check_types(request)
-    return run(request)
+    return request
 
 
 def _paths(data: object) -> tuple[tuple[str, ...], "MemorySource | None"]:
@@ -170,10 +234,10 @@ def _paths(data: object) -> tuple[tuple[str, ...], "MemorySource | None"]:
 
 def run(request: Request, progress: local.Progress | None = None) -> Report:
     """Evaluate a request."""
-    job = prepare(request)
+    work = prepare((request,))
+    job = work.jobs[0]
     if request.dry_run:
         return dry_run(job)
-    job = job._replace(plan=centring.centred(job.plan, request.threads))
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
         collected = RowList() if request.reduction == "none" else None
@@ -185,8 +249,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
             for receive in sinks:
                 receive(before, values)
 
-        outcome = local.run(job.plan, request.threads, sink, progress)
-        outcome.check(job.plan.sources)
+        ((job, outcome),) = evaluated(work, sink, progress)
         if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
             for values in gathered_rows(job.plan, outcome.kept):
                 sink(0, values)

@@ -13,7 +13,7 @@ from lossctl.errors import UsageError
 from lossctl.params import number, show
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*(?:\.\w+)*)"
     r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<list>\[[^\]]*\])|(?P<column>@(?:[^\s,()\"']+|\"[^\"]*\"|'[^']*'))"
     r"|(?P<sign>[-+*=(),]))"
 )

@@ -104,7 +104,7 @@ class Inference:
         return Interval(level, *ends, f"bootstrap over {things} (BCa, {bootstrap.RESAMPLES} resamples, seed {seed})")
 
     def _over_rows(self, key: Key, cells: Sequence[Reduced]) -> Observations:
-        plan, seen = self.plan, self.outcome.observed
+        plan, seen = self.plan, self.outcome.observed.get(0)
         for index, term in enumerate(plan.terms):
             if term.scope == "set":
                 self._check_smooth(index, term, key)
@@ -161,7 +161,7 @@ class Inference:
 
     def _columns(self, key: Key) -> Array:
         """The rows of a slice, to be resampled."""
-        seen = self.outcome.observed
+        seen = self.outcome.observed.get(0)
         assert seen is not None
         rows = seen.rows(self.view, key)
         if rows is None or len(rows) > observed.MOST_ROWS:
@@ -195,7 +195,7 @@ class Inference:
     def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
         """Sums over units, of the terms with row values: those of one unit are not independent."""
         found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
-        seen = self.outcome.observed
+        seen = self.outcome.observed.get(0)
         for index, term in enumerate(self.plan.terms):
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
@@ -243,7 +243,7 @@ class Inference:
         """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
         first = self.plan.terms[0]
         if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.kept:
-            return self.outcome.observed
+            return self.outcome.observed.get(0)
         return gathered.observe(self.plan, self.view, self.outcome.kept, Observe(factors=self.job.factors))
 
 

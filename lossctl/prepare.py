@@ -1,110 +1,138 @@
 """From a request to a job: every name is resolved; nothing of the data but the files' heads is read."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from lossctl import expressions, spec
 from lossctl.arrays import Classes
 from lossctl.checks import check_request
+from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.engine import local
-from lossctl.engine.plan import Observe, Plan, RowOutput, Term, block_rows
+from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.evaluate import REDUCTIONS, blend_of, reduce_term
-from lossctl.mapping import CLASSES, Binding, Labels, Table, bind, expand
+from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
+from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
 from lossctl.params import ColumnRef, Value
-from lossctl.request import Constant, Job, Request
+from lossctl.request import Constant, Job, Request, Work
 from lossctl.roles import Array, Interval, Role
-from lossctl.sources import As, Sieve, Source, open_sources, prune
+from lossctl.sources import open_sources
 from lossctl.spec import Loss
-
-if TYPE_CHECKING:
-    from lossctl.filters import Filter
 
 COEF = "coef"
 WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
 
 
-def prepare(request: Request) -> Job:
-    """Resolve every name of a request; nothing of the data but the files' heads is read."""
-    parts = expressions.parse(request.loss)
-    _check_options(request, [spec.get(part.name) for part in parts])
-    blend = blend_of(request.combine, request.log_var, request.reference, len(parts))
-    constants, parts = _constants(request, parts)
-    losses = [spec.get(part.name) for part in parts]
-    reductions = tuple(_reduction(request, loss) for loss in losses)
-    if not request.files:
-        raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
-    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files, request.text))
-    table = Table(", ".join(request.files), sources[0].columns())
-    truth = _truth_source(request)
-    if truth is not None:
-        request = request._replace(on=tuple(name for text in request.on for name in expand(text, table, "--on")))
-        from lossctl import joins
+class Asked(NamedTuple):
+    """One request with its terms as they are written."""
 
-        table = joins.joined_table(table, truth, request.on)
-    keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
-    for option, name in keys.items():
-        if name is not None:
-            table.require(name, f"--{option}")
-    by = tuple(name for text in request.by for name in expand(text, table, "--by"))
-    named = {"--on": request.on, "--by": by, "--group": (request.group,), "--id": (request.id,)}
-    for option, names in named.items():
-        for name in names:
-            if name is not None:
-                table.require_plain(name, option)
-    for option in ("weight", "unit-weight"):
-        if (name := keys[option]) is not None and table.columns[name].kind in ("list", "other"):
-            raise DataError(
-                f"--{option}: column {name!r} of {table.path} holds {table.columns[name].type}, "
-                "not a number >= 0 per row."
-            )
-    taken = {name for name in keys.values() if name}
-    terms = tuple(_term(part, loss, request, table, taken) for part, loss in zip(parts, losses, strict=True))
-    if len(terms) > 1:
-        from lossctl.agreement import agreed_inputs
+    request: Request
+    parts: tuple[expressions.Part, ...]
+    constants: tuple[Constant, ...]
+    blend: Blend | None
 
-        given = agreed_inputs(parts, terms, request.options)
-        terms = tuple(
-            term if part == said else _term(said, loss, request, table, taken)
-            for term, part, said, loss in zip(terms, parts, given, losses, strict=True)
-        )
-    _check_labels(request, losses, terms)
+    @property
+    def losses(self) -> list[Loss]:
+        return [spec.get(part.name) for part in self.parts]
+
+
+def prepare(requests: Sequence[Request]) -> Work:
+    """Resolve every name of requests that differ in their losses; nothing of the data but the files' heads is read."""
+    every = [spec.get(part.name) for request in requests for part in expressions.parse(request.loss)]
+    _check_options(requests, every)
+    asked = [_asked(request) for request in requests]
+    data, first = open_dataset(requests[0]), requests[0]
+    terms = [_terms(each, data) for each in asked]
+    _check_labels(first, [loss for each in asked for loss in each.losses], [term for own in terms for term in own])
+    distinct, places = _distinct(terms)
     plan = Plan(
-        sources=sources,
+        sources=data.sources,
         pieces=(),
         columns={},
-        terms=terms,
-        weight=_weight(request.weight),
-        unit_weight=_weight(request.unit_weight),
-        group=request.group,
-        by=by,
-        id=request.id,
-        where=_filter(request.where),
-        limit=request.limit,
-        join=request.join,
-        many_to_one=request.many_to_one,
-        missing=request.missing,
-        memory=size_of(request.memory_limit),
-        batch_rows=request.batch_rows,
+        terms=distinct,
+        weight=_weight(first.weight),
+        unit_weight=_weight(first.unit_weight),
+        group=first.group,
+        by=data.by,
+        id=first.id,
+        where=read_filter(first.where),
+        limit=first.limit,
+        join=first.join,
+        many_to_one=first.many_to_one,
+        missing=first.missing,
+        memory=size_of(first.memory_limit),
+        batch_rows=first.batch_rows,
     )
-    if plan.weight is None and all(term.nested for term in terms):
+    if plan.weight is None and all(term.nested for term in distinct):
         plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
-    plan = _prepared(_with_columns(plan, table, truth, request), table, request.threads)
+    plan = _prepared(with_columns(plan, data), data.table, first.threads)
+    jobs = [_job(each, data, plan, own) for each, own in zip(asked, places, strict=True)]
+    if len(jobs) == 1:
+        plan = plan._replace(rows=jobs[0].plan.rows)
+    observe = tuple(job.plan.observe[0] if job.plan.observe else None for job in jobs)
+    plan = plan._replace(observe=observe if any(observe) else (), keep_rows=any(job.plan.keep_rows for job in jobs))
+    return Work(plan, tuple(jobs), places)
+
+
+def _asked(request: Request) -> Asked:
+    parts = expressions.parse(request.loss)
+    blend = blend_of(request.combine, request.log_var, request.reference, len(parts))
+    constants, parts = _constants(request, parts)
+    return Asked(request, parts, constants, blend)
+
+
+def _terms(asked: Asked, data: Dataset) -> tuple[Term, ...]:
+    """The terms of an expression, each with its columns."""
+    request, losses = asked.request, asked.losses
+    terms = tuple(_term(part, loss, request, data) for part, loss in zip(asked.parts, losses, strict=True))
+    if len(terms) == 1:
+        return terms
+    from lossctl.agreement import agreed_inputs
+
+    given = agreed_inputs(asked.parts, terms, request.options)
+    return tuple(
+        term if part == said else _term(said, loss, request, data)
+        for term, part, said, loss in zip(terms, asked.parts, given, losses, strict=True)
+    )
+
+
+def _distinct(terms: Sequence[tuple[Term, ...]]) -> tuple[tuple[Term, ...], tuple[tuple[int, ...], ...]]:
+    """The terms of all expressions, one that several have once, and which of them are each expression's."""
+    if len(terms) == 1:
+        return terms[0], (tuple(range(len(terms[0]))),)
+    found: dict[object, tuple[int, Term]] = {}
+    for term in (term for own in terms for term in own):
+        found.setdefault(_identity(term), (len(found), term))
+    places = tuple(tuple(found[_identity(term)][0] for term in own) for own in terms)
+    return tuple(term for _, term in found.values()), places
+
+
+def _identity(term: Term) -> object:
+    return expressions.canonical(term.loss, term.params), tuple(term.bindings.items())
+
+
+def _job(asked: Asked, data: Dataset, plan: Plan, places: tuple[int, ...]) -> Job:
+    """One request with its own part of the plan."""
+    request, losses, parts = asked.request, asked.losses, asked.parts
+    reductions = tuple(_reduction(request, loss) for loss in losses)
+    plan = plan._replace(terms=tuple(plan.terms[place] for place in places))
     factors = tuple(part.factor for part in parts)
     check_request(request, plan, losses)
-    row_wise = all(term.scope == "row" for term in terms) and not constants and blend is None
-    if request.per_row and len(terms) > 1 and not row_wise:
+    plain = not asked.constants and asked.blend is None
+    row_wise = all(term.scope == "row" for term in plan.terms) and plain
+    if request.per_row and len(plan.terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
     if (request.per_row or request.reduction == "none") and row_wise:
         plan = plan._replace(rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
-        plan = plan._replace(observe=_observe(request, plan, reductions, () if constants or blend else factors))
+        observe = _observe(request, plan, reductions, factors if plain else ())
+        plan = plan._replace(observe=() if observe is None else (observe._replace(terms=places),))
     if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
-        plan = plan._replace(keep_rows=any(term.row_valued for term in terms))
-    return Job(request, table, plan, factors, reductions, constants, blend)
+        plan = plan._replace(keep_rows=any(term.row_valued for term in plan.terms))
+    request = request._replace(on=data.on)
+    return Job(request, data.table, plan, factors, reductions, asked.constants, asked.blend)
 
 
 def _observe(request: Request, plan: Plan, reductions: tuple[str, ...], factors: tuple[float, ...]) -> Observe | None:
@@ -137,7 +165,9 @@ def _constants(
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
-        job = prepare(one)  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
+        job = prepare([one]).jobs[
+            0
+        ]  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
         outcome = local.run(job.plan, request.threads)
         outcome.check(
             job.plan.sources,
@@ -159,7 +189,7 @@ def size_of(text: str | None) -> int | None:
     return int(float(match[1]) * 1024 ** " kmgt".index(match[2] or " "))
 
 
-def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, taken: set[str]) -> Term:
+def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -> Term:
     """One loss with the parameters and columns that are given in the expression, or as options, or by default."""
     roles = {role.name for role in loss.roles}
     given = {name: value for name, value in request.options.items() if name in roles or name in loss.params}
@@ -168,10 +198,10 @@ def _term(part: expressions.Part, loss: Loss, request: Request, table: Table, ta
     columns = {}
     for name, value in given.items():
         if name in loss.params and isinstance(value, str) and value.startswith("@"):
-            columns[name] = _parameter_column(loss, name, value[1:], table)
+            columns[name] = _parameter_column(loss, name, value[1:], data.table)
     params = loss.resolve_params({k: v for k, v in given.items() if k not in roles and k not in columns}, set(columns))
     named = {name: str(value).removeprefix("@") for name, value in given.items() if name in roles}
-    bindings = bind(loss, params, table, named, taken, Labels(request.positive_label, request.classes))
+    bindings = bind(loss, params, data.table, named, data.taken, Labels(request.positive_label, request.classes))
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
     scope = loss.kernel_for(bindings).scope
@@ -195,63 +225,6 @@ def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Bindi
 
 def _weight(name: str | None) -> Binding | None:
     return None if name is None else Binding("weight", WEIGHT, (name,), "number")
-
-
-def _with_columns(plan: Plan, table: Table, truth: Source | None, request: Request) -> Plan:
-    """The plan with the columns it reads, its pieces and the size of its blocks."""
-    columns: dict[str, As] = {name: _read_as(binding) for binding in plan.numeric() for name in binding.columns}
-    for name in (plan.group, plan.id, *plan.by):
-        if name is not None:
-            columns[name] = "raw" if name in columns or name == plan.id else "text"
-    if plan.where is not None:
-        from lossctl import filters
-
-        for name, kinds in filters.columns(plan.where).items():
-            table.require(name, "--where")
-            table.require_plain(name, "--where")
-            columns.setdefault(name, "number" if kinds == {float} else "text")
-        filters.check_kinds(plan.where, lambda name: table.columns[name].kind == "number")
-    if truth is not None:
-        from lossctl import joins
-
-        theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
-        keys: dict[str, As] = dict.fromkeys(request.on, "text")
-        plan = plan._replace(truth=joins.load(truth, request.on, {**keys, **theirs}, table.renamed))
-        columns = {**keys, **columns}
-    columns = {table.original(name): how for name, how in columns.items()}
-    _check_files(plan.sources, table, columns)
-    sieve = _sieve(plan, table)
-    pieces = tuple(
-        piece
-        for at, source in enumerate(plan.sources)
-        for piece in prune(source, source.pieces(at, list(columns)), sieve)
-    )
-    return plan._replace(columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
-
-
-def _filter(text: str | None) -> "Filter | None":
-    if not text:
-        return None
-    from lossctl import filters
-
-    return filters.parse(text)
-
-
-def _sieve(plan: Plan, table: Table) -> Sieve | None:
-    """The filter on columns in the files themselves; rows that pair by position are all needed."""
-    if plan.where is None or (plan.truth is not None and not plan.truth.on):
-        return None
-    from lossctl.sieve import sieve
-
-    return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
-
-
-def _truth_source(request: Request) -> Source | None:
-    if request.truth is None:
-        if request.on or request.join == "inner" or request.many_to_one:
-            raise UsageError("--on, --join and --many-to-one need --truth FILE.")
-        return None
-    return open_sources([request.truth], request.text)[0]
 
 
 def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
@@ -295,37 +268,12 @@ def _choosing(plan: Plan) -> tuple[str, ...]:
     return chosen if plan.truth is None else (*chosen, *plan.truth.on)
 
 
-def _read_as(binding: Binding) -> As:
-    """Labels are read as the file writes them; what must be numbers, as numbers."""
-    if binding.layout == "list" or binding.nested:
-        return "raw"
-    return "number" if binding.role.kind in ("real", "simplex", "weight") else "text"
-
-
-def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, As]) -> None:
-    """Every file of a dataset has the wanted columns, of the same kind."""
-    for source in sources[1:]:
-        found = source.columns()
-        for name in columns:
-            if name not in found:
-                raise DataError(
-                    f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
-                    "Files of one dataset need the same columns."
-                )
-            here, there = found[name], table.columns[name]
-            if here.kind != there.kind and "unknown" not in (here.kind, there.kind):
-                raise DataError(
-                    f"column {name!r} holds {here.type} in {source.path} and {there.type} in {sources[0].path}. "
-                    "Files of one dataset need the same types."
-                )
-
-
-def _check_options(request: Request, losses: Sequence[Loss]) -> None:
+def _check_options(requests: Sequence[Request], losses: Sequence[Loss]) -> None:
     known = {name for loss in losses for name in [*loss.params, *(role.name for role in loss.roles)]}
-    for name, value in request.options.items():
+    for name, value in requests[0].options.items():
         if name not in known and value is not None:
             raise UsageError(
-                f"{request.loss} has no option --{name.replace('_', '-')} (it has: "
+                f"{listing(request.loss for request in requests)} has no option --{name.replace('_', '-')} (it has: "
                 f"{listing(sorted('--' + k.replace('_', '-') for k in known))}).{did_you_mean(name, known)}"
             )
 

@@ -170,7 +170,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         spec=text,
         params=dict(plan.terms[0].params) if single else {},
         data=job.table.path,
-        columns={name: list(bound.columns) for term in plan.terms for name, bound in term.bindings.items()},
+        columns=_columns(plan),
         slice=slice_of(plan, view, key),
         value=value,
         reason=reason,
@@ -191,6 +191,15 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         ],
         signature=_signature(job, text),
     )
+
+
+def _columns(plan: Plan) -> dict[str, list[str]]:
+    """The columns of every role; terms may read theirs from different ones."""
+    found: dict[str, dict[str, None]] = {}
+    for term in plan.terms:
+        for name, bound in term.bindings.items():
+            found.setdefault(name, {}).update(dict.fromkeys(bound.columns))
+    return {name: list(columns) for name, columns in found.items()}
 
 
 def _resolved(plan: Plan) -> dict[str, object]:

@@ -90,9 +90,21 @@ class Job(NamedTuple):
 
     @property
     def losses(self) -> list[Loss]:
+        """The loss of each term."""
         return [spec.get(term.loss) for term in self.plan.terms]
 
     @property
     def reduction(self) -> str:
         """The reduction of all terms, where they share one."""
         return self.reductions[0] if len(set(self.reductions)) == 1 else "each term's own"
+
+
+class Work(NamedTuple):
+    """Jobs on one dataset, and the plan that evaluates the terms of all of them in one pass.
+
+    `places` tells for each job where its terms stand in the plan.
+    """
+
+    plan: Plan
+    jobs: tuple[Job, ...]
+    places: tuple[tuple[int, ...], ...]

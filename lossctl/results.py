@@ -152,6 +152,30 @@ class Check(NamedTuple):
     baseline: float | None = None
 
 
+class Comparison(NamedTuple):
+    """How a model's value differs from the baseline's, on the whole or a slice: `difference` is the one less the other.
+
+    `loss` is the expression with its parameters; `rows` are the candidate's. Differences are not tested: `interval` and
+    `p` are None, and `method` says what the values are of.
+
+    >>> import lossctl
+    >>> old, new = {"y": [3.0, 2.0], "yhat": [2.5, 5.0]}, {"y": [3.0, 2.0], "yhat": [2.5, 3.0]}
+    >>> found = lossctl.compare([old, new], "mae").comparisons[0]
+    >>> found.loss, found.difference, found.rows, found.method
+    ('mae', -1.0, 2, 'difference of values over as many rows')
+    """
+
+    loss: str
+    baseline: str
+    candidate: str
+    slice: Mapping[str, str] | None
+    difference: float | None
+    interval: Interval | None
+    p: float | None
+    method: str
+    rows: int
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A pitfall seen in the data or the request; `results` are indexes of the evaluations it concerns.
@@ -187,6 +211,7 @@ class Report:
     results: list[Evaluation]
     checks: list[Check] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def value(self) -> float | None:
@@ -211,7 +236,7 @@ class Report:
             "command": self.command,
             "inputs": [_fields(item) for item in self.inputs],
             "results": [_evaluation(item) for item in self.results],
-            "comparisons": [],
+            "comparisons": [_fields(item) for item in self.comparisons],
             "checks": [_fields(item) for item in self.checks],
             "findings": [_fields(item) for item in self.findings],
         }

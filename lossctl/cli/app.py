@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossctl.cli import Action, arguments, completion, compute, listing
+from lossctl.cli import Action, arguments, check, compare, completion, compute, generated, listing
 
 if TYPE_CHECKING:
     from lossctl.spec import Loss
@@ -14,6 +14,8 @@ HELP = """Evaluate loss functions on the files that models leave behind.
 
 Start with: lossctl compute huber preds.parquet --delta 1.0
 """
+# Commands with options of the losses they are given, and the option that names a loss.
+GENERATED = {"compute": (compute, None), "compare": (compare, "--loss")}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -22,8 +24,10 @@ def action(args: list[str]) -> Action:
     found: list[Action] = []
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.callback()(_options)
-    args = _add_compute(app, args, found)
+    for name in GENERATED:
+        args = _add_generated(app, name, args, found)
     commands: dict[str, Callable[..., Action]] = {
+        "check": check.check,
         "list": listing.list_losses,
         "info": listing.info,
         "schema": listing.schema,
@@ -38,19 +42,23 @@ def action(args: list[str]) -> Action:
     return found[0]
 
 
-def _add_compute(app: typer.Typer, args: list[str], found: list[Action]) -> list[str]:
-    """Register `compute` with the options of the loss that the command line names."""
+def _add_generated(app: typer.Typer, name: str, args: list[str], found: list[Action]) -> list[str]:
+    """Register a command with the options of the losses that the command line names."""
     losses: list[Loss] = []
+    module, option = GENERATED[name]
     typed = completion.pending()
-    if typed is not None:
-        losses = arguments.losses_of(typed[1:]) if typed[:1] == ["compute"] else []
-    elif args[:1] == ["compute"]:
-        args, losses = arguments.resolve(args)
-    else:  # only its line in the list of commands is wanted, and its fifty options take time to build
-        app.command("compute", help=compute.help_for(losses))(_nothing)
+    if (typed if typed is not None else args)[:1] != [name]:
+        # only its line in the list of commands is wanted, and its fifty options take time to build
+        app.command(name, help=module.help_for(losses))(_nothing)
         return args
-    command = compute.command_for(losses)
-    app.command("compute", help=compute.help_for(losses))(_collecting(command, found))
+    shared = module.signature()
+    words = arguments.Words(generated.options_of(shared), option)
+    if typed is not None:
+        losses = arguments.losses_of(typed[1:], words)
+    else:
+        args, losses = arguments.resolve(args, words)
+    command = generated.command_for(losses, module.act, shared)
+    app.command(name, help=module.help_for(losses))(_collecting(command, found))
     return args
 
 

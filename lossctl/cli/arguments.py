@@ -1,8 +1,10 @@
-"""A first look at the command line of `compute`: which loss it names decides which options there are."""
+"""A first look at the command line: which losses it names decides which options there are."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
-from lossctl.cli import compute
+from lossctl.cli import generated
 from lossctl.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -11,32 +13,46 @@ if TYPE_CHECKING:
 TRUTH = {"true": "--", "false": "--no-"}
 
 
-def resolve(args: list[str]) -> "tuple[list[str], list[Loss]]":
+class Words(NamedTuple):
+    """How a command is told its losses: common options by name, and the option of losses (None: they stand alone)."""
+
+    known: dict[str, bool]
+    option: str | None = None
+
+
+def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
     """The arguments with switches in Typer's form, and the losses they name (none where no loss is named)."""
-    known = compute.common_options()
-    text = _loss_text(args[1:], known)
-    if text is None:
+    texts = _loss_texts(args[1:], words)
+    if not texts:
         return args, []
     from lossctl import expressions, spec
 
-    losses = [spec.get(part.name) for part in expressions.parse(text)]
-    own = compute.own_options(losses)
-    _check_names(args[1:], {**known, **own}, text)
+    losses = [spec.get(part.name) for text in texts for part in expressions.parse(text)]
+    own = generated.own_options(losses)
+    _check_names(args[1:], {**words.known, **own}, args[0], texts)
     return _switches(args, own), losses
 
 
-def losses_of(args: list[str]) -> "list[Loss]":
+def losses_of(args: list[str], words: Words) -> "list[Loss]":
     """The losses that an unfinished line names, if it does yet."""
     from lossctl import expressions, spec
 
     try:
-        text = _loss_text(args, compute.common_options())
-        return [spec.get(part.name) for part in expressions.parse(text)] if text else []
+        return [spec.get(part.name) for text in _loss_texts(args, words) for part in expressions.parse(text)]
     except UsageError:
         return []
 
 
-def _loss_text(args: list[str], known: dict[str, bool]) -> str | None:
+def _loss_texts(args: list[str], words: Words) -> list[str]:
+    """The losses as they are written."""
+    if words.option is None:
+        text = _first_word(args, words.known)
+        return [] if text is None else [text]
+    spaced = [value for name, value in pairwise(args) if name == words.option]
+    return spaced + [arg.partition("=")[2] for arg in args if arg.startswith(words.option + "=")]
+
+
+def _first_word(args: list[str], known: dict[str, bool]) -> str | None:
     """The first argument that is neither an option nor an option's value."""
     at = 0
     while at < len(args):
@@ -66,7 +82,7 @@ def _is_flag(name: str, known: dict[str, bool]) -> bool:
     return name in flags or name.replace("--no-", "--", 1) in flags
 
 
-def _check_names(args: list[str], known: dict[str, bool], loss: str) -> None:
+def _check_names(args: list[str], known: dict[str, bool], command: str, losses: Sequence[str]) -> None:
     """Every option exists; all mistakes are told together."""
     wrong, at = [], 0
     while at < len(args):
@@ -76,12 +92,13 @@ def _check_names(args: list[str], known: dict[str, bool], loss: str) -> None:
         name, _, value = token.partition("=")
         if _is_option(token):
             if name not in known and not (name.startswith("--no-") and known.get("--" + name[5:])):
-                wrong.append(f"{loss} has no option {name}.{did_you_mean(name, known)}")
+                wrong.append(f"{', '.join(losses)} has no option {name}.{did_you_mean(name, known)}")
             elif not value and not known.get(name, True):
                 at += 1
         at += 1
     if wrong:
-        raise UsageError(f"{' '.join(wrong)} `lossctl compute {loss} --help` shows them all.")
+        line = f"compute {losses[0]}" if command == "compute" else command
+        raise UsageError(f"{' '.join(wrong)} `lossctl {line} --help` shows them all.")
 
 
 def _switches(args: list[str], own: dict[str, bool]) -> list[str]:

@@ -91,7 +91,7 @@ class PieceResult:
     dropped: dict[View, Tally] = field(default_factory=dict)
     values: list[RowValues] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
-    observed: "Observed | None" = None
+    observed: "dict[int, Observed]" = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
     levels: dict[View, Tally] = field(default_factory=dict)

@@ -26,11 +26,11 @@ def centred(plan: Plan, threads: int = 0) -> Plan:
         return plan
     plan = _about_first_row(plan)
     # An interval over rows takes its statistics of all slices about one point.
-    sampled = plan.observe is not None and plan.observe.reductions and plan.group is None
+    sampled = plan.group is None and any(wanted and wanted.reductions for wanted in plan.observe)
     if not plan.group and (not plan.by or sampled):
         return plan
     bindings = tuple(dict.fromkeys(binding for term in terms for binding in term.bindings.values()))
-    outcome = local.run(plan._replace(terms=(), rows=None, observe=None, counted=None, levelled=bindings), threads)
+    outcome = local.run(plan._replace(terms=(), rows=None, observe=(), counted=None, levelled=bindings), threads)
     if outcome.faults:
         return plan  # the evaluation will come upon them too, and tell
     return plan._replace(

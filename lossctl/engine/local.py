@@ -40,7 +40,7 @@ def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progre
     from lossctl.engine.stream import ScatteredError, collector
 
     check_dataset(plan)
-    if plan.group and not plan.keep_rows and plan.observe is None:
+    if plan.group and not plan.keep_rows and not plan.observe:
         try:
             return _run(plan, threads, sink, progress, partial(collector, together=True))
         except ScatteredError:

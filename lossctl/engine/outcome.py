@@ -1,7 +1,7 @@
 """Merged pieces, in the order of the data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,7 @@ class Outcome:
     dropped: dict[View, Tally] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
     units: dict[tuple[int, View], dict[Key, Units]] = field(default_factory=dict)
-    observed: "Observed | None" = None
+    observed: "dict[int, Observed]" = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
     levels: dict[View, Tally] = field(default_factory=dict)
@@ -49,6 +49,23 @@ class Outcome:
     def before(self, piece: Piece) -> int:
         """Rows of its file before a piece: as the file says, or as they were counted."""
         return self.file_rows[piece.file] if piece.row is None else piece.row
+
+    def part(self, job: int, places: Sequence[int]) -> "Outcome":
+        """What concerns one of several jobs: its terms, numbered as in its own plan, and what it wants observed."""
+        tallies = {
+            (own, view): tally
+            for own, place in enumerate(places)
+            for (index, view), tally in self.tallies.items()
+            if index == place
+        }
+        units = {
+            (own, view): found
+            for own, place in enumerate(places)
+            for (index, view), found in self.units.items()
+            if index == place
+        }
+        observed = {0: self.observed[job]} if job in self.observed else {}
+        return replace(self, tallies=tallies, units=units, observed=observed)
 
     def add(self, where: Piece, piece: PieceResult) -> None:
         """Merge the piece that comes next in the data."""
@@ -74,8 +91,8 @@ class Outcome:
             self.levels.setdefault(view, Tally()).add(tally)
         for view, tally in piece.dropped.items():
             self.dropped.setdefault(view, Tally()).add(tally)
-        if piece.observed is not None:
-            self.observed = piece.observed if self.observed is None else self.observed.plus(piece.observed)
+        for at, seen in piece.observed.items():
+            self.observed[at] = self.observed[at].plus(seen) if at in self.observed else seen
         for name, labels in piece.seen.items():
             self.seen.setdefault(name, set()).update(labels)
         for slice_key, found in piece.matched.items():

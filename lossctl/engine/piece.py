@@ -93,22 +93,23 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
     evaluated = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
     if plan.rows is not None:
         result.values.append(_row_values(plan, plan.rows, block, [rows for rows, _ in evaluated]))
-    if plan.observe is not None:
-        _observe(plan, plan.observe, block, evaluated, result)
+    for at, wanted in enumerate(plan.observe):
+        if wanted is not None:
+            _observe(plan, at, wanted, block, evaluated, result)
     if any(term.scope == "group" for term in plan.terms):
         result.kept.append(_keep(plan, block, weights))
 
 
-def _observe(plan: Plan, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult) -> None:
+def _observe(
+    plan: Plan, at: int, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult
+) -> None:
     from lossctl.engine.observed import Cut, Measured, Observed
 
     slices = {view: block.segments(view, units=False) for view in plan.views}
     by_units = wanted.reductions and plan.group is not None
     units = {view: block.segments(view, units=True) for view in plan.views} if by_units else {}
-    observed = result.observed or Observed()
-    terms = [Measured(statistics, rows) for rows, statistics in evaluated]
-    observed.add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
-    result.observed = observed
+    terms = [Measured(statistics, rows) for rows, statistics in (evaluated[place] for place in wanted.terms)]
+    result.observed.setdefault(at, Observed()).add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
 
 
 def _evaluate_term(
@@ -129,7 +130,7 @@ def _evaluate_term(
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif plan.rows is not None or plan.observe is not None or spec.get(term.loss).detailer is not None:
+        elif plan.rows is not None or plan.observe or spec.get(term.loss).detailer is not None:
             rows = Rows(values.value)
     else:
         statistics = {**kernel.statistics(arrays, params, term.pivot, weights)}
@@ -144,7 +145,7 @@ def _evaluate_term(
             pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
             found_here = {**kernel.statistics(arrays, params, pivot, weights)}
         result.tallies.setdefault((index, view), Tally()).add_block({**found_here, **extra}, cells, block.rows)
-    if plan.observe is not None:
+    if plan.observe:
         statistics = {name: part.value if isinstance(part, Product) else part for name, part in statistics.items()}
     return rows, {**statistics, **extra}
 

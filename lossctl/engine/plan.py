@@ -78,6 +78,7 @@ class Observe(NamedTuple):
     reductions: tuple[str, ...] = ()
     factors: tuple[float, ...] = ()
     resample: bool = False
+    terms: tuple[int, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -103,7 +104,7 @@ class Plan(NamedTuple):
     join: Literal["strict", "inner"] = "strict"
     many_to_one: bool = False
     rows: RowOutput | None = None
-    observe: Observe | None = None
+    observe: tuple[Observe | None, ...] = ()
     counted: tuple[Binding, int] | None = None
     levelled: tuple[Binding, ...] = ()
     levels: Mapping[View, Levels] = {}

@@ -91,7 +91,7 @@ class Scattered:
             _spread(kept, self._parts, 1)
             return
         self._kept.extend(kept)
-        if not self._plan.group or self._plan.keep_rows or self._plan.observe is not None:
+        if not self._plan.group or self._plan.keep_rows or self._plan.observe:
             check_held(self._plan, self._kept, ahead=True)
         elif sum(block.bytes for block in self._kept) > self._memory:
             self._parts = _opened(self._stack)

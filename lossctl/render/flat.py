@@ -4,6 +4,7 @@ import csv
 from io import StringIO
 
 from lossctl.render import PRECISION, plain
+from lossctl.render.layout import difference, leading, side_by_side
 from lossctl.results import Evaluation, Report
 
 
@@ -37,12 +38,17 @@ def csv_text(report: Report, precision: int | None) -> str:
 
 def markdown(report: Report, precision: int | None) -> str:
     """A table for a page, then findings and checks."""
-    names = _slices(report)
-    lines = [_row(["loss", *names, "value", "unit", "over", "rows"]), _row(["---"] * (len(names) + 5))]
-    for result in report.results:
-        keys = [(result.slice or {}).get(name, "(all)") for name in names]
+    results = side_by_side(report)
+    heads = [head for head in leading(results) if head.name != "loss"]
+    compared = ["difference"] if report.comparisons else []
+    lines = [_row(["loss", *(head.name for head in heads), "value", *compared, "unit", "over", "rows"])]
+    lines.append(_row(["---"] * (len(heads) + len(compared) + 5)))
+    for result in results:
+        keys = [head.of(result) for head in heads]
         value = plain(result.value, result.reason, precision or PRECISION)
-        lines.append(_row([f"`{result.spec}`", *keys, value, result.dimension, _over(result), f"{result.rows:,}"]))
+        moved = [difference(report, result, precision or PRECISION)] if report.comparisons else []
+        cells = [f"`{result.spec}`", *keys, value, *moved, result.dimension, _over(result), f"{result.rows:,}"]
+        lines.append(_row(cells))
     for finding in report.findings:
         lines += ["", f"**{finding.severity} {finding.code}**: {finding.message}"]
     for check in report.checks:

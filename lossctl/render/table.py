@@ -1,7 +1,7 @@
 """Reports as tables for people: coloured in a terminal, plain in a pipe."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 from rich.console import Console
@@ -10,7 +10,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lossctl.results import Check, Distribution, Evaluation, Report
+from lossctl.render.layout import Head, brief, difference, leading, number, side_by_side
+from lossctl.results import Check, Distribution, Evaluation, Finding, Report
 
 STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
 STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
@@ -56,50 +57,76 @@ def _upright(table: Table) -> Iterator[Text]:
 
 
 def _parts(report: Report, terminal: bool, precision: int) -> Iterator["Text | Table"]:
-    if not report.results:
-        return
-    whole = report.results[0]
-    yield Text.assemble((whole.spec, "bold"), f" on {whole.data}")
-    yield Text("  ".join(f"{role}: {_brief(columns)}" for role, columns in whole.columns.items()), style="dim")
-    yield _values(report.results, terminal, precision)
-    if any(result.distribution for result in report.results):
-        yield _distributions(report.results, terminal, precision)
-    for name in ("interval", "distribution"):
-        for reason in dict.fromkeys(result.details[name] for result in report.results if name in result.details):
-            yield Text(f"no {name}: {reason}", style="dim")
-    if whole.terms:
-        yield _terms(whole, terminal, precision)
-    if whole.values is not None:
-        yield Text("\n".join(number(value, precision) if value is not None else "undefined" for value in whole.values))
-    for finding in report.findings:
-        yield Text(f"{finding.severity} {finding.code}: {finding.message}", style=STYLES[finding.severity])
+    if report.results:
+        yield from _evaluated(report, terminal, precision)
     for check in report.checks:
         yield _check(check)
 
 
-def _values(results: list[Evaluation], terminal: bool, precision: int) -> Table:
+def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text | Table"]:
+    results = side_by_side(report)
+    whole, heads = results[0], leading(results)
+    names = dict.fromkeys(head.name for head in heads)
+    specs, data = ([getattr(result, name) for result in results] for name in ("spec", "data"))
+    title = f"{len(set(specs))} losses" if "loss" in names else whole.spec
+    yield Text.assemble((title, "bold"), f" on {f'{len(set(data))} datasets' if 'data' in names else whole.data}")
+    roles = (f"{role}: {brief(columns)}" for role, columns in whole.columns.items() if role not in names)
+    if said := "  ".join(roles):
+        yield Text(said, style="dim")
+    yield _values(report, results, heads, terminal, precision)
+    if any(result.distribution for result in results):
+        yield _distributions(results, heads, terminal, precision)
+    for name in ("interval", "distribution"):
+        for reason in dict.fromkeys(result.details[name] for result in results if name in result.details):
+            yield Text(f"no {name}: {reason}", style="dim")
+    if whole.terms and "loss" not in names:
+        yield _terms(whole, terminal, precision)
+    if whole.values is not None:
+        yield Text("\n".join(number(value, precision) if value is not None else "undefined" for value in whole.values))
+    for finding in report.findings:
+        yield Text(
+            f"{finding.severity} {finding.code}{_about(finding, report, heads)}: {finding.message}",
+            style=STYLES[finding.severity],
+        )
+
+
+def _about(finding: Finding, report: Report, heads: Sequence[Head]) -> str:
+    """Which of several losses and datasets a finding concerns."""
+    told = [head for head in heads if head.name in ("loss", "data")]
+    found = ("; ".join(head.of(report.results[at]) for head in told) for at in finding.results)
+    return f" ({', '.join(dict.fromkeys(found))})" if told else ""
+
+
+def _values(
+    report: Report, results: Sequence[Evaluation], heads: Sequence[Head], terminal: bool, precision: int
+) -> Table:
     table = _table(terminal)
-    whole = results[0]
-    names = list(dict.fromkeys(name for result in results for name in result.slice or {}))
-    for name in names:
-        table.add_column(escape(name), overflow="fold")
+    for head in heads:
+        table.add_column(escape(head.name), overflow="fold")
     table.add_column("value", justify="right", style="bold", no_wrap=True)
     intervals = any(result.interval or "interval" in result.details for result in results)
     if intervals:
         level = next((result.interval.level for result in results if result.interval), None)
         table.add_column("interval" if level is None else f"{100 * level:g} % interval", no_wrap=True)
+    if report.comparisons:
+        table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("unit", overflow="fold")
-    table.add_column(f"{whole.reduction} over", justify="right", overflow="fold")
+    reductions = {result.reduction for result in results}
+    table.add_column(
+        f"{results[0].reduction} over" if len(reductions) == 1 else "over", justify="right", overflow="fold"
+    )
     table.add_column("rows", justify="right", no_wrap=True)
     extra = [name for name in ("units", "skipped", "ignored") if any(getattr(result, name) for result in results)]
     for name in extra:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
-        keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
+        keys = [escape(head.of(result)) for head in heads]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
         value = number(result.value, precision) if result.value is not None else f"({result.reason})"
         interval = [_interval(result, precision)] if intervals else []
-        table.add_row(*keys, value, *interval, result.dimension, _denominator(result), f"{result.rows:,}", *counts)
+        interval += [difference(report, result, precision)] if report.comparisons else []
+        over = _denominator(result) if len(reductions) == 1 else f"{result.reduction}: {_denominator(result)}"
+        table.add_row(*keys, value, *interval, result.dimension, over, f"{result.rows:,}", *counts)
     return table
 
 
@@ -108,16 +135,15 @@ def _interval(result: Evaluation, precision: int) -> str:
     return "-" if found is None else f"{number(found.low, precision)} to {number(found.high, precision)}"
 
 
-def _distributions(results: list[Evaluation], terminal: bool, precision: int) -> Table:
-    """A line per slice: what --stats tells; percentiles of a sketch are marked."""
+def _distributions(results: Sequence[Evaluation], heads: Sequence[Head], terminal: bool, precision: int) -> Table:
+    """A line per result: what --stats tells; percentiles of a sketch are marked."""
     table = _table(terminal)
-    names = list(dict.fromkeys(name for result in results for name in result.slice or {}))
-    for name in names:
-        table.add_column(escape(name), overflow="fold")
+    for head in heads:
+        table.add_column(escape(head.name), overflow="fold")
     for heading in STATISTICS:
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
-        keys = [escape((result.slice or {}).get(name, "(all)")) for name in names]
+        keys = [escape(head.of(result)) for head in heads]
         table.add_row(*keys, *(_statistic(result.distribution, name, precision) for name in STATISTICS))
     return table
 
@@ -157,12 +183,3 @@ def _denominator(result: Evaluation) -> str:
 
 def _check(check: Check) -> Text:
     return Text(f"{check.status}: {check.message}", style=STYLES.get(check.status, "red"))
-
-
-def number(value: float, precision: int) -> str:
-    """Significant digits for people: the full number is in the JSON report and in -q."""
-    return f"{value:.{precision}g}"
-
-
-def _brief(columns: list[str]) -> str:
-    return ", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})"

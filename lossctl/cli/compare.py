@@ -1,0 +1,76 @@
+"""`lossctl compare`: the options of `compute`, with the losses as options and a model per file."""
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lossctl.cli import completion
+from lossctl.cli.options import REDUCING, common
+
+if TYPE_CHECKING:
+    from lossctl.spec import Loss
+
+LEFT_OUT = ("loss", "files", "id", "per_row", "gradient", "dry_run")
+HELP = """Compare losses on one dataset, or models by their losses.
+
+Every FILE is a model's dataset; all losses are evaluated in one pass over it. Columns and parameters of a loss stand in
+its parentheses, `--loss 'huber(delta=2, pred=y_new)'`, or are options for all losses that have them.
+"""
+
+
+def _own(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="The datasets of models: Parquet, CSV, JSON Lines, ...")
+    ],
+    *,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--loss",
+            autocompletion=completion.losses,
+            metavar="LOSS",
+            help="A loss, or an expression such as '0.7*mse + 0.3*mae'; repeatable.",
+            rich_help_panel=REDUCING,
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The model that others are compared with (else the first)."),
+    ] = None,
+) -> None:
+    """What `compute` has not."""
+
+
+def signature() -> inspect.Signature:
+    """The arguments and options that are the same for every loss."""
+    own, shared = inspect.signature(_own), inspect.signature(common)
+    rest = [parameter for name, parameter in shared.parameters.items() if name not in LEFT_OUT]
+    return own.replace(parameters=[*own.parameters.values(), *rest])
+
+
+def help_for(losses: "Sequence[Loss]") -> str:
+    """The help text of the command."""
+    return HELP
+
+
+def act(
+    own: dict[str, object], *, files: list[str], loss: list[str] | None, baseline: str | None, **values: object
+) -> int:
+    """Evaluate, print, and say how it ended."""
+    from lossctl.cli.asked import conclude, output_of, request_of
+    from lossctl.cli.progress import Progress
+    from lossctl.errors import UsageError, did_you_mean
+    from lossctl.together import compare_all
+
+    if not loss:
+        raise UsageError("compare needs losses: --loss mse --loss 'huber(delta=2)'. `lossctl list` shows them all.")
+    if baseline is not None and baseline not in files:
+        raise UsageError(f"--baseline {baseline} is none of the files.{did_you_mean(baseline, files)}")
+    output = output_of(values, files)
+    values |= dict.fromkeys(("id", "per_row")) | {"gradient": False, "dry_run": False}
+    models = [[request_of(own, text, [file], values) for text in loss] for file in files]
+    with Progress(files) as progress:
+        report = compare_all(models, 0 if baseline is None else files.index(baseline), progress.advance)
+    return conclude(report, output)

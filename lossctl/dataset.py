@@ -1,0 +1,139 @@
+"""The files of a request as one table: opened, its keys checked, and the columns a plan reads of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from lossctl.engine.plan import Plan, block_rows
+from lossctl.errors import DataError, UsageError, listing
+from lossctl.mapping import Binding, Table, expand
+from lossctl.request import Request
+from lossctl.sources import As, Sieve, Source, open_sources, prune
+
+if TYPE_CHECKING:
+    from lossctl.filters import Filter
+
+
+class Dataset(NamedTuple):
+    """What is known before any column is read; `by` and `on` name columns of the table."""
+
+    sources: tuple[Source, ...]
+    table: Table
+    truth: Source | None
+    on: tuple[str, ...]
+    by: tuple[str, ...]
+    taken: frozenset[str]
+
+
+def open_dataset(request: Request) -> Dataset:
+    """Open the files, and look for the columns that options name."""
+    if not request.files:
+        raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
+    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files, request.text))
+    table = Table(", ".join(request.files), sources[0].columns())
+    truth, on = _truth_source(request), request.on
+    if truth is not None:
+        on = tuple(name for text in request.on for name in expand(text, table, "--on"))
+        from lossctl import joins
+
+        table = joins.joined_table(table, truth, on)
+    keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
+    for option, name in keys.items():
+        if name is not None:
+            table.require(name, f"--{option}")
+    by = tuple(name for text in request.by for name in expand(text, table, "--by"))
+    named = {"--on": on, "--by": by, "--group": (request.group,), "--id": (request.id,)}
+    for option, names in named.items():
+        for name in names:
+            if name is not None:
+                table.require_plain(name, option)
+    for option in ("weight", "unit-weight"):
+        if (name := keys[option]) is not None and table.columns[name].kind in ("list", "other"):
+            raise DataError(
+                f"--{option}: column {name!r} of {table.path} holds {table.columns[name].type}, "
+                "not a number >= 0 per row."
+            )
+    return Dataset(sources, table, truth, on, by, frozenset(name for name in keys.values() if name))
+
+
+def with_columns(plan: Plan, data: Dataset) -> Plan:
+    """The plan with the columns it reads, its pieces and the size of its blocks."""
+    table, truth, on = data.table, data.truth, data.on
+    columns: dict[str, As] = {name: _read_as(binding) for binding in plan.numeric() for name in binding.columns}
+    for name in (plan.group, plan.id, *plan.by):
+        if name is not None:
+            columns[name] = "raw" if name in columns or name == plan.id else "text"
+    if plan.where is not None:
+        from lossctl import filters
+
+        for name, kinds in filters.columns(plan.where).items():
+            table.require(name, "--where")
+            table.require_plain(name, "--where")
+            columns.setdefault(name, "number" if kinds == {float} else "text")
+        filters.check_kinds(plan.where, lambda name: table.columns[name].kind == "number")
+    if truth is not None:
+        from lossctl import joins
+
+        theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
+        keys: dict[str, As] = dict.fromkeys(on, "text")
+        plan = plan._replace(truth=joins.load(truth, on, {**keys, **theirs}, table.renamed))
+        columns = {**keys, **columns}
+    columns = {table.original(name): how for name, how in columns.items()}
+    _check_files(plan.sources, table, columns)
+    sieve = _sieve(plan, table)
+    pieces = tuple(
+        piece
+        for at, source in enumerate(plan.sources)
+        for piece in prune(source, source.pieces(at, list(columns)), sieve)
+    )
+    return plan._replace(columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+
+
+def _read_as(binding: Binding) -> As:
+    """Labels are read as the file writes them; what must be numbers, as numbers."""
+    if binding.layout == "list" or binding.nested:
+        return "raw"
+    return "number" if binding.role.kind in ("real", "simplex", "weight") else "text"
+
+
+def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, As]) -> None:
+    """Every file of a dataset has the wanted columns, of the same kind."""
+    for source in sources[1:]:
+        found = source.columns()
+        for name in columns:
+            if name not in found:
+                raise DataError(
+                    f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
+                    "Files of one dataset need the same columns."
+                )
+            here, there = found[name], table.columns[name]
+            if here.kind != there.kind and "unknown" not in (here.kind, there.kind):
+                raise DataError(
+                    f"column {name!r} holds {here.type} in {source.path} and {there.type} in {sources[0].path}. "
+                    "Files of one dataset need the same types."
+                )
+
+
+def read_filter(text: str | None) -> "Filter | None":
+    """What --where says."""
+    if not text:
+        return None
+    from lossctl import filters
+
+    return filters.parse(text)
+
+
+def _sieve(plan: Plan, table: Table) -> Sieve | None:
+    """The filter on columns in the files themselves; rows that pair by position are all needed."""
+    if plan.where is None or (plan.truth is not None and not plan.truth.on):
+        return None
+    from lossctl.sieve import sieve
+
+    return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
+
+
+def _truth_source(request: Request) -> Source | None:
+    if request.truth is None:
+        if request.on or request.join == "inner" or request.many_to_one:
+            raise UsageError("--on, --join and --many-to-one need --truth FILE.")
+        return None
+    return open_sources([request.truth], request.text)[0]

@@ -1,0 +1,93 @@
+"""Several losses in one pass over a dataset, and several datasets side by side."""
+
+from collections.abc import Iterator, Sequence
+
+from lossctl.engine import centring, local
+from lossctl.engine.outcome import Outcome
+from lossctl.errors import UsageError
+from lossctl.evaluate import defined
+from lossctl.prepare import prepare
+from lossctl.reporting import conclude
+from lossctl.request import Job, Request, Work
+from lossctl.results import Comparison, Evaluation, Report
+
+
+def evaluated(
+    work: Work, sink: local.Sink | None = None, progress: local.Progress | None = None
+) -> list[tuple[Job, Outcome]]:
+    """Every job with its part of the totals, after one pass over the data."""
+    threads = work.jobs[0].request.threads
+    plan = centring.centred(work.plan, threads)
+    outcome = local.run(plan, threads, sink, progress)
+    outcome.check(plan.sources)
+    found = []
+    for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
+        terms = tuple(plan.terms[place] for place in places)
+        own = plan._replace(terms=terms, rows=job.plan.rows, observe=job.plan.observe, keep_rows=job.plan.keep_rows)
+        found.append((job._replace(plan=own), outcome.part(at, places)))
+    return found
+
+
+def compare_all(
+    models: Sequence[Sequence[Request]], baseline: int = 0, progress: local.Progress | None = None
+) -> Report:
+    """Every model's losses, and what they differ by from those of the baseline."""
+    if not models or not all(models):
+        raise UsageError("compare needs a dataset and a loss: lossctl compare FILE... --loss LOSS.")
+    if not 0 <= baseline < len(models):
+        raise UsageError(f"the baseline must be one of the {len(models)} datasets, numbered from 0, not {baseline}.")
+    for request in models[0]:
+        if request.reduction == "none":
+            raise UsageError("compare needs values to compare: --reduction none has none; use compute.")
+    reports = [_reports(requests, progress) for requests in models]
+    comparisons = [
+        difference
+        for at, model in enumerate(reports)
+        if at != baseline
+        for base, report in zip(reports[baseline], model, strict=True)
+        for difference in _differences(base, report)
+    ]
+    whole = _joined([report for model in reports for report in model])
+    return Report("compare", whole.inputs, whole.results, whole.checks, whole.findings, comparisons)
+
+
+def _reports(requests: Sequence[Request], progress: local.Progress | None) -> list[Report]:
+    """The report of each loss on one dataset."""
+    found = evaluated(prepare(requests), None, progress)
+    return [conclude(job, outcome, None, None) for job, outcome in found]
+
+
+def _joined(reports: Sequence[Report]) -> Report:
+    """Reports one after another; a file that several read stands once."""
+    joined = Report("compare", [], [])
+    for report in reports:
+        before = len(joined.results)
+        joined.inputs.extend(item for item in report.inputs if item not in joined.inputs)
+        joined.results.extend(report.results)
+        joined.checks.extend(report.checks)
+        for finding in report.findings:
+            finding.results[:] = [before + at for at in finding.results]
+            joined.findings.append(finding)
+    return joined
+
+
+def _differences(baseline: Report, candidate: Report) -> Iterator[Comparison]:
+    """What a loss differs by on the whole and each slice; a slice that one of them lacks is compared with nothing."""
+    known = {_slice(result): result for result in baseline.results}
+    for result in candidate.results:
+        base = known.get(_slice(result))
+        if base is not None:
+            yield _difference(base, result)
+
+
+def _slice(result: Evaluation) -> tuple[tuple[str, str], ...]:
+    return tuple((result.slice or {}).items())
+
+
+def _difference(base: Evaluation, result: Evaluation) -> Comparison:
+    difference = None
+    if base.value is not None and result.value is not None:
+        difference, _ = defined(result.value - base.value)
+    over = "as many rows" if base.rows == result.rows else "different rows"
+    method = f"difference of values over {over}"
+    return Comparison(result.spec, base.data, result.data, result.slice, difference, None, None, method, result.rows)

@@ -1,0 +1,115 @@
+"""`check`: the gate that a project's settings describe."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import lossctl
+from conftest import Run
+from lossctl.errors import UsageError
+from support import write_parquet
+
+PASSING = "[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1.0\n"
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    """A folder with predictions whose mae is 0.5."""
+    write_parquet(folder / "a.parquet", {"y": [3.0, 2.0], "yhat": [3.0, 3.0], "site": ["a", "b"]})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("lossctl.toml", PASSING), ("pyproject.toml", PASSING.replace("[[check", "[[tool.lossctl.check"))],
+)
+def test_settings_are_found_in_the_folder(project: Path, run: Run, file: str, text: str) -> None:
+    (project / file).write_text(text, encoding="utf-8")
+    done = run("check")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "pass: mae on a.parquet: whole: 0.5 <= 1.0"
+
+
+def test_paths_are_beside_the_settings(project: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    (project / "gates.toml").write_text(PASSING, encoding="utf-8")
+    assert run("check", project / "gates.toml").code == 0
+    assert lossctl.check(project / "gates.toml").checks[0].value == 0.5
+
+
+def test_an_expression_a_slice_and_options_are_checked(project: Path) -> None:
+    text = "[[check]]\nid = 'both'\nloss = '2*mae + huber'\ndata = ['a.parquet']\nby = 'site'\ndelta = 2\nmin = 0.1\n"
+    (project / "lossctl.toml").write_text(text, encoding="utf-8")
+    report = lossctl.check()
+    assert [(each.status, each.value, each.op, each.threshold) for each in report.checks] == [
+        ("pass", 1.25, ">=", 0.1),
+        ("fail", 0.0, ">=", 0.1),
+        ("pass", 2.5, ">=", 0.1),
+    ]
+    assert [each.id.partition(":")[0] for each in report.checks] == ["both"] * 3
+
+
+def test_one_that_cannot_be_evaluated_hides_none_and_outranks_a_failure(project: Path, run: Run) -> None:
+    broken = PASSING.replace("a.parquet", "gone.parquet")
+    failing = PASSING.replace("mae", "mse").replace("1.0", "0.2")
+    (project / "lossctl.toml").write_text(broken + failing + PASSING, encoding="utf-8")
+    done = run("check", "--format", "json")
+    report = json.loads(done.out)
+    schema = json.loads((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema)
+    assert done.code == 2
+    assert [each["status"] for each in report["checks"]] == ["error", "fail", "pass"]
+    assert "there is no file gone.parquet" in report["checks"][0]["message"]
+    (project / "lossctl.toml").write_text(failing + PASSING, encoding="utf-8")
+    assert run("check").code == 1
+
+
+def test_errors_alone_are_shown_too(project: Path, run: Run) -> None:
+    (project / "lossctl.toml").write_text(PASSING.replace("mae", "maee"), encoding="utf-8")
+    done = run("check")
+    assert done.code == 2
+    assert done.err == "lossctl: 1 check could not be evaluated: maee on a.parquet.\n"
+    assert done.out.startswith("error: maee on a.parquet: there is no loss 'maee'. Did you mean 'mae'")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no checks"),
+        ("plugins = []\ncheck = 3\n", "must be tables"),
+        ("[[check]\n", "cannot be read"),
+        ("[[check]]\nlos = 'mae'\ndata = 'a.parquet'\nmax = 1\n", "Did you mean 'los'"),
+        ("[[check]]\nloss = 'mae'\nmax = 1\n", "check 1: data is missing"),
+        ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\n", "needs a bound"),
+        ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 'low'\n", "max must be a number, not 'low'"),
+        ("[[check]]\nloss = 3\ndata = 'a.parquet'\nmax = 1\n", "loss must be a name"),
+        ("[[check]]\nloss = 'mae'\ndata = [3]\nmax = 1\n", "data must be a file"),
+        ("[[check]]\nid = 3\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1\n", "id must be text"),
+        ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1\nper-row = 'x.csv'\n", "no part of a check"),
+        (PASSING + PASSING, "two checks have the id 'mae on a.parquet'"),
+    ],
+)
+def test_settings_that_say_nothing_are_one_message(project: Path, run: Run, text: str, said: str) -> None:
+    (project / "lossctl.toml").write_text(text, encoding="utf-8")
+    done = run("check")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert "lossctl.toml" in done.err
+    assert sorted(path.name for path in project.iterdir()) == ["a.parquet", "lossctl.toml"]
+
+
+def test_without_settings_it_says_where_they_go(project: Path, run: Run) -> None:
+    done = run("check")
+    assert done.code == 2
+    assert "[[check]]" in done.err
+    with pytest.raises(UsageError, match=r"nothing\.toml cannot be read: No such file"):
+        lossctl.check("nothing.toml")
+
+
+def test_an_unknown_option_is_an_error_of_its_check(project: Path, run: Run) -> None:
+    (project / "lossctl.toml").write_text(PASSING + "delta = 2\n", encoding="utf-8")
+    done = run("check")
+    assert done.code == 2
+    assert "mae has no option --delta" in done.out
