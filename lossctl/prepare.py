@@ -42,7 +42,7 @@ def prepare(requests: Sequence[Request]) -> Work:
     """Resolve every name of requests that differ in their losses; nothing of the data but the files' heads is read."""
     every = [spec.get(part.name) for request in requests for part in expressions.parse(request.loss)]
     _check_options(requests, every)
-    asked = [_asked(request) for request in requests]
+    asked = [_asked(request) for request in _with_penalties(requests)]
     data, first = open_dataset(requests[0]), requests[0]
     terms = [_terms(each, data) for each in asked]
     _check_labels(first, [loss for each in asked for loss in each.losses], [term for own in terms for term in own])
@@ -74,6 +74,18 @@ def prepare(requests: Sequence[Request]) -> Work:
     observe = tuple(job.plan.observe[0] if job.plan.observe else None for job in jobs)
     plan = plan._replace(observe=observe if any(observe) else (), keep_rows=any(job.plan.keep_rows for job in jobs))
     return Work(plan, tuple(jobs), places)
+
+
+def _with_penalties(requests: Sequence[Request]) -> Sequence[Request]:
+    """Requests of which --coef-file is for those with penalties, where there are any."""
+    penalised = [any(_is_penalty(part) for part in expressions.parse(request.loss)) for request in requests]
+    if not any(penalised):
+        return requests
+    return [each if has else each._replace(coef_file=None) for each, has in zip(requests, penalised, strict=True)]
+
+
+def _is_penalty(part: expressions.Part) -> bool:
+    return any(role.name == COEF for role in spec.get(part.name).roles)
 
 
 def _asked(request: Request) -> Asked:
@@ -153,7 +165,7 @@ def _constants(
     """Penalties on the coefficients of --coef-file, evaluated; and the terms that are left for the dataset."""
     if request.coef_file is None:
         return (), parts
-    own = [part for part in parts if any(role.name == COEF for role in spec.get(part.name).roles)]
+    own = [part for part in parts if _is_penalty(part)]
     if not own or len(own) == len(parts):
         raise UsageError("--coef-file is for penalties beside another term, e.g. 'mse + l2_penalty(lam=0.1)'.")
     from lossctl.coefficients import coefficients

@@ -97,6 +97,13 @@ def test_a_pass_reads_every_piece_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(read) == 2 * once
 
 
+def test_coefficients_are_for_the_losses_with_penalties(tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.array([1.0, 2.0]))
+    data = {"y": [3.0, 2.0], "yhat": [3.0, 3.0]}
+    report = lossctl.compare(data, ["mse", "mse + l2_penalty(lam=0.5)"], coef_file=f"{tmp_path}/w.npy")
+    assert [result.value for result in report] == [0.5, 0.5 + 2.5]
+
+
 def test_rows_that_one_loss_cannot_use_are_left_out_of_all() -> None:
     data = {"target": [1.0, 2.0, 3.0], "pred": [1.0, 4.0, 4.0], "other": [1.0, None, 3.0]}
     report = lossctl.compare(data, ["mse(pred=pred)", "mse(pred=other)"], missing="skip")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lossctl.cli import completion
-from lossctl.cli.options import REDUCING, common
+from lossctl.cli.options import common
 
 if TYPE_CHECKING:
     from lossctl.spec import Loss
 
+COMPARED = "Comparison"
 LEFT_OUT = ("loss", "files", "id", "per_row", "gradient", "dry_run")
 HELP = """Compare losses on one dataset, or models by their losses.
 
@@ -32,12 +33,14 @@ def _own(
             autocompletion=completion.losses,
             metavar="LOSS",
             help="A loss, or an expression such as '0.7*mse + 0.3*mae'; repeatable.",
-            rich_help_panel=REDUCING,
+            rich_help_panel=COMPARED,
         ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The model that others are compared with (else the first)."),
+        typer.Option(
+            metavar="FILE", help="The model that others are compared with (else the first).", rich_help_panel=COMPARED
+        ),
     ] = None,
 ) -> None:
     """What `compute` has not."""
