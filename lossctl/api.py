@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -118,7 +119,7 @@ def compute(
     lossctl.errors.DataError: column 'y_hat' is not in (memory) (it has: y, yhat, site). Did you mean 'yhat'? ...
     """
     named = {name: value for name, value in locals().items() if name not in ("loss", "data", "options")}
-    return run(_request(loss, data, options, **named))
+    return run(_request(loss, _paths(data), options, **named))
 
 
 def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:
@@ -149,7 +150,8 @@ def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) 
     defaults = dict(compute.__kwdefaults__ or {})
     named = defaults | {name: value for name, value in options.items() if name in defaults}
     own = {name: value for name, value in options.items() if name not in defaults}
-    return compare_all([[_request(loss, model, own, **named) for loss in wanted] for model in models], baseline)
+    sources = [_paths(model, at if len(models) > 1 else 0) for at, model in enumerate(models, 1)]
+    return compare_all([[_request(loss, source, own, **named) for loss in wanted] for source in sources], baseline)
 
 
 def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -> Report:
@@ -174,7 +176,7 @@ def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -
 
 def _request(
     loss: object,
-    data: object,
+    data: "tuple[tuple[str, ...], MemorySource | None]",
     options: Mapping[str, object],
     *,
     by: str | Sequence[str],
@@ -196,7 +198,7 @@ def _request(
     **plain: Any,
 ) -> Request:
     """The request that keywords of `compute` make."""
-    paths, table = _paths(data)
+    paths, table = data
     request = Request(
         loss=loss if isinstance(loss, str) else str(getattr(loss, "name", loss)),
         files=paths,
@@ -220,8 +222,8 @@ def _request(
     return request
 
 
-def _paths(data: object) -> tuple[tuple[str, ...], "MemorySource | None"]:
-    """Paths of files, or the source of data in memory."""
+def _paths(data: object, at: int = 0) -> tuple[tuple[str, ...], "MemorySource | None"]:
+    """Paths of files, or the source of data in memory, which has a number (from 1) where there are several."""
     if isinstance(data, str | os.PathLike):
         return (os.fspath(data),), None
     if isinstance(data, list | tuple) and data and all(isinstance(item, str | os.PathLike) for item in data):
@@ -229,6 +231,7 @@ def _paths(data: object) -> tuple[tuple[str, ...], "MemorySource | None"]:
     from lossctl import memory
 
     found = memory.source(data)
+    found = replace(found, path=f"(memory {at})") if at else found
     return (found.path,), found
 
 

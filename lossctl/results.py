@@ -161,8 +161,8 @@ class Comparison(NamedTuple):
     >>> import lossctl
     >>> old, new = {"y": [3.0, 2.0], "yhat": [2.5, 5.0]}, {"y": [3.0, 2.0], "yhat": [2.5, 3.0]}
     >>> found = lossctl.compare([old, new], "mae").comparisons[0]
-    >>> found.loss, found.difference, found.rows, found.method
-    ('mae', -1.0, 2, 'difference of values over as many rows')
+    >>> found.loss, found.baseline, found.candidate, found.difference, found.rows
+    ('mae', '(memory 1)', '(memory 2)', -1.0, 2)
     """
 
     loss: str

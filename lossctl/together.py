@@ -36,6 +36,10 @@ def compare_all(
         raise UsageError("compare needs a dataset and a loss: lossctl compare FILE... --loss LOSS.")
     if not 0 <= baseline < len(models):
         raise UsageError(f"the baseline must be one of the {len(models)} datasets, numbered from 0, not {baseline}.")
+    datasets = [requests[0].files for requests in models]
+    twice = next((files for at, files in enumerate(datasets) if files in datasets[:at]), None)
+    if twice is not None:
+        raise UsageError(f"compare takes each dataset once, and {', '.join(twice)} is given twice.")
     for request in models[0]:
         if request.reduction == "none":
             raise UsageError("compare needs values to compare: --reduction none has none; use compute.")

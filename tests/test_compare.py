@@ -206,6 +206,8 @@ def test_python_says_what_it_cannot_compare() -> None:
         lossctl.compare(data, "mse", per_row="x.csv")
     with pytest.raises(UsageError, match="baseline"):
         lossctl.compare([data], "mse", baseline=3)
+    with pytest.raises(UsageError, match=r"a\.parquet is given twice"):
+        lossctl.compare(["a.parquet", "a.parquet"], "mse")
     with pytest.raises(UsageError, match="a dataset and a loss"):
         lossctl.compare(data, [])
     with pytest.raises(DataError, match="nothing"):
