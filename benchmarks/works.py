@@ -20,6 +20,10 @@ ALL = (*PEERS, "scikit-learn")
 PAIR = ("--target", "y_true", "--pred", "y_pred")
 LABEL = ("--target", "y_true", "--pred", "logit")
 CLASSES = ("--target", "y_true", "--pred", "logit_*")
+TWENTY = (
+    "mse mae huber half_squared_error smooth_l1 pseudo_huber log_cosh quantile expectile epsilon_insensitive"
+    " cauchy welsch geman_mcclure tukey_biweight mape smape rmse wape max_error relative_squared_error"
+)
 MASK = ("--target", "y_true", "--pred", "prob")
 
 
@@ -278,6 +282,18 @@ def slices(tools: Tools, size: Size) -> Race:
     return Race("mse_by", title, (data,), runners, lines, data.rows, peers=True)
 
 
+def together(tools: Tools, size: Size) -> Race:
+    """Twenty losses in one pass, against the first of them alone."""
+    data = size("pairs", 20 * MILLION)
+    title = f"twenty losses by compare, {count(data.rows)}"
+    losses = (part for loss in TWENTY.split() for part in ("--loss", loss))
+    runners = (
+        Runner("twenty losses", (*tools.lossctl, "compare", str(data.path), *losses, *PAIR, "-q"), checked=False),
+        Runner("one loss", (*tools.lossctl, "compute", TWENTY.split()[0], str(data.path), *PAIR, "-q"), checked=False),
+    )
+    return Race("compare", title, (data,), runners, (Line(title, "twenty losses", ("one loss",), 4.0),), data.rows)
+
+
 def pushdown(tools: Tools, size: Size) -> Race:
     """A filter that keeps one row group of a hundred, against the peers' and against the whole file."""
     data = size("steps", 20 * MILLION)
@@ -330,7 +346,7 @@ def every(tools: Tools, scale: float, full: bool) -> list[Race]:
     """All races in the order of the table."""
     size = partial(scaled, scale)
     races = [*startup(tools), *(race(tools, work) for work in works(size))]
-    races += [slices(tools, size), pushdown(tools, size), *overheads(tools, size)]
+    races += [slices(tools, size), together(tools, size), pushdown(tools, size), *overheads(tools, size)]
     if full:
         races += [*(race(tools, work, "-large") for work in full_works(size)), *large(tools, size)]
     return races
