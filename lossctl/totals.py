@@ -34,7 +34,8 @@ class Rows(NamedTuple):
 class Product(NamedTuple):
     """Row values, or a statistic that merges by sum, as `left * (right + factor * other)`.
 
-    Its total is made of dot products, which need no array of the values.
+    Its total is made of dot products, which need no array of the values. It must vouch for what it is made of: where
+    the total is finite, so is every number that the kernel was given.
     """
 
     left: Array

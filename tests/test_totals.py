@@ -1,14 +1,21 @@
 """Products: row values whose total is a dot product."""
 
-from math import fsum, inf
+from collections.abc import Mapping
+from math import fsum, inf, isfinite, nan
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
+from draw import Setting, draw, settings
+from lossctl import spec
+from lossctl.errors import DataError
+from lossctl.kernel import pivots
 from lossctl.keys import Encoded, segments
 from lossctl.totals import Product, Tally
+from support import write_parquet
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1023, 1024, 1025, 5000, 131_072])
@@ -45,3 +52,69 @@ def test_what_else_is_asked_does_not_change_a_digit(loss: str) -> None:
     assert lossctl.compute(loss, data, by="fold").results[0].value == alone
     assert lossctl.compute(loss, data, ci=95).value == alone
     assert lossctl.compute(loss, data, weight=None, stats=loss not in ("rmse", "pearson_loss")).value == alone
+
+
+def drawn_arrays(setting: Setting) -> dict[str, np.ndarray]:
+    """Forty rows that a loss may be given."""
+    return setting.arrays(draw(setting, 40))
+
+
+def products(setting: Setting, arrays: Mapping[str, np.ndarray]) -> list[Product]:
+    """What a loss of numbers gives as products, if it gives nothing else."""
+    kernel, params = setting.kernel, setting.prepared(arrays)
+    if kernel.scope == "row":
+        found = [kernel.values(arrays, params)]
+    elif kernel.scope == "set":
+        found = list(kernel.statistics(arrays, params, pivots(arrays), None).values())
+    else:
+        found = []
+    return [part for part in found if isinstance(part, Product)] if all(map(is_product, found)) else []
+
+
+def is_product(part: object) -> bool:
+    return isinstance(part, Product) and part.left.ndim == 1
+
+
+VOUCHING = [setting for loss in spec.every() for setting in settings(loss) if products(setting, drawn_arrays(setting))]
+
+
+def test_some_losses_vouch_for_their_numbers() -> None:
+    assert {"mse", "huber", "rmse"} <= {setting.loss.name for setting in VOUCHING}
+
+
+@pytest.mark.parametrize("bad", [nan, inf, -inf])
+@pytest.mark.parametrize("setting", VOUCHING, ids=str)
+def test_a_total_of_products_is_finite_only_where_every_number_is(setting: Setting, bad: float) -> None:
+    arrays = drawn_arrays(setting)
+    assert all(isfinite(product.total()) for product in products(setting, arrays))
+    for name, array in arrays.items():
+        for row in (0, 1, len(array) - 1):
+            broken = array.copy()
+            broken[row] = bad
+            totals = [product.total() for product in products(setting, {**arrays, name: broken})]
+            assert not all(map(isfinite, totals)), f"{name} in row {row}"
+
+
+@pytest.mark.parametrize("gap", [None, nan, inf])
+@pytest.mark.parametrize("loss", ["mse", "huber", "rmse", "0.5*mse + huber"])
+def test_a_number_that_is_missing_or_infinite_is_found_as_ever(loss: str, gap: float | None, tmp_path: Path) -> None:
+    target, pred = np.zeros(300_000), np.ones(300_000)
+    values = pred.tolist()
+    values[200_000] = gap
+    path = write_parquet(tmp_path / "a.parquet", {"target": target, "pred": values})
+    with pytest.raises(DataError, match=r"'pred'.*row 200001"):
+        lossctl.compute(loss, path)
+    if gap != inf:
+        report = lossctl.compute(loss, path, missing="skip")
+        whole = lossctl.compute(loss, {"target": target[1:], "pred": pred[1:]})
+        assert report.value == whole.value
+        assert (report.results[0].rows, report.results[0].skipped) == (299_999, 1)
+
+
+def test_other_types_of_numbers_are_read_as_ever() -> None:
+    target = np.arange(2000)
+    kinds = (np.float64, np.float32, np.int16, np.uint8)
+    found = {
+        lossctl.compute("mse", {"target": target % 100, "pred": (target % 90).astype(kind)}).value for kind in kinds
+    }
+    assert len(found) == 1

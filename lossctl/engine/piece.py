@@ -9,6 +9,7 @@ import pyarrow as pa
 from lossctl import spec
 from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
+from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.kernel import Kernel, weighed
@@ -37,10 +38,12 @@ def run_piece(
     batches = source.read(piece, reading)
     if spare and piece.size > WORTHWHILE:
         batches = ahead(batches)
+    vouching = vouched.applies(plan)
     for batch in recut(batches, plan.block_rows):
         if stopped() or (plan.limit is not None and result.used >= plan.limit):
             break
-        evaluate(plan, batch, result)
+        if not (vouching and vouched.evaluate(plan, batch, result)):
+            evaluate(plan, batch, result)
     return result
 
 

@@ -1,0 +1,76 @@
+"""Blocks whose totals vouch for their numbers: a finite total of products needs no other look at what went into it.
+
+Cheap losses take as long to check their columns as to evaluate them, so the check comes after, and only where needed.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from lossctl import spec
+from lossctl.columns import primitive
+from lossctl.engine.block import PieceResult
+from lossctl.engine.plan import Plan, Term
+from lossctl.roles import Array
+from lossctl.totals import Product, Statistic, Tally
+
+FLOAT64 = pa.float64()
+
+
+def applies(plan: Plan) -> bool:
+    """Whether blocks of a plan may be so evaluated: all rows, unweighted, of losses that take any finite number."""
+    cut = plan.by or plan.group or plan.where or plan.truth or plan.limit is not None
+    weighed = plan.weight or plan.unit_weight
+    asked = plan.rows or plan.observe or plan.counted or plan.levelled or plan.id
+    return bool(plan.terms) and not (cut or weighed or asked) and all(map(_plain, plan.terms))
+
+
+def _plain(term: Term) -> bool:
+    loss = spec.get(term.loss)
+    remarks = loss.rules or loss.findings or loss.detailer
+    bindings = term.bindings.values()
+    return (
+        term.scope != "group"
+        and not (term.nested or term.columns or remarks)
+        and all(binding.layout == "number" and binding.role.anything for binding in bindings)
+    )
+
+
+def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
+    """Merge a block's totals if they vouch for it; False leaves everything as it was."""
+    columns: dict[str, Array] = {}
+    found: list[dict[str, Statistic]] = []
+    for term in plan.terms:
+        for binding in term.bindings.values():
+            name = binding.columns[0]
+            if name not in columns:
+                column = batch.column(name)
+                if column.type != FLOAT64 or column.null_count:
+                    return False
+                columns[name] = primitive(column)  # type: ignore[assignment]
+        totals = _totals(term, {role: columns[binding.columns[0]] for role, binding in term.bindings.items()})
+        if totals is None:
+            return False
+        found.append(totals)
+    for index, totals in enumerate(found):
+        result.tallies.setdefault((index, ()), Tally()).add_block(totals, None, batch.num_rows)
+    result.rows += batch.num_rows
+    result.used += batch.num_rows
+    return True
+
+
+def _totals(term: Term, arrays: dict[str, Array]) -> dict[str, Statistic] | None:
+    """A term's statistics added up, if all of them are products with a finite total."""
+    kernel = term.kernel
+    if term.scope == "row":
+        parts: dict[str, object] = {"loss": kernel.values(arrays, term.resolved)}
+    else:
+        parts = dict(kernel.statistics(arrays, term.resolved, term.pivot, None))
+    totals: dict[str, Statistic] = {}
+    for name, part in parts.items():
+        if not isinstance(part, Product):
+            return None
+        total = np.array([part.total()])
+        if not np.isfinite(total[0]):
+            return None
+        totals[name] = total
+    return totals
