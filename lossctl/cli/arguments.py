@@ -1,11 +1,11 @@
 """A first look at the command line: which losses it names decides which options there are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.cli import generated
-from lossctl.errors import UsageError, did_you_mean
+from lossctl.errors import UsageError, did_you_mean, listing
 
 if TYPE_CHECKING:
     from lossctl.spec import Loss
@@ -29,7 +29,7 @@ def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
 
     losses = [spec.get(part.name) for text in texts for part in expressions.parse(text)]
     own = generated.own_options(losses)
-    _check_names(args[1:], {**words.known, **own}, args[0], texts)
+    _check_names(args[1:], words.known, own, args[0], texts)
     return _switches(args, own), losses
 
 
@@ -82,9 +82,11 @@ def _is_flag(name: str, known: dict[str, bool]) -> bool:
     return name in flags or name.replace("--no-", "--", 1) in flags
 
 
-def _check_names(args: list[str], known: dict[str, bool], command: str, losses: Sequence[str]) -> None:
+def _check_names(
+    args: list[str], common: dict[str, bool], own: dict[str, bool], command: str, losses: Sequence[str]
+) -> None:
     """Every option exists; all mistakes are told together."""
-    wrong, at = [], 0
+    wrong, at, known = [], 0, {**common, **own}
     while at < len(args):
         token = args[at]
         if token == "--":
@@ -92,13 +94,19 @@ def _check_names(args: list[str], known: dict[str, bool], command: str, losses: 
         name, _, value = token.partition("=")
         if _is_option(token):
             if name not in known and not (name.startswith("--no-") and known.get("--" + name[5:])):
-                wrong.append(f"{', '.join(losses)} has no option {name}.{did_you_mean(name, known)}")
+                wrong.append(f"{', '.join(losses)} has no option {name}.{_tip(name, known)}")
             elif not value and not known.get(name, True):
                 at += 1
         at += 1
     if wrong:
         line = f"compute {losses[0]}" if command == "compute" else command
-        raise UsageError(f"{' '.join(wrong)} `lossctl {line} --help` shows them all.")
+        its = f" Its own are {listing(own)}." if own else ""
+        raise UsageError(f"{' '.join(wrong)}{its} `lossctl {line} --help` shows them all.")
+
+
+def _tip(name: str, known: Iterable[str]) -> str:
+    """What may have been meant; the dashes, which all names have, say nothing."""
+    return did_you_mean(name.lstrip("-"), [option.lstrip("-") for option in known]).replace(" '", " '--")
 
 
 def _switches(args: list[str], own: dict[str, bool]) -> list[str]:
