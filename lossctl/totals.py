@@ -176,9 +176,9 @@ class Tally:
     def _grow(self) -> None:
         missing = len(self.cells) - self.high.shape[1]
         if missing > 0:
-            pad = ((0, 0), (0, missing))
-            self.high, self.low = np.pad(self.high, pad), np.pad(self.low, pad)
-            self.top = np.pad(self.top, pad, constant_values=-np.inf)
+            fresh = np.zeros((len(self.high), missing))
+            self.high, self.low = np.hstack([self.high, fresh]), np.hstack([self.low, fresh])
+            self.top = np.hstack([self.top, np.full((len(self.top), missing), -np.inf)])
 
     def sums(self, at: npt.NDArray[np.intp] | None = None) -> dict[str, Array]:
         """Statistics by name for the cells `at` (default all): `(u,)`, or `(d, u)` for those of several components."""
