@@ -1,13 +1,23 @@
 """The gate: every `[[check]]` of a project's settings, evaluated and held against its bounds."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from typing import Any
 
 from lossctl.config import Entry
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
 from lossctl.results import Check, Report
 
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (),
+}
+WORDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 Compute = Callable[..., Report]
 
 
@@ -31,10 +41,7 @@ def run_checks(path: str, entries: list[Entry], compute: Compute, threads: int =
 
 def _named(entry: Entry) -> str:
     """A check's id: its own, or its loss on its data."""
-    given = entry.settings.get("id")
-    if given is not None and not isinstance(given, str):
-        raise UsageError(f"{entry.where}: id must be text, not {given!r}.")
-    return given or f"{entry.settings.get('loss')} on {entry.settings.get('data')}"
+    return str(entry.settings.get("id") or f"{entry.settings.get('loss')} on {entry.settings.get('data')}")
 
 
 def _keywords(entry: Entry, folder: str) -> tuple[str, Any, dict[str, Any]]:
@@ -44,28 +51,56 @@ def _keywords(entry: Entry, folder: str) -> tuple[str, Any, dict[str, Any]]:
         if name not in settings:
             tip = did_you_mean(name, settings)
             raise UsageError(f"{entry.where}: {name} is missing (it has: {listing(entry.settings)}).{tip}")
-    loss, data = settings.pop("loss"), settings.pop("data")
-    if not isinstance(loss, str):
-        raise UsageError(f"{entry.where}: loss must be a name or an expression, not {loss!r}.")
-    paths = [item for item in (data if isinstance(data, list) else [data]) if isinstance(item, str)]
-    if not paths or (isinstance(data, list) and len(paths) < len(data)):
-        raise UsageError(f"{entry.where}: data must be a file or a list of files, not {data!r}.")
+    rules = _rules()
+    for name, value in settings.items():
+        if name in rules and not _fits(value, rules[name]):
+            raise UsageError(f"{entry.where}: {name} must be {_said(rules[name])}, not {value!r}.")
+    loss, data = str(settings.pop("loss")), settings.pop("data")
+    paths = [str(item) for item in (data if isinstance(data, list) else [data])]
     settings.pop("id", None)
-    for bound in ("max", "min"):
-        value = settings.get(bound)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UsageError(f"{entry.where}: {bound} must be a number, not {value!r}.")
     if settings.get("max") is None and settings.get("min") is None:
         raise UsageError(f"{entry.where}: a check needs a bound: max = 1.0, or min.")
-    for name in ("per_row", "gradient"):
+    for name in ("per_row", "gradient", "threads"):
         if name in settings:
             raise UsageError(f"{entry.where}: {name} is no part of a check; use lossctl compute.")
-    if settings.get("reduction") == "none":
-        raise UsageError(f"{entry.where}: reduction none has no value to check.")
     for name in ("truth", "coef_file"):
         if isinstance(given := settings.get(name), str):
             settings[name] = _beside(folder, given)
     return loss, [_beside(folder, item) for item in paths], settings
+
+
+def _rules() -> dict[str, Any]:
+    """What each setting may hold, as the published schema says it."""
+    schema = json.loads((files("lossctl") / "schemas" / "config.json").read_text(encoding="utf-8"))
+    rules: dict[str, Any] = schema["$defs"]["check"]["properties"]
+    return rules
+
+
+def _fits(value: object, rule: Mapping[str, Any]) -> bool:
+    if "oneOf" in rule:
+        return any(_fits(value, each) for each in rule["oneOf"])
+    if "enum" in rule:
+        return value in rule["enum"]
+    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    if isinstance(value, list):
+        return (
+            "array" in kinds and len(value) >= rule.get("minItems", 0) and all(_fits(x, rule["items"]) for x in value)
+        )
+    return type(value) in {known for kind in kinds for known in TYPES[kind]} and (
+        value != "" or not rule.get("minLength")
+    )
+
+
+def _said(rule: Mapping[str, Any]) -> str:
+    """A rule in words."""
+    if "oneOf" in rule:
+        return " or ".join(map(_said, rule["oneOf"]))
+    if "enum" in rule:
+        return "one of " + ", ".join(map(repr, rule["enum"]))
+    if rule["type"] == "array":
+        return "a list of " + {"string": "text", "number": "numbers"}[rule["items"]["type"]]
+    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    return " or ".join(WORDS[kind] for kind in kinds)
 
 
 def _beside(folder: str, path: str) -> str:

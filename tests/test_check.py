@@ -1,6 +1,7 @@
 """`check`: the gate that a project's settings describe."""
 
 import json
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import lossctl
 from conftest import Run
 from lossctl.errors import UsageError
-from support import write_parquet
+from support import SAMPLE, write_parquet
 
 PASSING = "[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1.0\n"
 
@@ -84,10 +85,18 @@ def test_errors_alone_are_shown_too(project: Path, run: Run) -> None:
         ("[[check]]\nloss = 'mae'\nmax = 1\n", "check 1: data is missing"),
         ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\n", "needs a bound"),
         ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 'low'\n", "max must be a number, not 'low'"),
-        ("[[check]]\nloss = 3\ndata = 'a.parquet'\nmax = 1\n", "loss must be a name"),
-        ("[[check]]\nloss = 'mae'\ndata = [3]\nmax = 1\n", "data must be a file"),
+        ("[[check]]\nloss = 3\ndata = 'a.parquet'\nmax = 1\n", "loss must be text, not 3"),
+        ("[[check]]\nloss = 'mae'\ndata = [3]\nmax = 1\n", "data must be text or a list of text, not [3]"),
         ("[[check]]\nid = 3\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1\n", "id must be text"),
         ("[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1\nper-row = 'x.csv'\n", "no part of a check"),
+        (PASSING + "threads = 2\n", "threads is no part of a check"),
+        (PASSING + "weight = ''\n", "weight must be text, not ''"),
+        (PASSING + "by = 3\n", "by must be text or a list of text, not 3"),
+        (PASSING + "missing = 'drop'\n", "missing must be one of 'error', 'skip', not 'drop'"),
+        (PASSING + "limit = 2.5\n", "limit must be a whole number, not 2.5"),
+        (PASSING + "stats = 1\n", "stats must be true or false, not 1"),
+        (PASSING + "log_var = ['a']\n", "log_var must be a list of numbers, not ['a']"),
+        (PASSING + "reduction = 'none'\n", "reduction must be one of 'mean'"),
         (PASSING + PASSING, "two checks have the id 'mae on a.parquet'"),
     ],
 )
@@ -98,6 +107,26 @@ def test_settings_that_say_nothing_are_one_message(project: Path, run: Run, text
     assert said in done.err
     assert "lossctl.toml" in done.err
     assert sorted(path.name for path in project.iterdir()) == ["a.parquet", "lossctl.toml"]
+
+
+def test_the_schema_describes_the_settings(run: Run) -> None:
+    schema = json.loads(run("schema", "config").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(tomllib.loads((SAMPLE / "lossctl.toml").read_text(encoding="utf-8")), schema)
+    known = set(schema["$defs"]["check"]["properties"])
+    assert known - {"loss", "data", "id"} == set(lossctl.compute.__kwdefaults__) - {
+        "id",
+        "per_row",
+        "gradient",
+        "threads",
+    }
+    for broken in (
+        {"loss": "mae", "data": "a.csv"},
+        {"data": "a.csv", "max": 1},
+        {"loss": 3, "data": "a.csv", "max": 1},
+    ):
+        assert not jsonschema.Draft202012Validator(schema).is_valid({"check": [broken]})
+    assert run("schema", "confg").code == 2
 
 
 def test_without_settings_it_says_where_they_go(project: Path, run: Run) -> None:

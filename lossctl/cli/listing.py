@@ -83,19 +83,22 @@ def _info(name: str, format: Format) -> int:
     return EXIT_OK
 
 
+SCHEMAS = ("report", "config")
+
+
 def schema(
-    name: Annotated[str, typer.Argument(metavar="[report]", help="Which schema.")] = "report",
+    name: Annotated[str, typer.Argument(metavar="[report|config]", help="Which schema.")] = "report",
 ) -> Action:
-    """Print a JSON Schema: of the report that `--format json` gives."""
+    """Print a JSON Schema: of the report that `--format json` gives, or of the settings."""
     return partial(_schema, name)
 
 
 def _schema(name: str) -> int:
     from importlib.resources import files
 
-    if name != "report":
-        raise UsageError(f"there is no schema {name!r} (there is: report).{did_you_mean(name, ['report'])}")
-    sys.stdout.write((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    if name not in SCHEMAS:
+        raise UsageError(f"there is no schema {name!r} (there are: {', '.join(SCHEMAS)}).{did_you_mean(name, SCHEMAS)}")
+    sys.stdout.write((files("lossctl") / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
     return EXIT_OK
 
 
