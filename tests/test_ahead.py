@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl.engine import piece
+from lossctl.engine import local, piece
+from lossctl.prepare import prepare
+from lossctl.request import Request
 from lossctl.sources.ahead import ahead
 from support import write_parquet
 
@@ -62,3 +64,20 @@ def test_one_row_group_gives_the_same_digits_read_ahead(tmp_path: Path, monkeypa
     assert len(found) == 1
     limited = {lossctl.compute("huber", path, threads=threads, limit=1000).value for threads in (1, 2)}
     assert len(limited) == 1
+
+
+def test_no_thread_waits_for_one_who_has_failed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    columns = {"target": rng.normal(size=8_000_000), "pred": rng.normal(size=8_000_000)}
+    path = write_parquet(tmp_path / "a.parquet", columns, rows_per_group=1 << 19)
+    work = prepare((Request("mse", (str(path),)),))
+    before = threading.active_count()
+
+    def fail(size: int) -> None:
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more") as caught:
+        local.run(work.plan, 2, None, fail)
+    assert len(work.plan.pieces) > 2 * local.AHEAD
+    assert caught.value.__traceback__ is not None  # which holds on to the frames of the run
+    assert threading.active_count() == before

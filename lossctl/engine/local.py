@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Protocol
 
@@ -55,16 +56,17 @@ def _run(
     units = collector(plan, outcome) if collector else None
     wanted = threads or os.cpu_count() or 1
     workers = 1 if plan.sequential else min(wanted, len(plan.pieces))
-    results = _ahead(plan, workers, wanted > workers) if workers > 1 else _in_turn(plan, wanted > 1)
-    for piece, result in zip(plan.pieces, results, strict=False):
-        if sink is not None:
-            for values in result.values:
-                sink(sum(outcome.file_rows[: piece.file]) + outcome.before(piece), values)
-        outcome.add(piece, result)
-        if units is not None and not outcome.faults:
-            units.add(result.kept)
-        if progress is not None:
-            progress(piece.size)
+    found = _ahead(plan, workers, wanted > workers) if workers > 1 else _in_turn(plan, wanted > 1)
+    with closing(found) as results:  # whatever happens here, no thread is left waiting
+        for piece, result in zip(plan.pieces, results, strict=False):
+            if sink is not None:
+                for values in result.values:
+                    sink(sum(outcome.file_rows[: piece.file]) + outcome.before(piece), values)
+            outcome.add(piece, result)
+            if units is not None and not outcome.faults:
+                units.add(result.kept)
+            if progress is not None:
+                progress(piece.size)
     if units is not None and not outcome.faults:
         units.finish()
     return outcome
@@ -78,7 +80,7 @@ def _keep_memory() -> None:
     np.empty((1 << 22) - 4096)
 
 
-def _in_turn(plan: Plan, spare: bool) -> Iterator[PieceResult]:
+def _in_turn(plan: Plan, spare: bool) -> Generator[PieceResult, None, None]:
     """The results of a plan's pieces one by one; with a limit, until it is reached."""
     rows = used = 0
     for piece in plan.pieces:
@@ -90,7 +92,7 @@ def _in_turn(plan: Plan, spare: bool) -> Iterator[PieceResult]:
         yield result
 
 
-def _ahead(plan: Plan, workers: int, spare: bool) -> Iterator[PieceResult]:
+def _ahead(plan: Plan, workers: int, spare: bool) -> Generator[PieceResult, None, None]:
     """The results of a plan's pieces in order, computed ahead by threads."""
     done: dict[int, PieceResult | BaseException] = {}
     changed, stop = threading.Condition(), threading.Event()
