@@ -1,6 +1,7 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import TypeAlias
 
 import numpy as np
@@ -212,7 +213,8 @@ def _named(job: Job) -> list[tuple[float, str]]:
 
 
 def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
-    return list(cells[0].values.values) if cells[0].values is not None else None
+    units = cells[0].values
+    return None if units is None else [None if isnan(value) else value for value in units.values]
 
 
 def _sum(blend: Blend | None, factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
