@@ -16,6 +16,7 @@ from lossctl.labels import Seen
 from lossctl.roles import Array
 from lossctl.segments import Key
 from lossctl.sources import Piece, Source
+from lossctl.sources.kinds import INEXACT
 from lossctl.totals import Tally
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ REMEDIES = {
     "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
     "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
     "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
-    "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
+    "inexact": INEXACT,
     "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
 }
 

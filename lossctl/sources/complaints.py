@@ -10,6 +10,7 @@ from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import NUMBER, Dialect, cells_of, not_utf8
+from lossctl.sources.kinds import INEXACT
 
 SHOWN = 80
 LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -87,6 +88,13 @@ class Complaints(NamedTuple):
         return DataError(
             f"{self.path}, column {name!r}: {self.row(part, row)} holds {cell[:SHOWN]!r}, "
             f"which is no list of {items} as the first rows have them. Correct the cell."
+        )
+
+    def inexact(self, part: Part, name: str, row: int, cell: str) -> DataError:
+        """An integer that float64 does not hold."""
+        return DataError(
+            f"{self.path}, column {name!r}: an integer that float64 holds exactly is needed, and "
+            f"{self.row(part, row)} holds {cell.strip()}. {INEXACT}"
         )
 
     def row(self, part: Part, row: int) -> str:
