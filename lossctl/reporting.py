@@ -259,8 +259,8 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]
-        title = kind.title.replace("rows were", "row was", 1) if count == 1 else kind.title
-        found.append(Finding(code, kind.severity, f"{count:,} {title}. {kind.remedy}", count, [0]))
+        title = counted(count, kind.single, kind.title)
+        found.append(Finding(code, kind.severity, f"{title}. {kind.remedy}", count, [0]))
     return found
 
 

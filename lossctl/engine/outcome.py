@@ -162,7 +162,8 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
         return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
     if trouble.kind == "unmatched":
         places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-        return f"{source.path}: {rows} have no truth in {trouble.expected} for {trouble.column} (first: {places})."
+        held = "has" if fault.count == 1 else "have"
+        return f"{source.path}: {rows} {held} no truth in {trouble.expected} for {trouble.column} (first: {places})."
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
         "text": f"needs {trouble.expected}",
