@@ -9,9 +9,9 @@ import pytest
 
 import lossctl
 from lossctl.errors import DataError
-from lossctl.sources import csv
+from lossctl.sources import csv, open_source
 from support import write_parquet
-from test_sources_common import refused
+from test_sources_common import read, refused
 
 ODD = 2**53 + 1  # the first integer that float64 does not hold
 HELD = ["9007199254740992", "-9007199254740992", "9007199254740994", "36893488147419103232", "0009007199254740992"]
@@ -58,6 +58,38 @@ def test_compressed_text_is_refused_with_its_line(tmp_path: Path) -> None:
     refused(lambda: mae(tmp_path / "a.csv.gz"), "a.csv.gz, column 'p'", f"line 7 holds {ODD}", "as float64")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.replace(str(ODD), f"{ODD}.0").encode()))
     assert mae(tmp_path / "a.csv.gz") == pytest.approx((5 + 2.0**53) / 6)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz"])
+@pytest.mark.parametrize(
+    ("first", "value", "shown"),
+    [
+        ("1", str(ODD), ODD),
+        ("1.5", str(-ODD), -ODD),
+        ("[1, 2]", f"[0.5,{ODD}]", ODD),
+        ("[[1], [2]]", f"[[1, 3], [{ODD} ]]", ODD),
+        ("1.5", str(2**64 + 1), 2**64 + 1),
+    ],
+)
+def test_json_is_refused_with_its_line(name: str, first: str, value: str, shown: int, tmp_path: Path) -> None:
+    rows = [f'{{"y": {first}, "p": 1}}', f'{{"y": {value}, "p": 1}}']
+    text = "[" + ",\n".join(rows) + "]" if name == "a.json" else "\n".join(rows)
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    how = "raw" if first.startswith("[") else "number"
+    refused(
+        lambda: read(open_source(str(tmp_path / name)), {"y": how}),
+        f"{name}, column 'y': an integer that float64 holds exactly is needed, and line 2 holds {shown}.",
+        "as float64",
+    )
+
+
+@pytest.mark.parametrize("value", [*HELD[:4], *FLOATS[:1], *FLOATS[2:], "1e400"])
+def test_what_float64_holds_is_read_from_json(value: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        f'{{"y": 1, "v": [1.5], "id": {ODD}}}\n{{"y": {value}, "v": [{value}], "id": {ODD}}}\n'
+    )
+    found = read(open_source(str(tmp_path / "a.jsonl")), {"y": "number", "v": "raw", "id": "raw"})
+    assert found == {"y": [1.0, float(value)], "v": [[1.5], [float(value)]], "id": [ODD, ODD]}
 
 
 def test_filters_come_first_and_missing_values_are_no_numbers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import NUMBER, Dialect, cells_of, not_utf8
-from lossctl.sources.kinds import INEXACT
+from lossctl.sources.exact import refusal
 
 SHOWN = 80
 LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -92,10 +92,7 @@ class Complaints(NamedTuple):
 
     def inexact(self, part: Part, name: str, row: int, cell: str) -> DataError:
         """An integer that float64 does not hold."""
-        return DataError(
-            f"{self.path}, column {name!r}: an integer that float64 holds exactly is needed, and "
-            f"{self.row(part, row)} holds {cell.strip()}. {INEXACT}"
-        )
+        return refusal(self.path, name, self.row(part, row), cell.strip())
 
     def row(self, part: Part, row: int) -> str:
         """The place of a part's row."""

@@ -1,4 +1,4 @@
-"""Integers in text that float64 does not hold, found where a column's numbers are beyond 2^53.
+"""Integers in text that float64 does not hold, looked for where a column's numbers are beyond 2^53.
 
 What is refused is a cell of digits alone: 9007199254740993 is an integer, and another one once it is read. A cell with
 a point or an exponent (9007199254740993.0, 1e20) is a float, which is read as the nearest one as all floats are.
@@ -7,10 +7,20 @@ a point or an exponent (9007199254740993.0, 1e20) is a float, which is read as t
 import numpy as np
 import pyarrow as pa
 
+from lossctl.errors import DataError
+from lossctl.sources.kinds import INEXACT
 from lossctl.sources.lists import text_of
 
 SHORTEST = len(str(2**53 + 1))
 NOT_IN_INTEGERS = ~np.isin(np.arange(256), np.frombuffer(b"0123456789+- \t", np.uint8))
+
+
+def refusal(path: str, column: str, where: str, cell: object) -> DataError:
+    """The error for such an integer."""
+    return DataError(
+        f"{path}, column {column!r}: an integer that float64 holds exactly is needed, and {where} holds {cell}. "
+        f"{INEXACT}"
+    )
 
 
 def inexact(cell: str | bytes) -> bool:
