@@ -15,11 +15,11 @@ from pyarrow import types as pt
 
 from lossctl.mapping import Binding
 from lossctl.roles import Array, Interval
+from lossctl.sources.kinds import EXACT_INTEGERS
 
 Mask = npt.NDArray[np.bool_]
 EXAMPLES = 3
 NOT_EMPTY = "lists must hold numbers"
-EXACT_INTEGERS = 2.0**53
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -195,7 +195,7 @@ def _nulls(array: pa.Array) -> Mask | None:
 
 
 def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None, name: str, faults: Faults) -> None:
-    if values.min() >= -EXACT_INTEGERS and values.max() <= EXACT_INTEGERS:
+    if values.min() > -EXACT_INTEGERS and values.max() < EXACT_INTEGERS:  # 2^53 may be 2^53 + 1, rounded
         return
     inexact = np.array([int(value) != int(number) for value, number in zip(raw, values, strict=True)])
     if gaps is not None:
@@ -206,7 +206,8 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None,
 
 
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
-    entries, entry_gaps = floats(array.dictionary, name, says, {})
+    inner: Faults = {}
+    entries, entry_gaps = floats(array.dictionary, name, says, inner)
     gaps = _nulls(array)
     index = primitive(array.indices).astype(np.intp)
     if gaps is not None:
@@ -216,11 +217,14 @@ def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> 
     values = entries[index]
     if entry_gaps is not None:
         gaps = entry_gaps[index] if gaps is None else gaps | entry_gaps[index]
+    filled = True if gaps is None else ~gaps
+    if wrong := inner.get(Trouble("inexact", name)):
+        at = np.flatnonzero(np.isin(index, wrong.at) & filled)
+        note(faults, Trouble("inexact", name), at, (str(array.dictionary[int(index[place])]) for place in at))
     if not pt.is_string(array.dictionary.type):
         return values, gaps
     texts = array.dictionary.to_pylist()
-    bad = np.isnan(values) & (~gaps if gaps is not None else True)
-    at = np.flatnonzero(bad)
+    at = np.flatnonzero(np.isnan(values) & filled)
     if len(at):
         note(faults, Trouble("text", name, says), at, (repr(texts[index[place]]) for place in at))
     return values, gaps
@@ -239,6 +243,13 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
     )
     if len(at):
         note(faults, Trouble("text", name, says), at, (repr(cells[place]) for place in at))
+    beyond = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
+    if len(beyond):
+        from lossctl.sources.exact import inexact
+
+        at = np.array([place for place in beyond if inexact(cells[place] or "")], dtype=np.intp)
+        if len(at):
+            note(faults, Trouble("inexact", name), at, (str(cells[place]).strip() for place in at))
     return values
 
 

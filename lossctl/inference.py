@@ -20,7 +20,7 @@ from lossctl.results import Distribution, Evaluation, Interval
 from lossctl.roles import Array
 from lossctl.scatter import Index, Moments, Scatter
 from lossctl.segments import WHOLE, Key
-from lossctl.totals import Tally
+from lossctl.totals import Pivot, Tally
 
 NOT_REDUCED = "not reduced"
 
@@ -130,7 +130,8 @@ class Inference:
     def _check_smooth(self, index: int, term: Term, key: Key) -> None:
         """Refuse losses whose value is no smooth function of sums."""
         tally = self.outcome.tallies[index, self.view]
-        if _extremes_matter(term, tally, tally.sums(np.array([tally.cells[key]]))):
+        pivot = self.plan.pivot(term, self.view, [key])
+        if _extremes_matter(term, tally, tally.sums(np.array([tally.cells[key]])), pivot):
             said = "follows its largest or smallest rows, and a sample does not tell how those vary"
             raise IntervalError(f"{term.loss} {said}")
         if self.job.request.ci_method == "normal" and self.job.losses[index].facts["differentiable"] is False:
@@ -148,6 +149,7 @@ class Inference:
         ]
         sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
         totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
+        pivot = self.plan.pivot(term, self.view, [key])
 
         def value(points: Array) -> Array:
             moved = {name: np.repeat(part, points.shape[1], axis=-1) for name, part in sums.items()}
@@ -155,7 +157,7 @@ class Inference:
             moved |= {
                 name: part if tally.layout[name].vector else part[0] for name, part in zip(names, parts, strict=True)
             }
-            return slope * term.kernel.finish(moved, term.resolved, term.pivot)
+            return slope * term.kernel.finish(moved, term.resolved, pivot)
 
         return Curve(slice(start, start + len(totals)), totals, value)
 
@@ -166,9 +168,7 @@ class Inference:
         rows = seen.rows(self.view, key)
         if rows is None or len(rows) > observed.MOST_ROWS:
             raise IntervalError("too many rows to be resampled in memory; use --ci-method normal")
-        joined = seen.joined().columns
-        assert joined is not None
-        columns: Array = joined[:, rows]
+        columns: Array = seen.joined().columns_of(self.view)[:, rows]
         return columns
 
     def _over_units(self, key: Key, cells: Sequence[Reduced]) -> Observations:
@@ -279,14 +279,14 @@ def _value(found: Observations, offset: float, sums: Array) -> Array:
     return total
 
 
-def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]") -> bool:
+def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]", pivot: Pivot) -> bool:
     """Whether the value follows maxima or minima, which some losses use only to tell constants."""
     moved = dict(sums)
     for name, column in tally.layout.items():
         if column.merge != "sum" and "unit_weight" not in name:
             away = 1e-3 * (1.0 + np.abs(sums[name]))
             moved[name] = sums[name] + away if column.merge == "max" else sums[name] - away
-    here, there = (term.kernel.finish(found, term.resolved, term.pivot) for found in (sums, moved))
+    here, there = (term.kernel.finish(found, term.resolved, pivot) for found in (sums, moved))
     return not np.allclose(here, there, rtol=1e-12, atol=0.0, equal_nan=True)
 
 

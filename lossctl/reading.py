@@ -25,7 +25,7 @@ from lossctl.columns import (
     numbers,
     of_rows,
 )
-from lossctl.errors import DataError
+from lossctl.errors import DataError, listing
 from lossctl.kernel import Rule
 from lossctl.keys import encode
 from lossctl.mapping import Binding, brief
@@ -138,8 +138,10 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     if binding.letters:
         return _spelled(array, binding, context)
     inner, offsets, gaps = flat_list(array)
+    levels: list[Ragged] = []
     while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
         inner, deeper, _ = flat_list(inner)
+        levels.append(Ragged(np.diff(deeper), offsets))
         offsets = deeper[offsets]
     if pt.is_nested(inner.type):
         vectors = numbers(
@@ -154,7 +156,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
             Context(inner_faults, context.seen, context.vocabulary),
         )
         values, holes = part.values, part.missing.get(name)
-    ragged = Ragged(values, offsets.astype(np.intp))
+    ragged = Ragged(values, offsets.astype(np.intp), tuple(levels))
     of_rows(inner_faults, ragged.row_of, context.faults)
     if holes is not None and holes.any():
         gone = np.zeros(len(array), dtype=bool)
@@ -271,24 +273,49 @@ def check_lengths(
     faults: Faults,
     rows: npt.NDArray[np.intp] | None,
 ) -> None:
-    """Note units whose roles hold lists of different lengths; sequences may differ."""
+    """Note units whose roles hold lists of different lengths or shapes; sequences may differ."""
     ragged = {n: a for n, a in arrays.items() if isinstance(a, Ragged) and bindings[n].role.shape != "ragged"}
     if len(ragged) < 2:
         return
     lengths = np.stack([array.lengths for array in ragged.values()])
     at = np.flatnonzero((lengths != lengths[0]).any(axis=0))
+    says, size = "lists of a row must be as long as each other", _length
+    if not len(at):
+        at = _misshapen([array for array in ragged.values() if array.inner])
+        says, size = "lists of lists of a row must be of one shape (flatten both where their order agrees)", _shape
     if len(at):
-        shown = (
-            ", ".join(f"{name} has {count}" for name, count in zip(ragged, lengths[:, place], strict=True))
-            for place in at
-        )
         columns = ", ".join(bindings[name].columns[0] for name in ragged)
-        note(
-            faults,
-            Trouble("rule", columns, "lists of a row must be as long as each other"),
-            at if rows is None else rows[at],
-            shown,
-        )
+        shown = (", ".join(f"{name} has {size(array, int(row))}" for name, array in ragged.items()) for row in at)
+        note(faults, Trouble("rule", columns, says), at if rows is None else rows[at], shown)
+
+
+def _misshapen(nested: Sequence[Ragged]) -> npt.NDArray[np.intp]:
+    """The rows whose lists of lists, of equal size in all, are of different shapes; levels of 1 change no order."""
+    alike = all(
+        len(array.inner) == len(nested[0].inner) and all(map(_same, array.inner, nested[0].inner))
+        for array in nested[1:]
+    )
+    if alike:
+        return np.zeros(0, np.intp)
+    shapes = (
+        [[level for level in array.nesting(row) if level != (1,)] for array in nested] for row in range(len(nested[0]))
+    )
+    return np.array([row for row, found in enumerate(shapes) if found.count(found[0]) < len(found)], dtype=np.intp)
+
+
+def _same(one: Ragged, other: Ragged) -> bool:
+    return np.array_equal(one.offsets, other.offsets) and np.array_equal(one.values, other.values)
+
+
+def _length(array: Ragged, row: int) -> str:
+    return str(array.lengths[row])
+
+
+def _shape(array: Ragged, row: int) -> str:
+    if not array.inner:
+        return _length(array, row)
+    levels = (str(level[0]) if len(level) == 1 else f"({listing(map(str, level), 6)})" for level in array.nesting(row))
+    return " x ".join(levels)
 
 
 def check_sizes(bindings: Mapping[str, Binding], arrays: Mapping[str, "Array | Ragged"], faults: Faults) -> None:

@@ -1,6 +1,7 @@
 """From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import TypeAlias
 
 import numpy as np
@@ -221,7 +222,8 @@ def _named(job: Job) -> list[tuple[float, str]]:
 
 
 def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
-    return list(cells[0].values.values) if cells[0].values is not None else None
+    units = cells[0].values
+    return None if units is None else [None if isnan(value) else value for value in units.values]
 
 
 def _sum(blend: Blend | None, factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
@@ -266,8 +268,8 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]
-        title = kind.title.replace("rows were", "row was", 1) if count == 1 else kind.title
-        found.append(Finding(code, kind.severity, f"{count:,} {title}. {kind.remedy}", count, [0]))
+        title = counted(count, kind.single, kind.title)
+        found.append(Finding(code, kind.severity, f"{title}. {kind.remedy}", count, [0]))
     return found
 
 

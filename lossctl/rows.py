@@ -1,7 +1,11 @@
-"""Row or unit values as a file: Parquet, CSV or JSON Lines by its suffix, streamed in the order of the data."""
+"""Row or unit values as a file: Parquet, CSV or JSON Lines by its suffix, streamed in the order of the data.
+
+A row or unit without a value is null, in CSV an empty cell; an infinite value is null where JSON has none.
+"""
 
 import os
 from collections.abc import Sequence
+from math import isfinite
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +18,7 @@ from lossctl.engine.units import Units
 from lossctl.errors import UsageError
 from lossctl.outputs import OutputFile
 from lossctl.roles import Array
+from lossctl.sources import kinds
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 
@@ -82,41 +87,45 @@ class _JsonLines:
         import json
 
         for row in batch.to_pylist():
-            plain = {
-                key: None if isinstance(value, float) and not np.isfinite(value) else value
-                for key, value in row.items()
-            }
+            plain = {key: _plain(value) for key, value in row.items()}
             self._file.write((json.dumps(plain, ensure_ascii=False, default=str) + "\n").encode())
 
     def close(self) -> None:
         """Nothing is held back."""
 
 
+def _plain(value: object) -> object:
+    """A value as JSON has it: there is no infinity."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
 def row_columns(before: int, values: RowValues, id: str | None, predicted: Sequence[str]) -> dict[str, pa.Array]:
     """The columns of row values: the id, or the row's number from 1; `loss`; a gradient per predicted column."""
     first = {"row": doubles(values.rows + before + 1)} if values.ids is None else {str(id): values.ids}
-    columns = {**first, "loss": doubles(values.loss)}
+    columns = {**first, "loss": _numbers(values.loss)}
     gradient = values.gradient
     if gradient is None:
         return columns
     if isinstance(gradient, Ragged):
         return {**columns, "gradient": _lists(gradient)}
     if gradient.ndim == 1:
-        return {**columns, "gradient": doubles(gradient)}
+        return {**columns, "gradient": _numbers(gradient)}
     if gradient.ndim > 2:
         cube = np.moveaxis(gradient, -1, 0)
-        nested = doubles(cube.ravel())
+        nested = _numbers(cube.ravel())
         for size in cube.shape[:0:-1]:
             nested = pa.FixedSizeListArray.from_arrays(nested, size)
         return {**columns, "gradient": nested}
     names = predicted if len(predicted) == len(gradient) else [f"{predicted[0]}.{at}" for at in range(len(gradient))]
-    return {**columns, **{f"gradient.{name}": doubles(part) for name, part in zip(names, gradient, strict=True)}}
+    return {**columns, **{f"gradient.{name}": _numbers(part) for name, part in zip(names, gradient, strict=True)}}
 
 
 def _lists(gradient: Ragged) -> pa.Array:
     """A list per row of lists: the gradient by every number of every step."""
     size = len(gradient.values)
-    steps = pa.FixedSizeListArray.from_arrays(doubles(gradient.values.T.ravel()), size)
+    steps = pa.FixedSizeListArray.from_arrays(_numbers(gradient.values.T.ravel()), size)
     offsets = np.ascontiguousarray(gradient.offsets, dtype=np.int32)
     return pa.ListArray.from_buffers(
         pa.list_(steps.type), len(gradient), [None, pa.py_buffer(offsets)], children=[steps]
@@ -129,8 +138,14 @@ def unit_columns(units: Units) -> dict[str, pa.Array]:
     return {
         "unit": texts(labels),
         "rows": doubles(np.array(units.rows, dtype=np.int64)),
-        "loss": doubles(np.array(units.values, dtype=np.float64)),
+        "loss": _numbers(np.array(units.values, dtype=np.float64)),
     }
+
+
+def _numbers(values: Array) -> pa.Array:
+    """Values as a column; NaN, which is no value, is null."""
+    gaps = np.isnan(values)
+    return kinds.primitive(values, ~gaps) if gaps.any() else doubles(values)
 
 
 def doubles(values: "Array | np.ndarray[Any, Any]") -> pa.Array:

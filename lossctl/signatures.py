@@ -1,13 +1,15 @@
-"""A kernel's signature: its positional arguments are roles, its keyword-only ones parameters."""
+"""What a declaration's functions say: a kernel's positional arguments are roles, its keyword-only ones parameters."""
 
 from collections.abc import Callable
 from typing import Any, get_args
 
-from lossctl.errors import DeclarationError
-from lossctl.kernel import SUPPLIED, Kernel, LossRole, Scope
+from lossctl.errors import DeclarationError, did_you_mean, listing
+from lossctl.kernel import SUPPLIED, Finding, Kernel, LossRole, Scope
 from lossctl.options import COMMON_OPTIONS
 from lossctl.params import Parameter, resolve
-from lossctl.roles import Role
+from lossctl.roles import Flags, Role
+
+BUILT_IN = "lossctl.losses."
 
 
 def read_signature(function: Callable[..., Any], title: str, scope: Scope) -> tuple[Kernel, dict[str, Parameter]]:
@@ -45,3 +47,19 @@ def role_of(annotation: Any) -> Role | None:
             if isinstance(item, Role):
                 return item
     return None
+
+
+def read_finding(code: str, mask: Callable[..., Flags], title: str) -> Finding:
+    """The finding that a function marks; its code is looked up here, but for built-in losses, whose codes a test knows.
+
+    Their list need not be imported at every start.
+    """
+    if not mask.__module__.startswith(BUILT_IN):
+        from lossctl.findings import PITFALLS
+
+        if code not in PITFALLS:
+            raise DeclarationError(
+                f"loss {title!r}: there is no finding {code!r}.{did_you_mean(code, PITFALLS)} "
+                f"The codes are {listing(PITFALLS, len(PITFALLS))}; `lossctl info CODE` explains one."
+            )
+    return Finding(code, mask)

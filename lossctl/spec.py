@@ -10,7 +10,7 @@ from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
 from lossctl.roles import Array, Flags
-from lossctl.signatures import read_signature, role_of
+from lossctl.signatures import read_finding, read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
@@ -103,7 +103,7 @@ class Loss:
         """Decorate a function that marks the rows showing a pitfall."""
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.findings.append(Finding(code, function))
+            self.findings.append(read_finding(code, function, self.name))
             return function
 
         return register
@@ -117,7 +117,7 @@ class Loss:
             raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.unit_findings.append(Finding(code, function))
+            self.unit_findings.append(read_finding(code, function, self.name))
             return function
 
         return register

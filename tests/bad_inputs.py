@@ -48,6 +48,13 @@ FILES = (
     Bad("an empty JSON Lines file", {"a.jsonl": ""}, "compute mae a.jsonl", ("a.jsonl",), ("empty",)),
     Bad("a folder without data", {"data/notes.md": "hello"}, "compute mae data", ("data",), (".parquet",)),
     Bad("a glob that matches nothing", {"a.csv": Y}, "compute mae 'b*.csv'", ("b*.csv",), ("no file",)),
+    Bad(
+        "a file named twice",
+        {"a.csv": Y, "b.csv": Y},
+        "compute mae '*.csv' ./b.csv",
+        ("b.csv and ./b.csv are the same file", "count more than once"),
+        ("Name each file once",),
+    ),
     Bad("a suffix that is no format", {"a.xlsx": b"PK"}, "compute mae a.xlsx", ("a.xlsx",), (".parquet", ".csv")),
     Bad(
         "Parquet bytes named CSV",

@@ -29,6 +29,25 @@ NESTED = (
         ("as long as each other",),
     ),
     Bad(
+        "masks of other shapes in a row",
+        {
+            "a.parquet": {
+                "target": [[[1, 0], [0, 1], [1, 1]], [[1, 0, 1], [0, 1, 1]]],
+                "pred": [[[0.5, 0.5]] * 3, [[0.5, 0.5]] * 3],
+            }
+        },
+        "compute dice a.parquet",
+        ("a.parquet, column 'target, pred'", "of one shape", "target has 2 x 3, pred has 3 x 2 in row 2"),
+        ("Correct these rows", "flatten both"),
+    ),
+    Bad(
+        "masks whose lists are of other lengths",
+        {"a.jsonl": '{"target": [[1], [0, 1]], "pred": [[0.5, 0.5], [0.5]]}\n'},
+        "compute dice a.jsonl",
+        ("a.jsonl", "target has 2 x (1, 2), pred has 2 x (2, 1) in row 1"),
+        ("Correct these rows",),
+    ),
+    Bad(
         "a mask beside a number",
         {"a.parquet": {"target": [[1, 0], [1, 0]], "pred": [0.5, 0.5]}},
         "compute dice a.parquet",

@@ -54,6 +54,20 @@ VALUES = (
         ("float64",),
     ),
     Bad(
+        "integers no float holds in text",
+        {"a.csv": HEAD + "1,2\n9007199254740993,9007199254740995.0\n"},
+        "compute mae a.csv",
+        ("a.csv", "column 'y_true'", "9007199254740993 in row 2 (line 3)"),
+        ("store the column as float64", "scale"),
+    ),
+    Bad(
+        "integers no float holds in lists",
+        {"a.csv": 'y_true,y_pred\n"[1, 2]","[1, 2]"\n"[1, -9007199254740993]","[1, 9007199254740995.0]"\n'},
+        "compute mse a.csv",
+        ("a.csv", "column 'y_true'", "line 3 holds -9007199254740993"),
+        ("store the column as float64", "scale"),
+    ),
+    Bad(
         "a target below the domain",
         {"a.csv": HEAD + "1,2\n-3.5,2\n"},
         "compute msle a.csv",

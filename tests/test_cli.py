@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -473,6 +474,45 @@ def test_set_losses_write_a_line_per_unit(run: Run, preds: Path, folder: Path, s
     assert_allclose(np.mean(found["loss"]), lossctl.compute("rmse", preds, group="unit").value, rtol=1e-15)
 
 
+ONE = 0.31326168751822286  # log(1 + 1/e)
+UNDEFINED = [
+    (("ranknet", "n.jsonl"), '"row","loss"', ["1,", "2,1.3132616875182228"]),
+    (("relative_squared_error", "g.csv", "--group", "unit"), '"unit","rows","loss"', ['"a",2,0.25', '"b",1,']),
+    (("supcon", "s.csv", "--embedding", "e_*", "--temperature", "1"), '"row","loss"', [f"1,{ONE}", f"2,{ONE}", "3,"]),
+]
+
+
+@pytest.mark.parametrize(("words", "head", "lines"), UNDEFINED, ids=lambda value: str(value[0]))
+def test_a_row_or_unit_without_a_value_is_an_empty_cell_or_null(
+    words: tuple[str, ...], head: str, lines: list[str], run: Run, folder: Path
+) -> None:
+    (folder / "n.jsonl").write_text('{"target": [0, 0], "pred": [1, 2]}\n{"target": [1, 0], "pred": [3, 4]}\n')
+    (folder / "g.csv").write_text("y,pred,unit\n1,1.5,a\n3,3.5,a\n5,6,b\n")
+    (folder / "s.csv").write_text("label,e_0,e_1\na,1,0\na,1,0\nb,0,1\n")
+    values = [float(line.rpartition(",")[2] or "nan") for line in lines]
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        assert run("compute", *words, "--per-row", f"rows{suffix}").code == 0
+    assert (folder / "rows.csv").read_text().splitlines() == [head, *lines]
+    expected = [None if np.isnan(value) else value for value in values]
+    assert None in expected
+    assert rows_of(folder / "rows.jsonl")["loss"] == expected
+    assert rows_of(folder / "rows.parquet")["loss"] == expected
+    assert report(run("compute", *words, "--reduction", "none", "--format", "json"))["results"][0]["values"] == expected
+    told = ["undefined" if value is None else repr(value) for value in expected]
+    assert run("compute", *words, "--reduction", "none", "-q").out.splitlines() == told
+    assert "nan" not in run("compute", *words, "--reduction", "none").out
+
+
+def test_infinite_row_values_are_written_where_the_format_has_them(run: Run, folder: Path) -> None:
+    (folder / "a.csv").write_text("p_0,p_1,q_0,q_1\n0.5,0.5,0,1\n0,1,0,1\n")
+    words = ("compute", "kl_divergence", "a.csv", "--target", "p_*", "--pred", "q_*")
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        assert run(*words, "--per-row", f"rows{suffix}").code == 0
+    assert (folder / "rows.csv").read_text() == '"row","loss"\n1,inf\n2,0\n'
+    assert rows_of(folder / "rows.jsonl")["loss"] == [None, 0.0]
+    assert rows_of(folder / "rows.parquet")["loss"] == [np.inf, 0.0]
+
+
 def test_the_rows_of_an_expression_are_its_sums(run: Run, preds: Path, folder: Path) -> None:
     assert run("compute", "2*mse - mae", preds, "--per-row", "rows.parquet", "--gradient").code == 0
     data = regression()
@@ -661,8 +701,9 @@ def test_the_plain_function_checks_its_parameters() -> None:
 
 def test_compute_takes_paths_of_any_kind_and_several(preds: Path, folder: Path) -> None:
     assert lossctl.compute("huber", str(preds)).value == lossctl.compute("huber", preds).value
-    twice = lossctl.compute("huber", [preds, str(preds)])
-    assert twice.results[0].rows == 24
+    copied = shutil.copy(preds, folder / "copied.parquet")
+    both = lossctl.compute("huber", [preds, str(copied)])
+    assert both.results[0].rows == 24
 
 
 def test_the_package_lists_its_public_names() -> None:

@@ -339,6 +339,57 @@ def test_a_command_line_that_is_not_complete_shows_the_usage(
     check_usage(run(*arguments), "Usage: lossctl")
 
 
+PARSED = [
+    (("list", "--nope"), "no such option: --nope.", "lossctl list"),
+    (("compute", "huber", "a.csv", "--limit", "few"), "invalid value for '--limit': 'few' is not", "lossctl compute"),
+    (("compute", "huber", "a.csv", "--missing", "drop"), "'drop' is not one of 'error', 'skip'.", "lossctl compute"),
+    (("compute", "huber"), "missing argument 'FILE...'.", "lossctl compute"),
+    (("list", "twice"), "got unexpected extra argument", "lossctl list"),
+    (("guess",), "no such command 'guess'.", "lossctl"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said", "path"), PARSED)
+def test_what_the_parser_finds_is_plain_text_in_a_pipe(
+    run: Run, folder: Path, arguments: tuple[str, ...], said: str, path: str
+) -> None:
+    done = run(*arguments)
+    check_refused(done, said, f"`{path} --help` says more.")
+    assert done.err.isascii()
+    first, usage, more = done.err.splitlines()
+    assert first.startswith("lossctl: ")
+    assert usage.startswith(f"Usage: {path} [OPTIONS]")
+    assert more == f"`{path} --help` says more."
+
+
+def test_an_option_without_its_value_is_plain_text_in_a_pipe(run: Run, preds: Path) -> None:
+    done = run("compute", "huber", preds, "--limit")
+    assert done == Outcome(
+        2, "", "lossctl: option '--limit' requires an argument.\n`lossctl compute --help` says more.\n"
+    )
+
+
+def test_a_command_line_of_nothing_shows_the_help(run: Run) -> None:
+    done = run()
+    assert (done.code, done.err) == (2, "")
+    assert "Usage: lossctl" in done.out
+
+
+def test_what_the_parser_finds_is_drawn_in_a_terminal(folder: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command("list", "--nope"), stdout=subprocess.PIPE, stderr=theirs, env={**environment(), "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"\xe2\x95\xaf" not in shown:  # the corner that ends the box
+            shown += os.read(ours, 4096)
+    os.close(ours)
+    assert process.returncode == 2
+    assert "No such option" in shown.decode()
+    assert "lossctl: " not in shown.decode()
+
+
 def test_an_unknown_task_is_refused_with_those_there_are(run: Run) -> None:
     check_refused(run("list", "--task", "regresion"), "'regresion'", "Did you mean 'regression'")
 

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from conftest import Run
 from lossctl import plugins, spec
+from lossctl.findings import PITFALLS
 from support import ROOT, write_csv
 
 EXAMPLE = ROOT / "examples" / "asymmetric_plugin.py"
@@ -51,6 +52,15 @@ def _(target: Array, pred: Array, *, power: float) -> Array:
 '''
 
 
+FOUND = """
+from lossctl import spec
+
+@spec.get("{loss}").{kind}("{code}")
+def _(*arrays, **params):
+    return arrays[0] == 0
+"""
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "a.csv", {"y": [3.0, 2.0], "pred": [2.5, 5.0]})
@@ -76,6 +86,10 @@ def test_a_plugin_file_is_a_loss_like_any_other(data: Path, run: Run) -> None:
         (DECLARED.replace("gt=0)] = 3.0", "gt=0)] = -3.0"), "outside its own range"),
         (DECLARED.replace("cubed_error_of_the_test", "huber"), "is taken by 'huber'"),
         (DECLARED.replace("target: RealD", "target: float"), "needs a role"),
+        (FOUND.format(loss="mse", kind="finding", code="LC999"), "loss 'mse': there is no finding 'LC999'."),
+        (FOUND.format(loss="mse", kind="finding", code="LC999"), "The codes are LC101, LC102, "),
+        (FOUND.format(loss="mse", kind="finding", code="lc201"), "Did you mean 'LC201'?"),
+        (FOUND.format(loss="rmse", kind="unit_finding", code="LC999"), "loss 'rmse': there is no finding 'LC999'."),
     ],
 )
 def test_a_broken_plugin_is_one_clear_error(source: str, says: str, tmp_path: Path, data: Path, run: Run) -> None:
@@ -87,6 +101,26 @@ def test_a_broken_plugin_is_one_clear_error(source: str, says: str, tmp_path: Pa
     assert says in ended.err
     assert "Traceback" not in ended.err
     assert ended.out == ""
+
+
+def test_a_plugin_may_find_what_is_in_the_list(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        DECLARED
+        + '@cubed_error_of_the_test.finding("LC301")\n'
+        + "def _(target: Array, pred: Array, *, power: float) -> Array:\n"
+        + "    return target == 0\n"
+    )
+    write_csv(tmp_path / "a.csv", {"y": [0.0, 1.0, 0.0], "pred": [0.5, 3.0, 0.0]})
+    line = [sys.executable, "-m", "lossctl", "compute", "cubed_error_of_the_test", "a.csv", "--plugin", "own.py"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 targets at or near 0" in done.stdout
+
+
+def test_built_in_losses_find_what_is_in_the_list() -> None:
+    codes = {finding.code for loss in spec.every() for finding in (*loss.findings, *loss.unit_findings)}
+    assert "LC201" in codes
+    assert codes <= set(PITFALLS)
 
 
 CONFIGS = [

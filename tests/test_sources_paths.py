@@ -69,6 +69,35 @@ def test_a_pattern_means_what_it_matches_in_natural_order(tmp_path: Path) -> Non
     assert found(tmp_path, "p_[9].csv", "s*") == ["p_9.csv", "sub/p_1.csv"]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a.csv", "a.csv"), ("a.csv is named twice",)),
+        (("a.csv", "b.csv", "a.csv", "a.csv", "b.csv"), ("a.csv is named 3 times", "b.csv is named twice")),
+        (("a.csv", "./a.csv"), ("a.csv and ./a.csv are the same file",)),
+        (("d/../a.csv", "a.csv"), ("d/../a.csv and a.csv are the same file",)),
+        (("*.csv", "b.csv"), ("b.csv is named twice",)),
+        (("d", "d/x.csv"), ("d/x.csv is named twice",)),
+        (("a.csv", "linked.csv"), ("a.csv and linked.csv are the same file",)),
+        (("d/x.csv", "folder/x.csv"), ("d/x.csv and folder/x.csv are the same file",)),
+        (("-", "a.csv", "-"), ("- is named twice",)),
+    ],
+)
+def test_a_file_that_comes_twice_is_refused(folder: Path, names: tuple[str, ...], said: tuple[str, ...]) -> None:
+    put(folder, "a.csv", "b.csv", "d/x.csv")
+    if "linked.csv" in names:
+        (folder / "linked.csv").symlink_to("a.csv")
+    (folder / "folder").symlink_to("d")
+    refused(lambda: expand(names), *said, "rows would count more than once", "Name each file once")
+
+
+def test_hard_links_are_copies_and_files_of_equal_content_are_different(folder: Path) -> None:
+    put(folder, "a.csv", "b.csv")
+    (folder / "c.csv").hardlink_to("a.csv")
+    assert expand(["."]) == ["./a.csv", "./b.csv", "./c.csv"]
+    refused(lambda: expand(["a.csv", "c.csv", "./c.csv"]), "c.csv and ./c.csv are the same file")
+
+
 def test_a_file_whose_name_is_a_pattern_is_itself(tmp_path: Path) -> None:
     put(tmp_path, "a[1].csv", "a1.csv")
     assert found(tmp_path, "a[1].csv") == ["a[1].csv"]
@@ -303,8 +332,8 @@ def test_an_archive_of_arrays_may_be_called_zip(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------ standard input
 READ_STDIN = """
 import sys
-from lossctl.sources import Reading, open_sources
-first, again = open_sources(["-", "-"])
+from lossctl.sources import Reading, open_source
+first, again = open_source("-"), open_source("-")
 pieces, how = first.pieces(0, ["y"]), Reading({"y": "number"}, 9)
 values = [value for piece in pieces for batch in first.read(piece, how) for value in batch.column(0).to_pylist()]
 print(first.format, first.path, values, first.file == again.file, first.file)

@@ -15,6 +15,7 @@ from lossctl.analysis import bootstrap, distribution
 from lossctl.analysis.quantiles import percentiles, student_quantile
 from lossctl.engine import observed, plan
 from lossctl.errors import UsageError
+from lossctl.kernel import Kernel
 from lossctl.results import Evaluation, Interval
 from lossctl.sources import parquet
 from support import SAMPLE, regression, write_parquet
@@ -184,6 +185,47 @@ def test_losses_far_from_zero_do_not_cancel_in_any_slice(folder: Path) -> None:
     half = student(0.95, 999) * loss[far].std(ddof=1) / math.sqrt(1000)
     low, high = ends(report.results[2])
     assert_allclose((high - low) / 2, half, atol=2e-7)  # 1e9 has no digit below that
+
+
+CENTRED = ["relative_squared_error", "explained_variance_loss", "concordance_loss", "pearson_loss"]
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("method", ["normal", "bootstrap"])
+@pytest.mark.parametrize("loss", [*CENTRED, "nrmse(normalizer=std)", "mse + 2*pearson_loss"])
+def test_centred_losses_far_from_the_first_row_keep_the_digits_of_their_intervals(
+    loss: str, method: str, folder: Path
+) -> None:
+    rng = np.random.default_rng(8)
+    near = np.round(rng.normal(size=3000) * 2**20) / 2**20  # exact after the shift
+    pred = near + np.round(rng.normal(size=3000) * 2**20) / 2**20
+    far = np.arange(3000) % 3 == 1
+    data = {"y_true": near + far * 1e9, "y_pred": pred + far * 1e9, "far": far.astype(int), "odd": np.arange(3000) % 2}
+    options = {"ci": 95, "ci_method": method, "seed": 1}
+    path = write_parquet(folder / "far.parquet", data, 500)
+    found = lossctl.compute(loss, path, by=["far", "odd"], **options)
+    values = lossctl.compute(loss, path, by=["far", "odd"])
+    assert [each.value for each in found] == [each.value for each in values]
+    for slice_, chosen in (({"far": "1"}, far), ({"far": "1", "odd": "0"}, far & (data["odd"] == 0))):
+        alone = whole(loss, {"y_true": near[chosen], "y_pred": pred[chosen]}, **options)
+        (sliced,) = [each for each in found if each.slice == slice_]
+        assert_allclose(sliced.value, alone.value, rtol=1e-13)
+        assert_allclose(ends(sliced), ends(alone), rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, {"ci": 95}])
+def test_a_centred_loss_is_summed_once_where_units_are_centred_apart(
+    options: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    statistics = Kernel.statistics
+    monkeypatch.setattr(Kernel, "statistics", lambda *given: calls.append(1) or statistics(*given))
+    data = {"target": [1.0, 2.0, 4.0, 3.0], "pred": [1.0, 3.0, 4.0, 5.0], "unit": [0, 0, 1, 1], "site": [0, 1, 0, 1]}
+    lossctl.compute("pearson_loss", data, group="unit", **options)
+    assert len(calls) == 1
+    calls.clear()
+    lossctl.compute("pearson_loss", data, by="site", **options)
+    assert len(calls) == 2  # the whole, and the slices
 
 
 # Distributions.

@@ -73,7 +73,7 @@ def test_findings_are_of_the_whole_whatever_the_slices_and_files(tmp_path: Path)
 
 def test_a_finding_names_the_option_that_answers_it() -> None:
     (finding,) = lossctl.compute("dice", {"target": [1, 0], "pred": [0.9, 0.1]}, smooth=1.0).findings
-    assert finding.message.startswith("1 units owe more than a tenth of their denominator to smoothing.")
+    assert finding.message.startswith("1 unit owes more than a tenth of its denominator to smoothing.")
     assert "--smooth" in finding.message
     assert "--group" in PITFALLS["LC342"].cause
 

@@ -1,5 +1,6 @@
 """Losses over whole units: streamed, scattered, spread over files, nested in rows."""
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -226,6 +227,32 @@ def test_rows_of_a_nested_batch_that_pair_with_none_do_not_count() -> None:
         for unit in (1, 2)
     ]
     assert_allclose(nested, np.mean(units), rtol=1e-14)
+
+
+def dice(target: object, pred: object, **options: object) -> float | None:
+    return lossctl.compute("dice", {"target": [target], "pred": [pred]}, **options).value
+
+
+def test_nested_lists_pair_where_their_order_is_the_same_for_certain() -> None:
+    target, pred = [[1, 0, 1], [0, 0, 1]], [[0.5, 0.25, 0.75], [0.0, 0.5, 1.0]]
+    flat = dice([*target[0], *target[1]], [*pred[0], *pred[1]])
+    assert dice(target, pred) == flat
+    assert dice([target], [pred]) == flat
+    assert dice([[bit] for row in target for bit in row], [[*pred[0], *pred[1]]]) == flat  # a column, a row
+
+
+@pytest.mark.parametrize(
+    ("target", "pred", "said"),
+    [
+        ([[1, 0, 1], [0, 0, 1]], [[0.5, 0.5]] * 3, "target has 2 x 3, pred has 3 x 2 in row 2"),
+        ([[[1, 0], [0, 1]]] * 3, [[[0.5, 0.5]] * 3] * 2, "target has 3 x 2 x 2, pred has 2 x 3 x 2 in row 2"),
+        ([[1, 0], [0, 0, 1]], [[0.5] * 3, [0.5] * 2], "target has 2 x (2, 3), pred has 2 x (3, 2) in row 2"),
+    ],
+)
+def test_nested_lists_of_other_shapes_are_refused(target: object, pred: object, said: str) -> None:
+    data = {"target": [None, target], "pred": [pred, pred]}  # a row that is left out comes before
+    with pytest.raises(lossctl.LossctlError, match=re.escape(said)):
+        lossctl.compute("dice", data, missing="skip")
 
 
 def test_a_nested_unit_without_a_value_shows_none() -> None:

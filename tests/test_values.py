@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
+from lossctl import spec
 from support import write_csv, write_parquet
 
 # Residuals of four predictions, and how far each is from its target.
@@ -73,6 +74,32 @@ def test_the_articles_values_come_out_of_files(
 def test_a_finite_value_stays_finite_and_exact_at_the_ends_of_the_range(loss: str, error: float, value: float) -> None:
     rows = getattr(lossctl.losses, loss)([0.0, 0.0, 1.0], [error, 0.0, 1.0])
     assert_allclose(rows, [value, 0.0, 0.0], rtol=1e-15)
+
+
+LARGE = [
+    (-1e308, 1e308, 2.0, 0.0),
+    (1.5e308, 0.5e308, 1.0, -4 * 0.75e-308 / 2),
+    (1e308, 1.75e308, 2 * 0.75 / 2.75, 4 * 1e-308 / 2.75**2),
+    (1e308, 1e308, 0.0, 0.0),
+    (1e308, 0.0, 2.0, -2e-308),
+    (1e200, 2e200, 2 / 3, 4e-200 / 9),
+    (1e-200, 2e-200, 2 / 3, 4e200 / 9),
+    (1.0, 3.0, 1.0, 4 / 16),
+]
+
+
+def test_smape_keeps_its_value_and_slope_where_its_denominator_overflows() -> None:
+    target, pred, value, slope = map(np.array, zip(*LARGE, strict=True))
+    assert_allclose(lossctl.losses.smape(target, pred), value, rtol=1e-15)
+    with np.errstate(all="ignore"):
+        found = spec.get("smape").slope(target, pred)
+        assert_allclose(found, slope, rtol=1e-14)
+        assert_allclose(
+            spec.get("smape").slope(np.stack([pred, target]), np.stack([target, pred]))[1], slope, rtol=1e-14
+        )
+    assert_allclose(lossctl.losses.smape(np.stack([target, pred], 1), np.stack([pred, target], 1)), value, rtol=1e-15)
+    report = lossctl.compute("smape", {"target": [1e308, 1.0], "pred": [-1e308, 3.0]})
+    assert report.value == 1.5
 
 
 # What the docstrings say of each other.

@@ -1,11 +1,13 @@
 """The Typer application: commands parse and return an action, which runs outside the parser."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lossctl.cli import Action, arguments, check, compare, completion, compute, generated, listing
+from lossctl.errors import EXIT_MISUSE, UsageError
 
 if TYPE_CHECKING:
     from lossctl.spec import Loss
@@ -16,11 +18,13 @@ Start with: lossctl compute huber preds.parquet --delta 1.0
 """
 # Commands with options of the losses they are given, and the option that names a loss.
 GENERATED = {"compute": (compute, None), "compare": (compare, "--loss")}
+# The parser's base class of errors, whose home is not the same in all versions of Typer.
+PARSER_ERROR: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 def action(args: list[str]) -> Action:
-    """What a command line asks for; Typer prints help and usage errors itself, and exits."""
+    """What a command line asks for; Typer prints help itself, and usage errors in a terminal, and exits."""
     found: list[Action] = []
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.callback()(_options)
@@ -34,12 +38,29 @@ def action(args: list[str]) -> Action:
     }
     for name, command in commands.items():
         app.command(name, help=command.__doc__)(_collecting(command, found))
+    terminal = sys.stderr.isatty()
     try:
-        app(args, prog_name="lossctl")
+        code = app(args, prog_name="lossctl", standalone_mode=terminal)
     except SystemExit as end:
         if end.code or not found:
             raise
+    except PARSER_ERROR as error:
+        raise _told(error, args) from None
+    else:
+        if not found:  # help was shown
+            raise SystemExit(code)
     return found[0]
+
+
+def _told(error: typer.BadParameter, args: list[str]) -> BaseException:
+    """What the parser of options finds as an error of ours, where there is no terminal for it to draw on."""
+    message, context = error.format_message(), error.ctx
+    if not message:  # help was shown, since nothing was asked for
+        return SystemExit(EXIT_MISUSE)
+    path = context.command_path if context is not None else " ".join(["lossctl", *args[:1]])
+    usage = f"\n{context.get_usage()}" if context is not None else ""
+    stop = "" if message.endswith((".", "?")) else "."
+    return UsageError(f"{message[0].lower()}{message[1:]}{stop}{usage}\n`{path} --help` says more.")
 
 
 def _add_generated(app: typer.Typer, name: str, args: list[str], found: list[Action]) -> list[str]:

@@ -25,9 +25,7 @@ def centred(plan: Plan, threads: int = 0) -> Plan:
     if not terms:
         return plan
     plan = _about_first_row(plan)
-    # An interval over rows takes its statistics of all slices about one point.
-    sampled = plan.group is None and any(wanted and wanted.reductions for wanted in plan.observe)
-    if not plan.group and (not plan.by or sampled):
+    if not plan.group and not plan.by:
         return plan
     bindings = tuple(dict.fromkeys(binding for term in terms for binding in term.bindings.values()))
     outcome = local.run(plan._replace(terms=(), rows=None, observe=(), counted=None, levelled=bindings), threads)

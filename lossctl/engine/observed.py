@@ -28,10 +28,15 @@ BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
 
 
 class Measured(NamedTuple):
-    """A term over a block: its statistics, and its row values where it has them."""
+    """A term over a block: its statistics, its row values where it has them, and statistics of views centred apart."""
 
     statistics: Statistics
     rows: Rows | None
+    apart: Mapping[View, Statistics] = {}
+
+    def seen_by(self, view: View) -> "Measured":
+        """The same with the statistics of a view."""
+        return self._replace(statistics=self.apart[view]) if view in self.apart else self
 
 
 class Cut(NamedTuple):
@@ -44,9 +49,12 @@ class Cut(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A block's rows, kept: components and bases as columns `(c, n)`, row losses (NaN: does not count), slices."""
+    """A block's rows, kept: components and bases as columns `(c, n)`, row losses (NaN: does not count), slices.
 
-    columns: Array | None
+    The columns are those of every view, but for views that have columns of their own, centred apart.
+    """
+
+    columns: Mapping[View, Array]
     values: Array | None
     by: list[Encoded]
     rows: int
@@ -54,7 +62,12 @@ class Sample(NamedTuple):
     @property
     def numbers(self) -> int:
         """How many numbers it holds."""
-        return sum(part.size for part in (self.columns, self.values) if part is not None) + self.rows * len(self.by)
+        values = 0 if self.values is None else self.values.size
+        return sum(part.size for part in self.columns.values()) + values + self.rows * len(self.by)
+
+    def columns_of(self, view: View) -> Array:
+        """The columns of a view."""
+        return self.columns[view if view in self.columns else ()]
 
     def places(self, view: View) -> dict[Key, Index]:
         """Where the rows of each slice are."""
@@ -82,19 +95,26 @@ class Observed:
 
     def add_block(self, wanted: Observe, terms: Sequence[Measured], cut: Cut) -> None:
         """Merge a block."""
-        columns = values = None
+        columns: dict[View, Array] = {}
+        values = None
         for view, units in cut.units.items():
             for index, term in enumerate(terms):
                 if term.rows is not None:
                     self.clusters.setdefault((index, view), Tally()).add_block(term.statistics, units, cut.rows)
         if wanted.reductions and not cut.units and sum(map(width, terms)) <= MOST_COMPONENTS:
-            x, v, base = components(terms, wanted.reductions, cut.rows)
+            common = components(terms, wanted.reductions, cut.rows)
             for view, found in cut.slices.items():
+                apart = any(view in term.apart for term in terms)
+                own = (
+                    components([term.seen_by(view) for term in terms], wanted.reductions, cut.rows) if apart else common
+                )
+                x, v, base = own
                 self.scatter.setdefault(view, Scatter()).add_block(x, v, base, found)
-            columns = np.concatenate([x, v]) if wanted.resample else None
+                if wanted.resample and (apart or not view):
+                    columns[view] = np.concatenate([x, v])
         if wanted.factors:
             values = self._add_values(wanted.factors, terms, cut)
-        if columns is not None or values is not None:
+        if columns or values is not None:
             self._keep([Sample(columns, values, cut.by, cut.rows)])
 
     def _add_values(self, factors: Sequence[float], terms: Sequence[Measured], cut: Cut) -> Array:
@@ -160,7 +180,7 @@ def joined_samples(samples: Sequence[Sample]) -> Sample:
     """Samples as one, in the order of the data."""
     first = samples[0]
     return Sample(
-        None if first.columns is None else np.concatenate([s.columns for s in samples if s.columns is not None], 1),
+        {view: np.concatenate([sample.columns[view] for sample in samples], axis=1) for view in first.columns},
         None if first.values is None else np.concatenate([s.values for s in samples if s.values is not None]),
         [merged([sample.by[index] for sample in samples]) for index in range(len(first.by))],
         sum(sample.rows for sample in samples),

@@ -16,6 +16,7 @@ from lossctl.labels import Seen
 from lossctl.roles import Array
 from lossctl.segments import Key
 from lossctl.sources import Piece, Source
+from lossctl.sources.kinds import INEXACT
 from lossctl.totals import Tally
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ REMEDIES = {
     "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
     "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
     "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
-    "inexact": "Integers beyond 2^53 are not exact as float64; store the column as float64, or scale it.",
+    "inexact": INEXACT,
     "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
 }
 
@@ -178,7 +179,8 @@ def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
         return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
     if trouble.kind == "unmatched":
         places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-        return f"{source.path}: {rows} have no truth in {trouble.expected} for {trouble.column} (first: {places})."
+        held = "has" if fault.count == 1 else "have"
+        return f"{source.path}: {rows} {held} no truth in {trouble.expected} for {trouble.column} (first: {places})."
     places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
     expected = {
         "text": f"needs {trouble.expected}",

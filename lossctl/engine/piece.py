@@ -11,7 +11,7 @@ from lossctl.arrays import Ragged, count
 from lossctl.columns import Faults
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
-from lossctl.engine.plan import Observe, Plan, RowOutput, Term
+from lossctl.engine.plan import Observe, Plan, RowOutput, Term, View
 from lossctl.kernel import Kernel, weighed
 from lossctl.roles import Array, Flags
 from lossctl.segments import Runs, Segments
@@ -22,7 +22,8 @@ from lossctl.totals import Product, Rows, Smallest, Statistic, Statistics, Sums,
 
 # Bytes of a piece that are worth a thread to read them.
 WORTHWHILE = 1 << 20
-Evaluated: TypeAlias = tuple[Rows | None, Statistics]
+# A term's row values where it has them, its statistics, and those of the views that are centred apart.
+Evaluated: TypeAlias = tuple[Rows | None, Statistics, Mapping[View, Statistics]]
 
 
 def run_piece(
@@ -95,7 +96,7 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
             result.levels.setdefault(view, Tally()).add_block(values, cells, block.rows)
     evaluated = [_evaluate_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
     if plan.rows is not None:
-        result.values.append(_row_values(plan, plan.rows, block, [rows for rows, _ in evaluated]))
+        result.values.append(_row_values(plan, plan.rows, block, [rows for rows, *_ in evaluated]))
     for at, wanted in enumerate(plan.observe):
         if wanted is not None:
             _observe(plan, at, wanted, block, evaluated, result)
@@ -111,20 +112,21 @@ def _observe(
     slices = {view: block.segments(view, units=False) for view in plan.views}
     by_units = wanted.reductions and plan.group is not None
     units = {view: block.segments(view, units=True) for view in plan.views} if by_units else {}
-    terms = [Measured(statistics, rows) for rows, statistics in (evaluated[place] for place in wanted.terms)]
+    chosen = (evaluated[place] for place in wanted.terms)
+    terms = [Measured(statistics, rows, apart) for rows, statistics, apart in chosen]
     result.observed.setdefault(at, Observed()).add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
 
 
 def _evaluate_term(
     plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
 ) -> Evaluated:
-    """Merge a term's statistics into every view; they are returned, after the row values of a row loss."""
+    """Merge a term's statistics into every view, and return them where they are observed."""
     if term.scope == "group":
-        return None, {}
+        return None, {}, {}
     kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
     rows = None
     extra: dict[str, Statistic] = {}
-    statistics: dict[str, Statistic]
+    statistics: Statistics = {}
     if term.nested:
         rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
         statistics = {**row_statistics(rows, weights), **found}
@@ -135,22 +137,28 @@ def _evaluate_term(
             rows = values
         elif plan.rows is not None or plan.observe or spec.get(term.loss).detailer is not None:
             rows = Rows(values.value)
-    else:
-        statistics = {**kernel.statistics(arrays, params, term.pivot, weights)}
-        if plan.unit_weight is not None:
-            unit_weights = block.numbers[plan.unit_weight]
-            extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
+    elif plan.unit_weight is not None:
+        unit_weights = block.numbers[plan.unit_weight]
+        extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
     if not term.nested:
         extra |= remarks(spec.get(term.loss), rows, arrays, params, weights)
+    apart: dict[View, Statistics] = {}
     for view in plan.views:
-        cells, found_here = block.segments(view, units=term.scope == "set"), statistics
-        if cells is not None and view in plan.levels and "pivot" in kernel.supplied:
+        cells, own = block.segments(view, units=term.scope == "set"), statistics
+        if term.scope == "set" and cells is not None and view in plan.levels and "pivot" in kernel.supplied:
             pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
-            found_here = {**kernel.statistics(arrays, params, pivot, weights)}
-        result.tallies.setdefault((index, view), Tally()).add_block({**found_here, **extra}, cells, block.rows)
-    if plan.observe:
-        statistics = {name: part.value if isinstance(part, Product) else part for name, part in statistics.items()}
-    return rows, {**statistics, **extra}
+            own = kernel.statistics(arrays, params, pivot, weights)
+            if plan.observe:
+                apart[view] = {**_dense(own), **extra}
+        elif term.scope == "set" and not statistics:
+            own = statistics = kernel.statistics(arrays, params, term.pivot, weights)
+        result.tallies.setdefault((index, view), Tally()).add_block({**own, **extra}, cells, block.rows)
+    return (rows, {**_dense(statistics), **extra}, apart) if plan.observe else (rows, {}, apart)
+
+
+def _dense(statistics: Statistics) -> Statistics:
+    """Statistics with a value for every row."""
+    return {name: part.value if isinstance(part, Product) else part for name, part in statistics.items()}
 
 
 def remarks(

@@ -73,17 +73,36 @@ def smape(target: RealD, pred: RealD) -> Array:
 
     `2 abs(e) / (abs(target) + abs(pred))`, `0/0 = 0`.
     """
-    size = np.abs(target) + np.abs(pred)
-    value: Array = 2.0 * (np.abs(pred - target) / np.maximum(size, LEAST))
+    value, size = _halved(target, pred)
+    value *= 2.0
+    if size.max(initial=0.0) == np.inf:  # the ratio is that of the quarters, whose sum does not overflow
+        large = np.isinf(size)
+        value[large] = 2.0 * _halved(target[large] / 4, pred[large] / 4)[0]
     return value
+
+
+def _halved(target: Array, pred: Array) -> tuple[Array, Array]:
+    """Half of the value, and the denominator."""
+    size = np.abs(target)
+    size += np.abs(pred)
+    value = np.abs(pred - target)
+    value /= np.maximum(size, LEAST)
+    return value, size
 
 
 @smape.gradient
 def _(target: Array, pred: Array) -> Array:
+    value, size = _slope(target, pred)
+    if size.max(initial=0.0) == np.inf:
+        large = np.isinf(size)
+        value[large] = _slope(target[large] / 4, pred[large] / 4)[0] / 4
+    return value
+
+
+def _slope(target: Array, pred: Array) -> tuple[Array, Array]:
     size = np.maximum(np.abs(target) + np.abs(pred), TINY)
     residual = pred - target
-    value: Array = 2.0 * (np.sign(residual) * size - np.abs(residual) * np.sign(pred)) / (size * size)
-    return value
+    return 2.0 * (np.sign(residual) - np.abs(residual) / size * np.sign(pred)) / size, size
 
 
 @loss(

@@ -10,6 +10,7 @@ from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import NUMBER, Dialect, cells_of, not_utf8
+from lossctl.sources.exact import refusal
 
 SHOWN = 80
 LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -88,6 +89,10 @@ class Complaints(NamedTuple):
             f"{self.path}, column {name!r}: {self.row(part, row)} holds {cell[:SHOWN]!r}, "
             f"which is no list of {items} as the first rows have them. Correct the cell."
         )
+
+    def inexact(self, part: Part, name: str, row: int, cell: str) -> DataError:
+        """An integer that float64 does not hold."""
+        return refusal(self.path, name, self.row(part, row), cell.strip())
 
     def row(self, part: Part, row: int) -> str:
         """The place of a part's row."""

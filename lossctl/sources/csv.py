@@ -105,6 +105,8 @@ class _Parser(NamedTuple):
             found = self._read(part, types, dialect.missing)
         if found is None:
             found = self._as_text(part, types)
+        if large := [name for name, cells in found.items() if cells.type == number and kinds.large(cells)]:
+            found |= self._integers(part, large)
         for name in self.wanted:
             if name in dialect.lists:
                 found[name] = self._list(part, name, found[name])
@@ -120,13 +122,25 @@ class _Parser(NamedTuple):
                 raise error
         return found
 
+    def _integers(self, part: Part, names: list[str]) -> dict[str, pa.Array]:
+        """As text the columns with integers that float64 does not hold, for the same reason."""
+        from lossctl.sources.exact import inexact_cells
+
+        texts = self._read(part, dict.fromkeys(names, pa.string()), self.dialect.missing) or {}
+        found = {name: rows for name, cells in texts.items() if (rows := inexact_cells(cells))}
+        for name, rows in found.items() if self.in_order else ():
+            raise self.complaints().inexact(part, name, rows[0], texts[name][rows[0]].as_py())
+        return {name: texts[name] for name in found}
+
     def _list(self, part: Part, name: str, cells: pa.Array) -> pa.Array:
-        from lossctl.sources.lists import NotAListError, parse
+        from lossctl.sources.lists import InexactError, NotAListError, parse
 
         try:
             return parse(cells, self.dialect.lists[name])
         except NotAListError as bad:
             raise self.complaints().no_list(part, name, bad.row, bad.cell) from None
+        except InexactError as bad:
+            raise self.complaints().inexact(part, name, bad.row, bad.cell) from None
 
     def _read(self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]) -> dict[str, pa.Array] | None:
         """The columns by Arrow's reader; None where a cell that should be a number is none."""

@@ -3,6 +3,7 @@
 Lines are read in parallel, like those of a CSV file; an array is read in order.
 """
 
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,13 +16,25 @@ from lossctl.errors import DataError
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
-from lossctl.sources.objects import ConflictError, Field, Row, column, conflict, fields_of, rows_of, value_at
+from lossctl.sources.objects import (
+    ConflictError,
+    Field,
+    InexactError,
+    Row,
+    column,
+    conflict,
+    fields_of,
+    rows_of,
+    value_at,
+)
 from lossctl.sources.quotes import Rules
 from lossctl.sources.text import TextSource
 from lossctl.sources.unwrap import BOM, unwrapped
 
 HEAD_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
+# A number without a point and an exponent, as long as those that float64 may not hold.
+LONG_INTEGER = re.compile(rb"[\s:,\[]-?\d{16,}[\s,\]}]")
 
 
 class Head(NamedTuple):
@@ -142,18 +155,24 @@ class JsonSource(TextSource):
         except pa.ArrowInvalid:
             return self._search(part, schema, fields)
         whole = {name: kinds.whole(table.column(name)) for name in nested.names}
-        return pa.RecordBatch.from_arrays(
-            [_taken(whole, fields[name].path) for name in schema.names], names=schema.names
-        )
+        arrays = [_taken(whole, fields[name].path) for name in schema.names]
+        if any(map(_large, arrays)) and LONG_INTEGER.search(part.data, part.start, part.stop):
+            return self._search(part, schema, fields)
+        return pa.RecordBatch.from_arrays(arrays, names=schema.names)
 
     def _search(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         """The rows by Python's reader, which tells what is wrong with which, and takes words for numbers JSON lacks."""
+        from lossctl.sources.exact import refusal
+
         texts = ((place, text) for place, text in part.rows(Rules()) if text.strip())
         found = list(rows_of(self.path, texts, self.line_at))
         arrays = []
         for name in schema.names:
             try:
                 arrays.append(column([value_at(row, fields[name].path) for _, row in found], schema.field(name).type))
+            except InexactError as error:
+                where = f"line {self.line_at(found[error.row][0])}"
+                raise refusal(self.path, name, where, error.value) from None
             except ConflictError as error:
                 line = self.line_at(found[error.row][0])
                 raise conflict(self.path, name, line, error.value, fields[name]) from None
@@ -167,6 +186,13 @@ def _nested(kinds_of: Mapping[tuple[str, ...], pa.DataType]) -> pa.Schema:
         inside.setdefault(key, {})[tuple(rest)] = kind
     fields = [(key, parts[()] if () in parts else pa.struct(list(_nested(parts)))) for key, parts in inside.items()]
     return pa.schema(fields)
+
+
+def _large(array: pa.Array) -> bool:
+    """Whether a column, be it of lists, was read as float64 and holds numbers beyond 2^53."""
+    while pa.types.is_list(array.type):
+        array = array.values  # flatten() would import pyarrow.compute
+    return bool(pa.types.is_float64(array.type)) and kinds.large(array)
 
 
 def _taken(whole: Mapping[str, pa.Array], path: tuple[str, ...]) -> pa.Array:

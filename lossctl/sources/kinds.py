@@ -9,6 +9,9 @@ from pyarrow import types as pt
 
 from lossctl.sources.base import Kind
 
+EXACT_INTEGERS = 2.0**53
+INEXACT = "Integers beyond 2^53 are not exact as float64; store the column as float64 (text with a point), or scale it."
+
 
 def kind_of(kind: pa.DataType) -> Kind:
     """The kind of values a type holds."""
@@ -48,6 +51,14 @@ def primitive(values: npt.NDArray[np.generic], present: npt.NDArray[np.bool_] | 
     return pa.Array.from_buffers(
         pa.from_numpy_dtype(values.dtype), len(values), [validity(present), pa.py_buffer(values)]
     )
+
+
+def large(column: pa.Array) -> bool:
+    """Whether a column of float64 holds numbers from 2^53, which integers beyond it may have been rounded to."""
+    values = np.frombuffer(column.buffers()[1] or b"", np.float64, len(column), column.offset * 8 if len(column) else 0)
+    if not len(values) or (values.min() > -EXACT_INTEGERS and values.max() < EXACT_INTEGERS):
+        return False
+    return bool((np.abs(values) >= EXACT_INTEGERS).any())  # a NaN hides the extremes
 
 
 def strings(cells: Sequence[str | None]) -> pa.Array:

@@ -37,12 +37,20 @@ class Shape(NamedTuple):
         return "list<" * self.depth + self.item + ">" * self.depth
 
 
-class NotAListError(ValueError):
-    """A cell that holds no list of the expected depth and type."""
+class CellError(ValueError):
+    """A cell that cannot be read."""
 
     def __init__(self, row: int, cell: str) -> None:
         super().__init__(cell)
         self.row, self.cell = row, cell
+
+
+class NotAListError(CellError):
+    """A cell that holds no list of the expected depth and type."""
+
+
+class InexactError(CellError):
+    """An integer in a list that float64 does not hold; the cell is the integer."""
 
 
 def shape_of(cell: str) -> Shape | None:
@@ -86,7 +94,7 @@ def parse(cells: pa.Array, shape: Shape) -> pa.Array:
     depth = shape.depth
     if shape.item != "double":
         return _parse_words(cells, shape)
-    edges, text = _text(cells)
+    edges, text = text_of(cells)
     raw = np.frombuffer(text, np.uint8)
     opens, closes = raw == OPEN, raw == CLOSE
     level = np.cumsum(opens, dtype=np.int32) - np.cumsum(closes, dtype=np.int32)
@@ -98,6 +106,8 @@ def parse(cells: pa.Array, shape: Shape) -> pa.Array:
     values = _numbers(text.translate(TO_LINES))
     if values is None or len(values) != len(tokens):
         raise _first_bad(cells, depth)
+    if kinds.large(values):
+        _check_exact(text.translate(TO_LINES).split(), np.searchsorted(edges, tokens, side="right") - 1)
     children = [*starts[1:], tokens]
     inner = values
     for position in range(depth - 1, 0, -1):
@@ -123,7 +133,7 @@ def _parse_words(cells: pa.Array, shape: Shape) -> pa.Array:
     return kinds.lists(values, offsets, np.array([cell is not None for cell in texts], dtype=bool))
 
 
-def _text(cells: pa.Array) -> tuple[Offsets, bytes]:
+def text_of(cells: pa.Array) -> tuple[Offsets, bytes]:
     """Where the cells begin and end in their text; a missing cell has no length."""
     _, offsets, data = cells.buffers()
     edges = np.frombuffer(offsets, np.int32, len(cells) + 1, cells.offset * 4).astype(np.int64)
@@ -172,6 +182,15 @@ def _numbers(lines: bytes) -> pa.Array | None:
     except pa.ArrowInvalid:
         return None
     return kinds.whole(table.column(0))
+
+
+def _check_exact(tokens: list[bytes], rows: Offsets) -> None:
+    """Raise for the first integer that float64 does not hold."""
+    from lossctl.sources.exact import inexact
+
+    for token, row in zip(tokens, rows.tolist(), strict=True):
+        if inexact(token):
+            raise InexactError(row, token.decode())
 
 
 def _first_bad(cells: pa.Array, depth: int) -> NotAListError:

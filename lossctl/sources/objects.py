@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -218,6 +219,10 @@ class ConflictError(ValueError):
         self.row, self.value = row, value
 
 
+class InexactError(ConflictError):
+    """A whole number that the column's type does not hold; in a list the value is that number."""
+
+
 def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
     """Values as a column of a type; numbers without fraction may be wider than was expected."""
     if pa.types.is_list(kind):
@@ -233,9 +238,16 @@ def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
     numbers = [_number(value) for value in values]
     whole = pa.types.is_integer(kind) and all(isinstance(number, int) for number in numbers)
     for row, number in enumerate(numbers):
-        if isinstance(number, int) and abs(number) > (LARGEST if whole else EXACT):
-            raise ConflictError(row, number)
+        if isinstance(number, int) and abs(number) > EXACT and not _held(number, whole):
+            raise InexactError(row, number)
     return kinds.primitive(np.array(numbers, dtype=np.int64 if whole else np.float64), present)
+
+
+def _held(number: int, whole: bool) -> bool:
+    """Whether int64, or else float64, holds a whole number."""
+    if whole:
+        return abs(number) <= LARGEST
+    return abs(number) <= sys.float_info.max and int(float(number)) == number
 
 
 def _fits(value: JSON, kind: pa.DataType) -> bool:
@@ -264,7 +276,8 @@ def _list_column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
         inner = column(items, kind.value_type)
     except ConflictError as error:
         row = int(np.searchsorted(offsets, error.row, "right")) - 1
-        raise ConflictError(row, values[row]) from None
+        error.row, error.value = row, error.value if isinstance(error, InexactError) else values[row]
+        raise
     return kinds.lists(inner, offsets, np.array([value is not None for value in values], dtype=bool))
 
 

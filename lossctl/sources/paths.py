@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 
 from lossctl.errors import DataError, did_you_mean, listing
@@ -19,7 +19,41 @@ def natural(name: str) -> list[tuple[int, int | str]]:
 
 def expand(paths: Sequence[str]) -> list[str]:
     """The files of a dataset, in the order of the paths, and in natural order where one means several."""
-    return [file for path in paths for file in _expand(path)]
+    files = [file for path in paths for file in _expand(path)]
+    _check_once(files)
+    return files
+
+
+def _check_once(files: Sequence[str]) -> None:
+    """Refuse a file that comes more than once, however its name is spelled: its rows would count as often."""
+    if len(files) < 2:
+        return
+    names: dict[object, dict[str, int]] = {}
+    for file in files:
+        spelled = names.setdefault(_identity(file), {})
+        spelled[file] = spelled.get(file, 0) + 1
+    said = [_spellings(spelled) for spelled in names.values() if sum(spelled.values()) > 1]
+    if said:
+        raise DataError(
+            f"{listing(said, limit=3)}: rows would count more than once. "
+            "Name each file once, and none beside its folder or a pattern that matches it."
+        )
+
+
+def _spellings(spelled: Mapping[str, int]) -> str:
+    if len(spelled) > 1:
+        return f"{' and '.join(spelled)} are the same file"
+    ((file, times),) = spelled.items()
+    return f"{file} is named {'twice' if times == 2 else f'{times} times'}"
+
+
+def _identity(file: str) -> object:
+    """What tells a file from others; links to it are the file itself, but for hard links, which stand for copies."""
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):
+        return file  # standard input, or what cannot be opened: that is told later
+    return (found.st_dev, found.st_ino) if found.st_nlink == 1 else os.path.realpath(file)
 
 
 def _expand(path: str) -> list[str]:
