@@ -11,14 +11,6 @@ from support import Outcome, regression, write_csv, write_parquet
 Run = Callable[..., Outcome]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that a module names in PENDING show a known defect: they fail, and leave the list when it is mended."""
-    for item in items:
-        pending = getattr(getattr(item, "module", None), "PENDING", {})
-        if item.name in pending:
-            item.add_marker(pytest.mark.xfail(reason=pending[item.name], strict=True))
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command line in this process."""

@@ -1,6 +1,7 @@
 """What the tests share: files made from columns, and the command line run in this process."""
 
 import csv
+import json
 import math
 import os
 import subprocess
@@ -8,10 +9,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sample_data"
@@ -104,3 +108,43 @@ def environment() -> dict[str, str]:
 def same_bytes(values: Sequence[float | None]) -> bytes:
     """Numbers as bytes, so that equality means every bit."""
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64).tobytes()
+
+
+SCHEMA = json.loads((ROOT / "lossctl" / "schemas" / "report.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def report(outcome: Outcome, code: int = 0) -> dict[str, Any]:
+    """The JSON report of a command line, once it is valid."""
+    assert outcome.code == code, outcome
+    told = json.loads(outcome.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    VALIDATOR.validate(told)
+    return told  # type: ignore[no-any-return]
+
+
+def values(told: dict[str, Any]) -> list[float | None]:
+    """The values of a report."""
+    return [result["value"] for result in told["results"]]
+
+
+def check_refused(outcome: Outcome, *said: str) -> str:
+    """Check that a command line was refused with one message that says this; the message."""
+    assert outcome.code == 2, outcome
+    assert outcome.out == ""
+    assert outcome.err.startswith("lossctl: "), outcome.err
+    assert outcome.err.count("lossctl: ") == 1
+    assert "Traceback" not in outcome.err
+    assert "internal error" not in outcome.err
+    for part in said:
+        assert part in outcome.err, f"{part!r} is not in: {outcome.err}"
+    assert leftovers(Path.cwd()) == []
+    return outcome.err
+
+
+def check_usage(outcome: Outcome, *said: str) -> None:
+    """The same for mistakes that the parser of options finds, which shows how the command is used."""
+    assert outcome.code == 2, outcome
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+    for part in said:
+        assert part in " ".join(outcome.err.split()), f"{part!r} is not in: {outcome.err}"
