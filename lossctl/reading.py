@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     name = binding.columns[0]
     if binding.letters:
         return _spelled(array, binding, context)
-    inner, offsets, gaps = flat_list(array)
+    inner, offsets, gaps = flat_list(_unfolded(array) if binding.layout == "nested" else array)
     levels: list[Ragged] = []
     while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
         inner, deeper, _ = flat_list(inner)
@@ -163,6 +164,18 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         gone[ragged.row_of(np.flatnonzero(holes))] = True
         gaps = gone if gaps is None else gaps | gone
     return Numbers(ragged, {} if gaps is None else {name: gaps})
+
+
+def _unfolded(array: pa.Array) -> pa.Array:
+    """A column of tensors as lists of lists, so that their shapes show."""
+    shape = getattr(array.type, "shape", ())
+    if len(shape) < 2 or array.null_count:
+        return array
+    storage, size = array.storage, prod(shape)
+    inner = storage.values.slice(storage.offset * size, len(storage) * size)
+    for length in reversed(shape):
+        inner = pa.FixedSizeListArray.from_arrays(inner, length)
+    return inner
 
 
 def _spelled(array: pa.Array, binding: Binding, context: Context) -> Numbers:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
@@ -345,3 +346,23 @@ def test_options_that_need_all_rows_are_no_reason_to_lose_them(
     lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="1MB", **options)
     if "per_row" in options:
         assert len((tmp_path / "rows.csv").read_text().splitlines()) == QUERIES * ITEMS + 1
+
+
+def test_tensors_pair_where_their_shapes_agree() -> None:
+    rng = np.random.default_rng(2)
+    bits, chances = rng.integers(0, 2, (7, 3, 4)).astype(np.float64), rng.uniform(size=(7, 3, 4))
+
+    def tensors(values: np.ndarray, shape: tuple[int, ...]) -> pa.Array:
+        return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(values.reshape(len(values), *shape)))
+
+    table = pa.table({"target": tensors(bits, (3, 4)), "pred": tensors(chances, (3, 4))})
+    flat = lossctl.compute("dice", {"target": bits.reshape(7, 12), "pred": chances.reshape(7, 12)}).value
+    assert lossctl.compute("dice", table).value == flat
+    assert (
+        lossctl.compute("dice", table.slice(2)).value == lossctl.compute("dice", table.slice(2).combine_chunks()).value
+    )
+    with pytest.raises(lossctl.LossctlError, match="target has 3 x 4, pred has 4 x 3 in row 1"):
+        lossctl.compute("dice", pa.table({"target": tensors(bits, (3, 4)), "pred": tensors(chances, (4, 3))}))
+    cubes = {"target": tensors(bits, (3, 2, 2)), "pred": tensors(chances, (3, 4))}
+    with pytest.raises(lossctl.LossctlError, match="target has 3 x 2 x 2, pred has 3 x 4 in row 1"):
+        lossctl.compute("dice", pa.table(cubes))
