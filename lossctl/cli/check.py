@@ -6,27 +6,27 @@ from typing import Annotated
 import typer
 
 from lossctl.cli import Action
-from lossctl.cli.options import OUTPUT, Format
+from lossctl.cli.options import (
+    DebugOption,
+    ExportOption,
+    Format,
+    FormatOption,
+    OutputOption,
+    PrecisionOption,
+    ThreadsOption,
+)
 
 
 def check(
     config: Annotated[
         str | None, typer.Argument(metavar="[CONFIG]", help="The settings (else lossctl.toml or pyproject.toml here).")
     ] = None,
-    format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
-    output: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
-    ] = None,
-    export: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FORMAT=FILE", help="Also write the report so; repeatable.", rich_help_panel=OUTPUT),
-    ] = None,
-    precision: Annotated[
-        int | None,
-        typer.Option(metavar="DIGITS", min=1, max=17, help="Significant digits shown.", rich_help_panel=OUTPUT),
-    ] = None,
-    threads: Annotated[int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).")] = 0,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
+    format: FormatOption = Format.table,
+    output: OutputOption = None,
+    export: ExportOption = None,
+    precision: PrecisionOption = None,
+    threads: ThreadsOption = 0,
+    debug: DebugOption = False,
 ) -> Action:
     """Evaluate the checks of lossctl.toml or pyproject.toml; exit 1 where one fails, 2 where one cannot be told."""
     shown: dict[str, object] = {

@@ -48,6 +48,27 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
+# Options that other commands have too.
+FormatOption = Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)]
+OutputOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
+]
+ExportOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FORMAT=FILE", help="Also write the report so; repeatable.", rich_help_panel=OUTPUT),
+]
+PrecisionOption = Annotated[
+    int | None,
+    typer.Option(metavar="DIGITS", min=1, max=17, help="Significant digits shown.", rich_help_panel=OUTPUT),
+]
+ThreadsOption = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).", rich_help_panel=ENGINE)
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show a traceback where something fails.", rich_help_panel=ENGINE)
+]
+
+
 def common(
     loss: Annotated[
         str,
@@ -190,18 +211,10 @@ def common(
         bool,
         typer.Option("--stats", help="Mean, std, extremes and percentiles of row losses.", rich_help_panel=STATISTICS),
     ] = False,
-    format: Annotated[Format, typer.Option(help="What is printed.", rich_help_panel=OUTPUT)] = Format.table,
-    output: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report to a file.", rich_help_panel=OUTPUT)
-    ] = None,
-    export: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FORMAT=FILE", help="Also write the report so; repeatable.", rich_help_panel=OUTPUT),
-    ] = None,
-    precision: Annotated[
-        int | None,
-        typer.Option(metavar="DIGITS", min=1, max=17, help="Significant digits shown.", rich_help_panel=OUTPUT),
-    ] = None,
+    format: FormatOption = Format.table,
+    output: OutputOption = None,
+    export: ExportOption = None,
+    precision: PrecisionOption = None,
     per_row: Annotated[
         str | None,
         typer.Option(
@@ -225,9 +238,7 @@ def common(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the columns and rows, and stop.", rich_help_panel=ENGINE)
     ] = False,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Worker threads (0: all cores).", rich_help_panel=ENGINE)
-    ] = 0,
+    threads: ThreadsOption = 0,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Beyond it scattered units go to disk, e.g. 2GB.", rich_help_panel=ENGINE),
@@ -236,8 +247,6 @@ def common(
         list[str] | None,
         typer.Option(metavar="FILE.py", help="Losses of your own; repeatable.", rich_help_panel=ENGINE),
     ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback where something fails.", rich_help_panel=ENGINE)
-    ] = False,
+    debug: DebugOption = False,
 ) -> None:
     """The options that every loss has."""
