@@ -169,8 +169,11 @@ def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -
     """
     from lossctl import config as settings
     from lossctl.gate import run_checks
+    from lossctl.plugins import load_file
 
     path, entries = settings.checks(None if config is None else os.fspath(config))
+    for plugin in settings.plugins(path):
+        load_file(plugin)
     return run_checks(path, entries, compute, threads)
 
 

@@ -16,14 +16,15 @@ class Entry(NamedTuple):
     settings: Mapping[str, object]
 
 
-def plugins() -> list[str]:
-    """The files of `plugins = [...]`."""
-    path = _file()
+def plugins(path: str | None = None) -> list[str]:
+    """The files of `plugins = [...]`, of the settings in the current folder unless others are named."""
+    path = path or _file()
     found = {} if path is None else _settings(path)
     names = found.get("plugins", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError(f'plugins in {path} must be a list of files: plugins = ["my_losses.py"].')
-    return names
+    folder = os.path.dirname(path or "")
+    return [os.path.join(folder, name) for name in names]
 
 
 def checks(path: str | None = None) -> tuple[str, list[Entry]]:

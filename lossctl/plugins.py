@@ -1,5 +1,6 @@
 """Losses from elsewhere: packages with an entry point in the group `lossctl.losses`, and files named by --plugin."""
 
+import os
 import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -8,11 +9,13 @@ from pathlib import Path
 from lossctl.errors import LossctlError, UsageError
 
 GROUP = "lossctl.losses"
+_LOADED: set[str] = set()
 
 
-@cache
 def load_file(path: str) -> None:
-    """Run a plugin file, which declares its losses as built-in ones are declared."""
+    """Run a plugin file, which declares its losses as built-in ones are declared; once, however it is named."""
+    if (real := os.path.realpath(path)) in _LOADED:
+        return
     if not Path(path).is_file():
         raise UsageError(f"--plugin {path}: there is no such file.")
     name = f"lossctl_plugin_{Path(path).stem}"
@@ -32,6 +35,7 @@ def load_file(path: str) -> None:
         ) from error
     finally:
         sys.dont_write_bytecode = kept
+    _LOADED.add(real)
 
 
 @cache

@@ -1,6 +1,7 @@
 """`check`: the gate that a project's settings describe."""
 
 import json
+import subprocess
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +12,23 @@ import pytest
 import lossctl
 from conftest import Run
 from lossctl.errors import UsageError
-from support import SAMPLE, write_parquet
+from support import SAMPLE, command, environment, write_parquet
 
+PLUGIN = """
+from lossctl.roles import Real
+from lossctl.spec import example, loss
+
+
+@loss(task="regression", dimension="target units", reference="none", use_when="a test", avoid_when="else", pitfalls="-",
+      convex=True, differentiable="no", robust=True, smoothness="C0", scale="linear",
+      examples=(example(0.5, target=[1.0], pred=[2.0]),))
+def halved_by_the_gate(target: Real, pred: Real):
+    \"\"\"Half the absolute error.
+
+    `abs(e) / 2`.
+    \"\"\"
+    return abs(pred - target) / 2
+"""
 PASSING = "[[check]]\nloss = 'mae'\ndata = 'a.parquet'\nmax = 1.0\n"
 
 
@@ -135,6 +151,19 @@ def test_without_settings_it_says_where_they_go(project: Path, run: Run) -> None
     assert "[[check]]" in done.err
     with pytest.raises(UsageError, match=r"nothing\.toml cannot be read: No such file"):
         lossctl.check("nothing.toml")
+
+
+def test_plugins_of_the_settings_are_loaded(project: Path) -> None:
+    (project / "mine.py").write_text(PLUGIN, encoding="utf-8")
+    text = "plugins = ['mine.py']\n" + PASSING.replace("mae", "halved_by_the_gate")
+    (project / "gates.toml").write_text(text, encoding="utf-8")
+    (project / "elsewhere").mkdir()
+    line = command("check", "../gates.toml")
+    done = subprocess.run(
+        line, cwd=project / "elsewhere", env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("pass: halved_by_the_gate on a.parquet: whole: 0.25 <= 1.0\n")
 
 
 def test_an_unknown_option_is_an_error_of_its_check(project: Path, run: Run) -> None:
