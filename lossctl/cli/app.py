@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossctl.cli import Action, arguments, check, compare, completion, compute, generated, listing
+from lossctl.cli import Action, arguments, completion, generated
 from lossctl.errors import EXIT_MISUSE, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +17,15 @@ HELP = """Evaluate loss functions on the files that models leave behind.
 
 Start with: lossctl compute huber preds.parquet --delta 1.0
 """
-# Commands with options of the losses they are given, and the option that names a loss.
-GENERATED = {"compute": (compute, None), "compare": (compare, "--loss")}
+# The commands in the order that help lists them: those with options of the losses they are given, and the option that
+# names a loss (None: it stands alone); and the others, with the module and the function of each.
+OF_LOSSES = {"compute": None, "compare": "--loss"}
+OTHERS = {
+    "check": ("check", "check"),
+    "list": ("listing", "list_losses"),
+    "info": ("listing", "info"),
+    "schema": ("listing", "schema"),
+}
 # The parser's base class of errors, whose home is not the same in all versions of Typer.
 PARSER_ERROR: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -28,16 +36,15 @@ def action(args: list[str]) -> Action:
     found: list[Action] = []
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.callback()(_options)
-    for name in GENERATED:
-        args = _add_generated(app, name, args, found)
-    commands: dict[str, Callable[..., Action]] = {
-        "check": check.check,
-        "list": listing.list_losses,
-        "info": listing.info,
-        "schema": listing.schema,
-    }
-    for name, command in commands.items():
-        app.command(name, help=command.__doc__)(_collecting(command, found))
+    line = args if (typed := completion.pending()) is None else typed
+    names = [name for name in (*OF_LOSSES, *OTHERS) if name in line[:1]] or [*OF_LOSSES, *OTHERS]
+    for name in names:  # those that are not asked for take time to build
+        if name in OTHERS:
+            module, function = OTHERS[name]
+            command = getattr(import_module(f"lossctl.cli.{module}"), function)
+            app.command(name, help=command.__doc__)(_collecting(command, found))
+        else:
+            args = _add_of_losses(app, name, args, found, asked=name in line[:1])
     terminal = sys.stderr.isatty()
     try:
         code = app(args, prog_name="lossctl", standalone_mode=terminal)
@@ -63,18 +70,16 @@ def _told(error: typer.BadParameter, args: list[str]) -> BaseException:
     return UsageError(f"{message[0].lower()}{message[1:]}{stop}{usage}\n`{path} --help` says more.")
 
 
-def _add_generated(app: typer.Typer, name: str, args: list[str], found: list[Action]) -> list[str]:
+def _add_of_losses(app: typer.Typer, name: str, args: list[str], found: list[Action], asked: bool) -> list[str]:
     """Register a command with the options of the losses that the command line names."""
     losses: list[Loss] = []
-    module, option = GENERATED[name]
-    typed = completion.pending()
-    if (typed if typed is not None else args)[:1] != [name]:
-        # only its line in the list of commands is wanted, and its fifty options take time to build
+    module = import_module(f"lossctl.cli.{name}")
+    if not asked:  # only its line in the list of commands is wanted, and its fifty options take time to build
         app.command(name, help=module.help_for(losses))(_nothing)
         return args
     shared = module.signature()
-    words = arguments.Words(generated.options_of(shared), option)
-    if typed is not None:
+    words = arguments.Words(generated.options_of(shared), OF_LOSSES[name])
+    if (typed := completion.pending()) is not None:
         losses = arguments.losses_of(typed[1:], words)
     else:
         args, losses = arguments.resolve(args, words)
