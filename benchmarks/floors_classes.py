@@ -228,6 +228,7 @@ DIVERGENCES = [
         says="near",
     ),
     Case("js_divergence", SIMPLEX, js),
+    Case("js_divergence", NEAR, js, says="near"),
     Case(
         "hellinger", SIMPLEX, lambda target, pred: np.sqrt(0.5 * ((np.sqrt(target) - np.sqrt(pred)) ** 2).sum(axis=0))
     ),

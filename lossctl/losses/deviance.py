@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.entropies import excess, expm1_gap, log_gap, log_ratio
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import excess, expm1_gap, log_gap, relative_entropy
 
 
 @loss(
@@ -147,19 +147,28 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
     if power == 1.0:
         return 2.0 * excess(target, pred)
     if power == 2.0:
-        return 2.0 * (excess(pred, target) / pred)
+        return 2.0 * log_gap(target, pred)
     # With w = y / pred and l = log w: 2 pred^b (w^b/(a b) - w/a + 1/b), a = 1 - p and b = 2 - p. Written with
     # exp(x) - 1 - x, it neither cancels near w = 1 nor near the powers 1 and 2.
     a, b = 1.0 - power, 2.0 - power
-    positive = (target > 0.0) * 1.0
-    safe = positive * target + (1.0 - positive) * pred
-    log = relative_entropy(safe, pred) / safe
+    none = target <= 0.0
+    some = none.any()
+    safe = np.where(none, pred, target) if some else target
+    log = log_ratio(safe, pred)
     if abs(a) >= abs(b):
-        unit = (expm1_gap(b * log) / b - expm1_gap(log)) / a
+        value = expm1_gap(b * log)
+        value *= 1.0 / b
+        value -= expm1_gap(log)
+        value *= 1.0 / a
     else:
-        unit = np.exp(log) * (expm1_gap(a * log) / a + expm1_gap(-log)) / b
-    rest = 1.0 - positive
-    value: Array = 2.0 * pred**b * (positive * unit + rest / b - rest * target / pred / a)
+        value = expm1_gap(a * log)
+        value *= 1.0 / a
+        value += expm1_gap(-log)
+        value *= safe / pred
+        value *= 1.0 / b
+    if some:
+        value = np.where(none, 1.0 / b - target / pred / a, value)
+    value *= 2.0 * pred**b
     if not np.isfinite(value.sum()):  # the factors overflow where the terms do not
         plain = np.maximum(target, 0.0) ** b / (a * b) - target * pred**a / a + pred**b / b
         value = np.where(np.isfinite(value), value, 2.0 * plain)
