@@ -6,10 +6,14 @@ Exit code 1 where a kernel takes over three times as long as its formula without
 value, or where a loss has no formula here.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+if __name__ == "__main__":
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrix products too; NumPy asks when it is imported
 
 import floors_classes
 import floors_numbers
@@ -62,7 +66,16 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def keep_freed_memory() -> None:
+    """Let the allocator see one large array: it then returns no memory of smaller ones, to ask for it again and again.
+
+    Otherwise a case's times would depend on the cases before it.
+    """
+    np.ones(31 << 17)
+
+
 def main(names: list[str]) -> int:
+    keep_freed_memory()
     print(f"lossctl {lossctl.__version__}, NumPy {np.__version__}; ns per row\n")
     print(f"{'loss':54}{'kernel':>10}{'formula':>10}{'ratio':>8}")
     unexplained = []

@@ -37,10 +37,11 @@ def _parted(near: Flags, of_near: Evaluation, of_far: Evaluation) -> Array:
 
     The one that serves most runs over all elements, which costs less than taking them out; the other over the few.
     """
-    few, many = (of_near, of_far) if 2 * np.count_nonzero(near) <= near.size else (of_far, of_near)
-    at = np.flatnonzero(near if few is of_near else ~near)
+    count, size = np.count_nonzero(near), near.size
+    few, many = (of_near, of_far) if 2 * count <= size else (of_far, of_near)
     result: Array = many[0](*many[1:])
-    if len(at):
+    if 0 < count < size:
+        at = np.flatnonzero(near if few is of_near else ~near)
         result[at] = few[0](*(array.take(at) for array in few[1:]))
     return result
 
@@ -76,12 +77,14 @@ def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
 
 @in_pieces
 def _excess(p: Array, q: Array) -> Array:
-    if p.min(initial=1.0) <= 0.0:
-        p = np.maximum(p, 1e-290 * q)  # adds nothing to q, and keeps the quotient finite
     ratio = q / p
+    normal = _normal(ratio)
+    if not normal:
+        p = np.maximum(p, 1e-290 * q)  # adds nothing to q, and keeps the quotient finite
+        ratio = q / p
     beyond = ratio - 1.0
     result = _parted(_small(beyond, _NEAR), (_near_excess, p, q), (_far_excess, p, ratio, beyond))
-    if not _normal(ratio):
+    if not normal and not _normal(ratio):
         odd = np.flatnonzero(~((ratio >= TINY) & (ratio < np.inf)))
         p, q = p[odd], q[odd]
         result[odd] = _relative_entropy(p, q) + (q - p)
