@@ -5,6 +5,7 @@ beyond them is the price of digits and stability. Arrays lie in memory as blocks
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -116,7 +117,15 @@ def own(x: Array, target: Array) -> Array:
 
 
 def one_hot(target: Array, classes: int = CLASSES) -> Array:
-    return np.eye(classes)[:, target]
+    return (np.arange(classes)[:, np.newaxis] == target) * 1.0
+
+
+def running(x: Array) -> Array:
+    """Sums over the components so far, row upon row: NumPy's cumsum takes ten times as long across rows."""
+    total = x.copy()
+    for before, row in pairwise(total):
+        row += before
+    return total
 
 
 def lgamma(x: Array) -> Array:

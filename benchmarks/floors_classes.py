@@ -26,6 +26,7 @@ from floors import (
     one_hot,
     own,
     rng,
+    running,
     softmax,
 )
 
@@ -175,7 +176,7 @@ CLASS_LOSSES = [
         lambda target, pred: (target * (1 - pred**0.7)).sum(axis=0) / 0.7,
         says="soft target",
     ),
-    Case("brier_multiclass", ON_PROBS, lambda target, pred: ((pred - one_hot(target)) ** 2).sum(axis=0)),
+    Case("brier_multiclass", ON_PROBS, lambda target, pred: (pred**2).sum(axis=0) - 2 * own(pred, target) + 1),
     Case("brier_multiclass", SIMPLEX, lambda target, pred: ((pred - target) ** 2).sum(axis=0), says="soft target"),
     Case("multiclass_hinge", ON_LOGITS, multiclass_hinge),
     Case("multi_margin", ON_LOGITS, multi_margin(1)),
@@ -234,8 +235,8 @@ DIVERGENCES = [
     ),
     Case("total_variation_distance", SIMPLEX, lambda target, pred: 0.5 * np.abs(target - pred).sum(axis=0)),
     Case("gaussian_kl", {"mu": LOGITS, "logvar": LOGITS[::-1].copy()}, gaussian_kl, says="vectors"),
-    Case("wasserstein_hist", SIMPLEX, lambda target, pred: np.abs(np.cumsum(target - pred, axis=0)).sum(axis=0)),
-    Case("squared_emd", SIMPLEX, lambda target, pred: (np.cumsum(target - pred, axis=0) ** 2).sum(axis=0)),
+    Case("wasserstein_hist", SIMPLEX, lambda target, pred: np.abs(running(target - pred)).sum(axis=0)),
+    Case("squared_emd", SIMPLEX, lambda target, pred: (running(target - pred) ** 2).sum(axis=0)),
 ]
 
 
@@ -246,7 +247,7 @@ def pinballs(target: Array, pred: Array) -> Array:
 
 
 def rps(target: Array, pred: Array) -> Array:
-    return ((np.cumsum(pred, axis=0) - (target <= np.arange(CLASSES)[:, np.newaxis])) ** 2).sum(axis=0)
+    return ((running(pred) - (target <= np.arange(CLASSES)[:, np.newaxis])) ** 2).sum(axis=0)
 
 
 def crps_ensemble(target: Array, pred: Array) -> Array:
@@ -263,12 +264,13 @@ def dawid_sebastiani(target: Array, pred: Array) -> Array:
 
 
 def energy_score(target: Array, pred: Array) -> Array:
+    pred = np.ascontiguousarray(pred)
     between = sum(np.sqrt(((pred - member) ** 2).sum(axis=1)).sum(axis=0) for member in pred)
     return np.sqrt(((pred - target) ** 2).sum(axis=1)).mean(axis=0) - between / (2 * len(pred) ** 2)
 
 
 def variogram_score(target: Array, pred: Array) -> Array:
-    total = 0
+    total, pred = 0, np.ascontiguousarray(pred)
     for at in range(len(target)):
         forecast = np.sqrt(np.abs(pred - pred[:, at : at + 1])).mean(axis=0)
         total += ((np.sqrt(np.abs(target - target[at])) - forecast) ** 2).sum(axis=0)

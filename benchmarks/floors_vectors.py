@@ -1,7 +1,7 @@
 """Floors of losses of vectors, boxes, feature maps, images and sequences, a value per row."""
 
 import numpy as np
-from floors import FEW, LOGITS, ROWS, A, Array, B, C, Case, Formula, Y, norm, ragged, rng, sigmoid, softplus
+from floors import FEW, LOGITS, ROWS, A, Array, Arrays, B, C, Case, Formula, Y, norm, ragged, rng, sigmoid, softplus
 
 TWO, TRIPLET = {"target": A, "pred": B}, {"anchor": A, "positive": B, "negative": C}
 LABELLED = {"a": A, "b": B, "target": FEW}
@@ -98,7 +98,7 @@ GENERATIVE = [
     Case("vae_elbo", {**TWO, **LATENT}, vae_elbo(lambda target, pred: 0.5 * (pred - target) ** 2)),
     Case(
         "vae_elbo",
-        {**TWO, **LATENT, "target": SHADES, "pred": SHADES[::-1]},
+        {**TWO, **LATENT, "target": SHADES, "pred": sigmoid(C)},
         vae_elbo(lambda target, pred: -target * np.log(pred) - (1 - target) * np.log1p(-pred)),
         {"reconstruction": "bernoulli"},
     ),
@@ -137,6 +137,10 @@ def box_iou(target: Array, pred: Array) -> Array:
     return 1 - shared / (union + 1e-7)
 
 
+def of_lists(target: Array, pred: Array) -> Array:
+    return box_iou(*map(np.ascontiguousarray, (target, pred)))
+
+
 def from_sizes(target: Array, pred: Array) -> Array:
     return box_iou(*(np.concatenate([box[:2], box[:2] + box[2:]]) for box in (target, pred)))
 
@@ -168,10 +172,22 @@ SIZED = {
     name: np.concatenate([place, size]) for name, place, size in zip(("target", "pred"), PLACES, SIZES, strict=True)
 }
 
+
+def as_lists(boxes: Arrays) -> Arrays:
+    return {name: box.T.copy().T for name, box in boxes.items()}
+
+
 BOXES = [
     Case("box_iou", CORNERS, box_iou),
-    Case("box_iou", {name: box.T.copy().T for name, box in CORNERS.items()}, box_iou, says="lists"),
+    Case("box_iou", as_lists(CORNERS), of_lists, says="lists"),
     Case("box_iou", SIZED, from_sizes, {"box_format": "xywh"}),
+    Case(
+        "box_iou",
+        as_lists(SIZED),
+        lambda target, pred: from_sizes(*map(np.ascontiguousarray, (target, pred))),
+        {"box_format": "xywh"},
+        "lists",
+    ),
     Case("giou", CORNERS, giou),
     Case("diou", CORNERS, diou),
     Case("ciou", CORNERS, ciou),
