@@ -39,8 +39,8 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        said = [*(f"{name}={value}" for name, value in self.params.items() if name != "levels"), self.says]
-        return f"{self.loss} {', '.join(filter(None, said))}".strip()
+        said = [name if isinstance(value, tuple) else f"{name}={value}" for name, value in self.params.items()]
+        return f"{self.loss} {', '.join(filter(None, [*said, self.says]))}".strip()
 
     @property
     def rows(self) -> int:

@@ -212,6 +212,13 @@ def gaussian_kl(mu: Array, logvar: Array) -> Array:
     return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=0)
 
 
+PLACES = tuple(float(place * place) for place in range(CLASSES))
+
+
+def placed(target: Array, pred: Array) -> Array:
+    return (np.abs(running(target - pred)[:-1]) * np.diff(PLACES)[:, np.newaxis]).sum(axis=0)
+
+
 DIVERGENCES = [
     Case("kl_divergence", SIMPLEX, kl),
     Case("kl_divergence", SOFT, kl_of_logits, {"input": "logits"}),
@@ -220,6 +227,12 @@ DIVERGENCES = [
         {"target": P, "pred": LOG_Q},
         lambda target, pred: (target * (np.log(target) - pred)).sum(axis=0),
         {"input": "log_probs"},
+    ),
+    Case(
+        "kl_divergence",
+        {"target": np.log(P), "pred": LOG_Q},
+        lambda target, pred: (np.exp(target) * (target - pred)).sum(axis=0),
+        {"input": "log_probs", "target_input": "log_probs"},
     ),
     Case("generalized_kl", MASSES, lambda target, pred: (target * np.log(target / pred) - target + pred).sum(axis=0)),
     Case(
@@ -236,6 +249,7 @@ DIVERGENCES = [
     Case("total_variation_distance", SIMPLEX, lambda target, pred: 0.5 * np.abs(target - pred).sum(axis=0)),
     Case("gaussian_kl", {"mu": LOGITS, "logvar": LOGITS[::-1].copy()}, gaussian_kl, says="vectors"),
     Case("wasserstein_hist", SIMPLEX, lambda target, pred: np.abs(running(target - pred)).sum(axis=0)),
+    Case("wasserstein_hist", SIMPLEX, placed, {"positions": PLACES}),
     Case("squared_emd", SIMPLEX, lambda target, pred: (running(target - pred) ** 2).sum(axis=0)),
 ]
 
@@ -250,11 +264,11 @@ def rps(target: Array, pred: Array) -> Array:
     return ((running(pred) - (target <= np.arange(CLASSES)[:, np.newaxis])) ** 2).sum(axis=0)
 
 
-def crps_ensemble(target: Array, pred: Array) -> Array:
+def crps_ensemble(target: Array, pred: Array, others: int = 20) -> Array:
     """By order: `sum_ij abs(x_i - x_j) = 2 sum_k (2k - M - 1) x_(k)`."""
     members = len(pred)
     ranks = 2 * np.arange(1, members + 1)[:, np.newaxis] - members - 1
-    spread = (ranks * np.sort(pred, axis=0)).sum(axis=0) / members**2
+    spread = (ranks * np.sort(pred, axis=0)).sum(axis=0) / (members * others)
     return np.abs(pred - target).mean(axis=0) - spread
 
 
@@ -293,6 +307,7 @@ FORECASTS = [
     Case("rps", ON_PROBS, rps),
     Case("crps_ensemble", MEMBERS, crps_ensemble),
     Case("crps_ensemble", LISTED, crps_ensemble, says="lists"),
+    Case("crps_ensemble", MEMBERS, lambda target, pred: crps_ensemble(target, pred, 19), {"estimator": "fair"}),
     Case("dawid_sebastiani", MEMBERS, dawid_sebastiani),
     Case("dawid_sebastiani", LISTED, dawid_sebastiani, says="lists"),
     Case("energy_score", OUTPUTS, energy_score),

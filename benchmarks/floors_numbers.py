@@ -261,6 +261,12 @@ def asymmetric(target: Array, pred: Array) -> Array:
     return -(target * np.log(p) + (1 - target) * q**4 * np.log(1 - q)).sum(axis=0)
 
 
+def fully_asymmetric(target: Array, pred: Array) -> Array:
+    p = sigmoid(pred)
+    q = np.maximum(p - 0.05, 0)
+    return -(target * (1 - p) * np.log(p) + (1 - target) * q**2.5 * np.log(1 - q)).sum(axis=0)
+
+
 BINARY = [
     Case("bce", ON_PROB, bce),
     Case("bce", ON_PROB, lambda target, pred: bce(0.9 * target + 0.05, pred), {"label_smoothing": 0.1}),
@@ -288,6 +294,7 @@ BINARY = [
     Case("brier", ON_PROB, lambda target, pred: (pred - target) ** 2),
     Case("zero_one", {"target": LABEL, "pred": F}, lambda target, pred: (pred > 0.5) != target, {"threshold": 0.5}),
     Case("asymmetric_multilabel", TAGS, asymmetric),
+    Case("asymmetric_multilabel", TAGS, fully_asymmetric, {"gamma_pos": 1.0, "gamma_neg": 2.5}),
 ]
 
 REAL, FAKE = {"real": Y, "fake": F}, {"fake": F}

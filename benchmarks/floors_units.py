@@ -3,6 +3,7 @@
 import numpy as np
 from floors import (
     CLASS,
+    LOGITS,
     MASKS,
     ON_MASKS,
     ON_PROB,
@@ -43,9 +44,12 @@ def naive(target: Array, pred: Array) -> Array:
     return np.abs(pred - target).mean() / np.abs(target[1:] - target[:-1]).mean()
 
 
-def calibration(target: Array, pred: Array) -> Array:
+def calibration(target: Array, pred: Array, power: int = 1) -> Array:
     place = np.ceil(pred * 15).astype(int) - 1
-    return np.abs(np.bincount(place, pred - target, 15)).sum() / len(target)
+    gap = np.abs(np.bincount(place, pred - target, 15))
+    if power == 1:
+        return gap.sum() / len(target)
+    return np.sqrt((gap**2 / np.bincount(place, minlength=15)).sum() / len(target))
 
 
 def of_classes(target: Array, pred: Array) -> Array:
@@ -76,6 +80,7 @@ SETS = [
     Case("mase", PAIR, naive, says="unit"),
     Case("expected_calibration_error", ON_PROB, calibration),
     Case("expected_calibration_error", ON_PROBS, of_classes, says="classes"),
+    Case("expected_calibration_error", ON_PROB, lambda target, pred: calibration(target, pred, 2), {"norm": 2}),
     Case("wasserstein_samples", PAIR, lambda target, pred: np.abs(np.sort(target) - np.sort(pred)).mean()),
     Case("energy_distance", PAIR, energy_distance),
 ]
@@ -148,6 +153,14 @@ MASKS = [
         ON_PROBS,
         lambda target, pred: dice(one_hot(target), pred).mean(axis=0),
         says="classes",
+        units=ROWS // PIXELS,
+    ),
+    Case(
+        "dice",
+        {**ON_PROBS, "pred": LOGITS},
+        lambda target, pred: dice(one_hot(target), softmax(pred)).mean(axis=0),
+        {"input": "logits"},
+        "classes",
         units=ROWS // PIXELS,
     ),
     Case(
@@ -321,14 +334,13 @@ def lambda_rank(target: Array, pred: Array) -> Array:
     return (lead * weights * (target[:, np.newaxis] > target)).sum() / np.log(2) / best(gains)
 
 
-def ndcg(target: Array, pred: Array) -> Array:
+def ndcg(target: Array, pred: Array, k: int = ITEMS) -> Array:
     """Tied scores share their gains."""
     gains = 2**target - 1
     _, place, sizes = np.unique(-pred, return_inverse=True, return_counts=True)
-    shared = np.bincount(place, gains) / sizes
-    ends = np.cumsum(np.append(0, discounts(len(pred))))
-    stops = np.cumsum(sizes)
-    return 1 - (shared * (ends[stops] - ends[stops - sizes])).sum() / best(gains)
+    shared = (np.bincount(place, gains) / sizes)[np.sort(place)]
+    places = discounts(len(pred))[:k]
+    return 1 - (shared[:k] * places).sum() / (np.sort(gains)[::-1][:k] * places).sum()
 
 
 LISTS = [
@@ -340,6 +352,7 @@ LISTS = [
     Case("approx_ndcg", QUERY, approx_ndcg),
     Case("lambda_rank", QUERY, lambda_rank),
     Case("ndcg_loss", QUERY, ndcg),
+    Case("ndcg_loss", QUERY, lambda target, pred: ndcg(target, pred, 10), {"k": 10}),
     Case("ndcg_loss", TIED, ndcg, says="ties"),
 ]
 

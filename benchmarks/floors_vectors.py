@@ -7,6 +7,10 @@ TWO, TRIPLET = {"target": A, "pred": B}, {"anchor": A, "positive": B, "negative"
 LABELLED = {"a": A, "b": B, "target": FEW}
 
 
+def power_norm(x: Array) -> Array:
+    return (np.abs(x) ** 3).sum(axis=0) ** (1 / 3)
+
+
 def cosine(x: Array, y: Array) -> Array:
     return (x * y).sum(axis=0) / (norm(x) * norm(y))
 
@@ -52,6 +56,7 @@ ON_NEGATIVES = {
 PAIRS = [
     Case("contrastive", LABELLED, lambda a, b, target: contrastive(norm(a - b), target)),
     Case("contrastive", LABELLED, lambda a, b, target: contrastive(np.abs(a - b).sum(axis=0), target), {"p": 1.0}),
+    Case("contrastive", LABELLED, lambda a, b, target: contrastive(power_norm(a - b), target), {"p": 3.0}),
     Case("cosine_embedding", LABELLED, cosine_embedding),
     Case("cosine_distance", TWO, lambda target, pred: 1 - cosine(target, pred)),
     Case("cosine_proximity", TWO, lambda target, pred: -cosine(target, pred)),

@@ -151,9 +151,9 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
     # With w = y / pred and l = log w: 2 pred^b (w^b/(a b) - w/a + 1/b), a = 1 - p and b = 2 - p. Written with
     # exp(x) - 1 - x, it neither cancels near w = 1 nor near the powers 1 and 2.
     a, b = 1.0 - power, 2.0 - power
+    lowest = target.min(initial=1.0)
     none = target <= 0.0
-    some = none.any()
-    safe = np.where(none, pred, target) if some else target
+    safe = np.where(none, pred, target) if lowest <= 0.0 else target
     log = log_ratio(safe, pred)
     if abs(a) >= abs(b):
         value = expm1_gap(b * log)
@@ -166,8 +166,8 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
         value += expm1_gap(-log)
         value *= safe / pred
         value *= 1.0 / b
-    if some:
-        value = np.where(none, 1.0 / b - target / pred / a, value)
+    if lowest <= 0.0:
+        value = np.where(none, 1.0 / b - target / pred / a if lowest < 0.0 else 1.0 / b, value)
     value *= 2.0 * pred**b
     if not np.isfinite(value.sum()):  # the factors overflow where the terms do not
         plain = np.maximum(target, 0.0) ** b / (a * b) - target * pred**a / a + pred**b / b
