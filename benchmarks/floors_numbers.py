@@ -6,6 +6,7 @@ from floors import (
     COUNTED,
     LABEL,
     LOGITS,
+    MIXED,
     NEAR,
     ON_PROB,
     ON_SCORE,
@@ -199,8 +200,10 @@ LIKELIHOOD = [
     ),
     Case("poisson_deviance", COUNTED, poisson_deviance),
     Case("poisson_deviance", NEAR, poisson_deviance, says="near"),
+    Case("poisson_deviance", MIXED, poisson_deviance, says="mixed"),
     Case("gamma_deviance", POSITIVE, gamma_deviance),
     Case("gamma_deviance", NEAR, gamma_deviance, says="near"),
+    Case("gamma_deviance", MIXED, gamma_deviance, says="mixed"),
     Case("tweedie_deviance", POSITIVE, tweedie(1.5)),
     Case("tweedie_deviance", NEAR, tweedie(1.5), says="near"),
     Case("tweedie_deviance", COUNTED, tweedie(1.5), says="counts"),
@@ -320,6 +323,7 @@ GENERATIVE = [
     Case("elbo", {"recon": Y, "kl": POS}, lambda recon, kl: recon + 1.0 * kl),
     Case("gaussian_kl", {"mu": Y, "logvar": F}, gaussian_kl),
     Case("gaussian_kl", {"mu": Y, "logvar": 0.1 * F}, gaussian_kl, says="near"),
+    Case("gaussian_kl", {"mu": Y, "logvar": 0.25 * F}, gaussian_kl, says="mixed"),
     Case("diffusion_mse", PAIR, lambda target, pred: (pred - target) ** 2, says="numbers"),
 ]
 

@@ -27,7 +27,8 @@ _ENTROPY = (
     1.0, 0.16666666666662683, 0.06666666667843339, 0.03571428437947681, 0.022222297863698795, 0.015149117015085761,
     0.01103337320620615, 0.007861286721878863, 0.009157164904306066,
 )  # fmt: skip
-_NEAR, _NEAR_SLOPE = 0.18, 0.0989  # quotients p / q less 1, and (p - q) / (p + q), that the first of these serves
+# Quotients p / q, and (p - q) / (p + q), that the first of these serves.
+_LOW, _HIGH, _NEAR_SLOPE = 0.82, 1.18, 0.0989
 # A function and the arrays it is given.
 Evaluation: TypeAlias = tuple[Any, *tuple[Array, ...]]
 
@@ -82,8 +83,7 @@ def _excess(p: Array, q: Array) -> Array:
     if not normal:
         p = np.maximum(p, 1e-290 * q)  # adds nothing to q, and keeps the quotient finite
         ratio = q / p
-    beyond = ratio - 1.0
-    result = _parted(_small(beyond, _NEAR), (_near_excess, p, q), (_far_excess, p, ratio, beyond))
+    result = _parted(_near_one(ratio), (_near_excess, p, q), (_far_excess, p, ratio))
     if not normal and not _normal(ratio):
         odd = np.flatnonzero(~((ratio >= TINY) & (ratio < np.inf)))
         p, q = p[odd], q[odd]
@@ -95,8 +95,8 @@ def _near_excess(p: Array, q: Array) -> Array:
     return _near_excess_by(p, q - p, p + q)
 
 
-def _far_excess(p: Array, ratio: Array, beyond: Array) -> Array:
-    result = _far_log_gap(ratio, beyond)
+def _far_excess(p: Array, ratio: Array) -> Array:
+    result = _far_log_gap(ratio)
     result *= p
     return result
 
@@ -126,8 +126,7 @@ def _far_excess_by(p: Array, q: Array, gap: Array) -> Array:
 def log_gap(p: Array, q: Array) -> Array:
     """`p/q - 1 - log(p/q) >= 0` for p, q > 0, to full relative precision also where they almost agree."""
     ratio = p / q
-    beyond = ratio - 1.0
-    result = _parted(_small(beyond, _NEAR), (_near_log_gap, p, q), (_far_log_gap, ratio, beyond))
+    result = _parted(_near_one(ratio), (_near_log_gap, p, q), (_far_log_gap, ratio))
     if not _normal(ratio):  # its logarithm is known better
         odd = np.flatnonzero(~((ratio >= TINY) & (ratio < np.inf)))
         p, q = p[odd], q[odd]
@@ -146,9 +145,14 @@ def _near_log_gap(p: Array, q: Array) -> Array:
     return beyond
 
 
-def _far_log_gap(ratio: Array, beyond: Array) -> Array:
-    log = np.log(ratio)
-    return np.subtract(beyond, log, out=log)
+def _far_log_gap(ratio: Array) -> Array:
+    result = ratio - 1.0
+    result -= np.log(ratio)
+    return result
+
+
+def _near_one(ratio: Array) -> Flags:
+    return (ratio >= _LOW) & (ratio <= _HIGH)
 
 
 def _normal(ratio: Array) -> bool:

@@ -81,9 +81,12 @@ def in_pieces(function: Callable[..., Array]) -> Callable[..., Array]:
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
         order: Literal["C", "F"] = "F" if all(array.flags.f_contiguous for array in arrays) else "C"
         sources = [np.broadcast_to(array, shape).ravel(order=order) for array in arrays]
-        result = np.empty(prod(shape))
+        size = prod(shape)
         with np.errstate(all="ignore"):
-            for start in range(0, result.size, _PIECE):
+            if size <= _PIECE:
+                return function(*sources).reshape(shape, order=order)
+            result = np.empty(size)
+            for start in range(0, size, _PIECE):
                 part = slice(start, start + _PIECE)
                 result[part] = function(*(source[part] for source in sources))
         return result.reshape(shape, order=order)

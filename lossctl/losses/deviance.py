@@ -32,7 +32,7 @@ def poisson_deviance(target: NotNegativeD, pred: PositiveD) -> Array:
     `2 (y log(y / pred) - y + pred)`, `0 log 0 = 0`. `poisson_deviance == tweedie_deviance(power=1)`, and twice the
     terms of `generalized_kl`.
     """
-    return 2.0 * excess(target, pred)
+    return _doubled(excess(target, pred))
 
 
 @poisson_deviance.gradient
@@ -66,7 +66,7 @@ def gamma_deviance(target: PositiveD, pred: PositiveD) -> Array:
 
     `2 (log(pred / y) + y / pred - 1)`. `gamma_deviance == tweedie_deviance(power=2)`; unchanged when both are scaled.
     """
-    return 2.0 * log_gap(target, pred)
+    return _doubled(log_gap(target, pred))
 
 
 @gamma_deviance.gradient
@@ -145,9 +145,9 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
         residual = pred - target
         return residual * residual
     if power == 1.0:
-        return 2.0 * excess(target, pred)
+        return _doubled(excess(target, pred))
     if power == 2.0:
-        return 2.0 * log_gap(target, pred)
+        return _doubled(log_gap(target, pred))
     # With w = y / pred and l = log w: 2 pred^b (w^b/(a b) - w/a + 1/b), a = 1 - p and b = 2 - p. Written with
     # exp(x) - 1 - x, it neither cancels near w = 1 nor near the powers 1 and 2.
     a, b = 1.0 - power, 2.0 - power
@@ -172,4 +172,9 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
     if not np.isfinite(value.sum()):  # the factors overflow where the terms do not
         plain = np.maximum(target, 0.0) ** b / (a * b) - target * pred**a / a + pred**b / b
         value = np.where(np.isfinite(value), value, 2.0 * plain)
+    return value
+
+
+def _doubled(value: Array) -> Array:
+    value *= 2.0
     return value
