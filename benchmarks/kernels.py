@@ -2,6 +2,9 @@
 
 python benchmarks/kernels.py [NAME...]
 
+Times are minima of many runs in turn, on one thread; ratios near the limit are measured again. The formulas are in
+`floors_*.py`: a loss without one fails here and in the tests.
+
 Exit code 1 where a kernel takes over three times as long as its formula without a reason beside it, or gives another
 value, or where a loss has no formula here.
 """
@@ -27,8 +30,11 @@ import lossctl
 MOST = 3.0
 CASES: list[Case] = [*floors_numbers.CASES, *floors_classes.CASES, *floors_vectors.CASES, *floors_units.CASES]
 
-# Cases that are over, with the reason.
-REASONS: dict[str, str] = {}
+# Cases that may be over, with the reason.
+REASONS: dict[str, str] = {
+    "gamma_deviance mixed": "a polynomial where predictions are near their targets, a logarithm where they are not, and"
+    " telling them apart: 2.9 to 3.2 x where three in five are near, less than 2.8 x elsewhere",
+}
 
 
 class Times(NamedTuple):

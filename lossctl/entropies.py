@@ -37,9 +37,10 @@ def _parted(near: Flags, of_near: Evaluation, of_far: Evaluation) -> Array:
     """Each element by its own formula, a function and its arrays.
 
     The one that serves most runs over all elements, which costs less than taking them out; the other over the few.
+    The digits of an element do not depend on the others.
     """
     count, size = np.count_nonzero(near), near.size
-    few, many = (of_near, of_far) if 2 * count <= size else (of_far, of_near)
+    few, many = (of_near, of_far) if count <= 0.6 * size else (of_far, of_near)  # the near one costs more
     result: Array = many[0](*many[1:])
     if 0 < count < size:
         at = np.flatnonzero(near if few is of_near else ~near)
@@ -51,14 +52,14 @@ def _relative_entropy(p: Array, q: Array) -> Array:
     """`p log(p / q)` for p, q >= 0, also where they almost agree; 0 where p = 0, infinite where q = 0 < p."""
     low = np.minimum(p, q)
     if low.min(initial=1.0) <= 0.0:
-        # Where p = 0 the floor keeps the quotient finite; where p > q there is none: q = 0 < p is infinite.
-        np.maximum(low, (TINY + 1e-300 * q) * (p <= q), out=low)
-    result = p - q
-    signed = np.copysign(p, result)
-    np.abs(result, out=result)
-    result /= low
+        # Where p = 0 the floor keeps the quotient finite; elsewhere there is none: q = 0 < p is infinite.
+        np.maximum(low, (TINY + 1e-300 * q) * (p == 0.0), out=low)
+    quotient = p - q
+    quotient /= low
+    result = np.abs(quotient, out=low)
     np.log1p(result, out=result)
-    result *= signed
+    np.copysign(result, quotient, out=result)
+    result *= p
     if not np.isfinite(result.sum()):  # the quotient can overflow where its logarithm does not
         huge = np.isinf(result) & (q > 0.0)
         result[huge] = p[huge] * (np.log(p[huge]) - np.log(q[huge]))
@@ -81,7 +82,7 @@ def _excess(p: Array, q: Array) -> Array:
     ratio = q / p
     normal = _normal(ratio)
     if not normal:
-        p = np.maximum(p, 1e-290 * q)  # adds nothing to q, and keeps the quotient finite
+        p = np.where(ratio < np.inf, p, 1e-290 * q)  # what adds nothing to q, where the quotient is not finite
         ratio = q / p
     result = _parted(_near_one(ratio), (_near_excess, p, q), (_far_excess, p, ratio))
     if not normal and not _normal(ratio):
