@@ -24,10 +24,10 @@ def confusion(
     if pred.ndim > 1 and target.ndim == 1:
         return _of_classes(target, pred, input, threshold, negatives)
     p, rest = _probabilities(pred, input, threshold)
-    inside = np.maximum(target, 0.0)  # -1/+1 as 0/1
+    inside = np.clip(target, 0.0, 1.0)  # -1/+1 as 0/1
     hit, miss = p * inside, rest * inside
-    counts = {"tp": hit, "fp": p - hit, "fn": miss}
-    return {**counts, "tn": rest - miss} if negatives else counts
+    counts = {"tp": hit, "fp": np.subtract(p, hit, out=inside), "fn": miss}
+    return {**counts, "tn": np.subtract(rest, miss, out=rest)} if negatives else counts
 
 
 def stray(target: "Array | Ragged", pred: "Array | Ragged") -> npt.NDArray[np.bool_]:

@@ -85,8 +85,9 @@ def from_corners(slope: Array, box_format: str) -> Array:
 
 
 def _corners(box: Array, box_format: str) -> Array:
+    box = np.ascontiguousarray(box)
     if box_format == "xyxy":
-        return np.ascontiguousarray(box)
+        return box
     place, size = box[:2], box[2:]
     if box_format == "xywh":
         return np.concatenate([place, place + size])

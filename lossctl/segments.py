@@ -79,7 +79,8 @@ class Segments:
         """Rows of each cell."""
         if self._counts is not None:
             return self._counts[self._cells]
-        return np.diff(self.runs.starts, append=self.rows)[self.runs.rank]
+        starts = self.runs.starts
+        return (np.append(starts[1:], self.rows) - starts)[self.runs.rank]
 
     def places(self) -> Iterator[tuple[Key, slice | Indexes]]:
         """Every key and where its rows are, in order of first appearance."""

@@ -4,7 +4,7 @@ Each is a few polynomials evaluated on all elements, ranges joined by masks of 0
 of NumPy's arithmetic. Coefficients: rational and Chebyshev fits made in 60 digits; all terms of a rational function
 are positive, hence no cancellation. Methods: Cody 1969, doi:10.1090/S0025-5718-1969-0247736-4 (erfc); Cody and
 Hillstrom 1967, doi:10.1090/S0025-5718-1967-0219199-0 (lgamma); Loader 2000, "Fast and accurate computation of binomial
-probabilities" (`excess`, `binet`).
+probabilities" (`binet`).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,6 @@ from lossctl.roles import Array
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 HALF_LOG_2PI = 0.9189385332046728
-_LOG_2 = 0.6931471805599453
 _SQRT_HALF = 0.7071067811865476
 _INVERSE_SQRT_2PI = 0.3989422804014327
 
@@ -51,13 +50,10 @@ _BINET = (
     0.08333333333333331, -0.002777777777721283, 0.0007936507688413778, -0.0005952338614446336, 0.000841383637018579,
     -0.0018991999279965492, 0.005848847339849949, -0.01858867406894633, 0.03710130395124417,
 )  # fmt: skip
-# atanh(s) = s + s^3/3 + s^5/5 + ...: enough of them for |s| <= 1/10
-_ATANH = tuple(1.0 / (2 * k + 3) for k in range(7))
-_NEAR = 0.1
-_PIECE = 16384
+_PIECE = 32768
 
 
-def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
+def polynomial(coefficients: Sequence[float], x: Array) -> Array:
     """`c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule."""
     result = x * coefficients[-1]
     for coefficient in coefficients[-2:0:-1]:
@@ -77,7 +73,7 @@ def _joined(first: npt.NDArray[np.bool_], low: Array, high: Array) -> Array:
     return low
 
 
-def _in_pieces(function: Callable[..., Array]) -> Callable[..., Array]:
+def in_pieces(function: Callable[..., Array]) -> Callable[..., Array]:
     """The function piece by piece, so that its many temporaries stay in the cache; without NumPy's warnings."""
 
     @wraps(function)
@@ -85,9 +81,12 @@ def _in_pieces(function: Callable[..., Array]) -> Callable[..., Array]:
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
         order: Literal["C", "F"] = "F" if all(array.flags.f_contiguous for array in arrays) else "C"
         sources = [np.broadcast_to(array, shape).ravel(order=order) for array in arrays]
-        result = np.empty(prod(shape))
+        size = prod(shape)
         with np.errstate(all="ignore"):
-            for start in range(0, result.size, _PIECE):
+            if size <= _PIECE:
+                return function(*sources).reshape(shape, order=order)
+            result = np.empty(size)
+            for start in range(0, size, _PIECE):
                 part = slice(start, start + _PIECE)
                 result[part] = function(*(source[part] for source in sources))
         return result.reshape(shape, order=order)
@@ -103,10 +102,10 @@ def _decay(x: Array, rate: float) -> Array:
 
 def _erfcx(x: Array) -> Array:
     """`exp(x^2) erfc(x)` for 0 <= x <= 28."""
-    return _polynomial(_ERFCX, (x - 3.0) / (x + 3.0)) / (1.0 + 2.0 * x)
+    return polynomial(_ERFCX, (x - 3.0) / (x + 3.0)) / (1.0 + 2.0 * x)
 
 
-@_in_pieces
+@in_pieces
 def erfc(x: Array) -> Array:
     """Complementary error function `2/sqrt(pi) * integral of exp(-t^2) from x`, to full relative precision."""
     size = np.minimum(np.abs(x), 27.5)
@@ -115,18 +114,18 @@ def erfc(x: Array) -> Array:
     return 2.0 * below + (1.0 - 2.0 * below) * tail
 
 
-@_in_pieces
+@in_pieces
 def erf(x: Array) -> Array:
     """Error function `2/sqrt(pi) * integral of exp(-t^2) from 0 to x`, to full relative precision."""
     size = np.abs(x)
     small = np.minimum(size, 0.5)
-    near = small + small * _polynomial(_ERF, small * small)
+    near = small + small * polynomial(_ERF, small * small)
     large = np.minimum(size, 6.0)
     far = 1.0 - _erfcx(large) * np.exp(-large * large)
     return np.copysign(_joined(size <= 0.5, near, far), x)
 
 
-@_in_pieces
+@in_pieces
 def normal_cdf(x: Array) -> Array:
     """Distribution function of the standard normal, to full relative precision in the lower tail."""
     size = np.minimum(np.abs(x), 39.0)
@@ -135,14 +134,14 @@ def normal_cdf(x: Array) -> Array:
     return above + (1.0 - 2.0 * above) * tail
 
 
-@_in_pieces
+@in_pieces
 def normal_pdf(x: Array) -> Array:
     """Density of the standard normal, to full relative precision in the tails."""
     size = np.minimum(np.abs(x), 39.0)
     return _INVERSE_SQRT_2PI * _decay(size, 0.5)
 
 
-@_in_pieces
+@in_pieces
 def lgamma(x: Array) -> Array:
     """Logarithm of the gamma function for x > 0, to full relative precision also around its zeros 1 and 2."""
     log = np.log(x)
@@ -156,7 +155,7 @@ def log_factorial(n: Array) -> Array:
     return lgamma(n + 1.0)
 
 
-@_in_pieces
+@in_pieces
 def binet(x: Array) -> Array:
     """What Stirling's formula leaves: `lgamma(x) - ((x - 1/2) log(x) - x + log(2 pi)/2)`, positive and falling to 0."""
     log = np.log(x)
@@ -165,7 +164,7 @@ def binet(x: Array) -> Array:
     return _joined(x < 4.0, rest, _binet(np.maximum(x, 4.0)))
 
 
-@_in_pieces
+@in_pieces
 def stirling_gap(n: Array) -> Array:
     """`log(n!) - (n log(n) - n)` for n >= 0, without the cancellation where n is large; 0 at 0."""
     log = np.log(np.maximum(n, TINY))
@@ -181,7 +180,7 @@ def _small_lgamma(x: Array, log: Array) -> Array:
     small = np.minimum(x, 4.0)
     shifted = small + below
     place = (shifted - 2.0) / (shifted + 2.0)
-    factor = _polynomial(_LGAMMA_P, place) / _polynomial(_LGAMMA_Q, place)
+    factor = polynomial(_LGAMMA_P, place) / polynomial(_LGAMMA_Q, place)
     factor *= small - (1.0 - below)  # shifted - 1 and shifted - 2, exactly
     factor *= small - (2.0 - below)
     factor -= below * log
@@ -191,107 +190,4 @@ def _small_lgamma(x: Array, log: Array) -> Array:
 def _binet(x: Array) -> Array:
     """`binet` for x >= 4: Stirling's series, made to fit."""
     inverse = 1.0 / x
-    return inverse * _polynomial(_BINET, inverse * inverse)
-
-
-def _relative_entropy(p: Array, q: Array) -> Array:
-    """`p log(p / q)` for p, q >= 0, also where they almost agree; 0 where p = 0, infinite where q = 0 < p."""
-    low = np.minimum(p, q)
-    if low.min(initial=1.0) <= 0.0:
-        # Where p = 0 the floor keeps the quotient finite; where p > q there is none: q = 0 < p is infinite.
-        np.maximum(low, (TINY + 1e-300 * q) * (p <= q), out=low)
-    result = p - q
-    signed = np.copysign(p, result)
-    np.abs(result, out=result)
-    result /= low
-    np.log1p(result, out=result)
-    result *= signed
-    if not np.isfinite(result.sum()):  # the quotient can overflow where its logarithm does not
-        huge = np.isinf(result) & (q > 0.0)
-        result[huge] = p[huge] * (np.log(p[huge]) - np.log(q[huge]))
-    return result
-
-
-relative_entropy = _in_pieces(_relative_entropy)
-
-
-def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
-    """`p log(p / q) - p + q >= 0` for p, q >= 0, to full relative precision also where they almost agree.
-
-    Loader's deviance part. `gap` is q - p where it is known better than the difference tells.
-    """
-    return _excess(p, q, q - p if gap is None else gap)
-
-
-@_in_pieces
-def _excess(p: Array, q: Array, gap: Array) -> Array:
-    total = p + q
-    at = np.flatnonzero(np.abs(gap) <= _NEAR * total)
-    result = _relative_entropy(p, q)
-    result += gap
-    if len(at):
-        # log(q / p) = 2 atanh(slope), and gap - 2 p slope = gap slope: what is left has no cancellation.
-        near = gap[at]
-        slope = near / np.maximum(total[at], 5e-324)  # the least number: only 0 / 0 is 0
-        near *= slope
-        near -= 2.0 * p[at] * _atanh_rest(slope)
-        result[at] = near
-    return result
-
-
-@_in_pieces
-def log_gap(p: Array, q: Array) -> Array:
-    """`p/q - 1 - log(p/q) >= 0` for p, q > 0, to full relative precision also where they almost agree."""
-    ratio = p / q
-    result = ratio - 1.0
-    at = np.flatnonzero(np.abs(result) <= 0.18)  # where the slope below is at most _NEAR
-    result -= np.log(ratio)
-    if not np.isfinite(result.sum()):  # the quotient can vanish where its logarithm is finite
-        odd = ~np.isfinite(result)
-        result[odd] = ratio[odd] - 1.0 - (np.log(p[odd]) - np.log(q[odd]))
-    if len(at):
-        p, q = p[at], q[at]
-        near = p - q
-        slope = near / (p + q)
-        near *= slope / q
-        near -= 2.0 * _atanh_rest(slope)
-        result[at] = near
-    return result
-
-
-@_in_pieces
-def jensen_shannon(p: Array, q: Array) -> Array:
-    """`(p log(p / m) + q log(q / m)) / 2`, `m = (p + q)/2`, to full relative precision also where they almost agree."""
-    # With s = p + q and u = abs(p - q)/s it is s/4 ((1+u) log(1+u) + (1-u) log(1-u)), which is
-    # s/4 (log(1-u^2) + u log((1+u)/(1-u))): nothing cancels where u is small.
-    total = p + q
-    safe = np.maximum(total, TINY)
-    u = np.abs(p - q) / safe
-    rest = np.maximum(2.0 * np.minimum(p, q) / safe, 1e-18)  # 1 - u; less than this adds nothing
-    # The first logarithm serves below u^2 = 1/2 and the second above; where they do not serve they give -log 2.
-    value: Array = np.log1p(-np.minimum(u * u, 0.5))
-    value += np.log(np.minimum(rest * (1.0 + u), 0.5)) + _LOG_2
-    value += u * np.log1p(2.0 * u / rest)
-    value *= 0.25 * total
-    return value
-
-
-@_in_pieces
-def expm1_gap(x: Array) -> Array:
-    """`exp(x) - 1 - x >= 0`, to full relative precision also around 0."""
-    growth = np.expm1(x)
-    small = np.minimum(growth, 1.0)
-    slope = small / (small + 2.0)  # tanh(x / 2)
-    near = small * slope
-    near -= 2.0 * _atanh_rest(slope)
-    growth -= x
-    return _joined(np.abs(slope) <= _NEAR, near, growth)
-
-
-def _atanh_rest(s: Array) -> Array:
-    """`atanh(s) - s` for |s| <= 1/10."""
-    square = s * s
-    rest = _polynomial(_ATANH, square)
-    rest *= square
-    rest *= s
-    return rest
+    return inverse * polynomial(_BINET, inverse * inverse)

@@ -123,20 +123,21 @@ class Tally:
         keys = [WHOLE] if segments is None else segments.keys
         sizes = np.array([rows]) if segments is None else segments.sizes()
         sums, tops = [sizes[np.newaxis].astype(np.float64)], []
-        for statistic in statistics.values():
-            match statistic:
-                case Largest(value):
-                    tops.append(_reduce(np.maximum, value, segments))
-                case Smallest(value):
-                    tops.append(-_reduce(np.minimum, value, segments))
-                case Histogram():
-                    sums.append(_reduce_bins(statistic, segments))
-                case Product(left) if segments is None and left.ndim == 1:
-                    sums.append(np.array([[statistic.total()]]))
-                case Product():
-                    sums.append(_reduce(np.add, statistic.value, segments))
-                case _:
-                    sums.append(_reduce(np.add, statistic, segments))
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            for statistic in statistics.values():
+                match statistic:
+                    case Largest(value):
+                        tops.append(_reduce(np.maximum, value, segments))
+                    case Smallest(value):
+                        tops.append(-_reduce(np.minimum, value, segments))
+                    case Histogram():
+                        sums.append(_reduce_bins(statistic, segments))
+                    case Product(left) if segments is None and left.ndim == 1:
+                        sums.append(np.array([[statistic.total()]]))
+                    case Product():
+                        sums.append(_reduce(np.add, statistic.value, segments))
+                    case _:
+                        sums.append(_reduce(np.add, statistic, segments))
         high = np.concatenate(sums)
         top = np.concatenate(tops) if tops else np.zeros((0, len(keys)))
         self._merge(self._places(keys, segments), high, None, top)
@@ -166,8 +167,11 @@ class Tally:
             self.low = self.low + error if low is None else self.low + (error + low)
             self.top = np.maximum(self.top, top)
             return
-        if not len(self.high):
-            self.high, self.low, self.top = (np.zeros((len(part), 0)) for part in (high, high, top))
+        if not len(self.high):  # the first cells, every one new
+            order = np.argsort(at)
+            self.high, self.top = high[:, order] + 0.0, top[:, order]
+            self.low = np.zeros_like(high) if low is None else low[:, order]
+            return
         self._grow()
         self.high[:, at], error = _two_sum(self.high[:, at], high)
         self.low[:, at] += error if low is None else error + low
@@ -176,9 +180,8 @@ class Tally:
     def _grow(self) -> None:
         missing = len(self.cells) - self.high.shape[1]
         if missing > 0:
-            fresh = np.zeros((len(self.high), missing))
-            self.high, self.low = np.hstack([self.high, fresh]), np.hstack([self.low, fresh])
-            self.top = np.hstack([self.top, np.full((len(self.top), missing), -np.inf)])
+            self.high, self.low = _widened(self.high, missing, 0.0), _widened(self.low, missing, 0.0)
+            self.top = _widened(self.top, missing, -np.inf)
 
     def sums(self, at: npt.NDArray[np.intp] | None = None) -> dict[str, Array]:
         """Statistics by name for the cells `at` (default all): `(u,)`, or `(d, u)` for those of several components."""
@@ -192,6 +195,11 @@ class Tally:
             named[name] = values if column.vector else values[0]
         named.setdefault("weight", named["rows"])
         return named
+
+
+def _widened(x: Array, columns: int, value: float) -> Array:
+    """With so many columns more; NumPy's own padding takes longer than a block's sums."""
+    return np.concatenate([x, np.full((len(x), columns), value)], axis=1)
 
 
 def _layout(statistics: Statistics) -> dict[str, Column]:
@@ -218,11 +226,10 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
 def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
     """One number per component and cell, `(components, cells)`."""
     x = x if x.ndim > 1 else x[np.newaxis]
-    with np.errstate(invalid="ignore"):  # infinities of both signs
-        if segments is None:
-            reduced = operation.reduce(x, axis=-1, keepdims=True)
-        else:
-            reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
+    if segments is None:
+        reduced = operation.reduce(x, axis=-1, keepdims=True)
+    else:
+        reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
     return np.ascontiguousarray(reduced, dtype=np.float64)
 
 

@@ -24,6 +24,7 @@ ORDER = (
     "vectors",
     "totals",
     "special",
+    "entropies",
     "geometry",
     "examples",
     "kernel",

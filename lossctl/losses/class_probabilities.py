@@ -58,8 +58,9 @@ def categorical_cross_entropy(
         return -np.log(np.maximum(_true_probability(target, pred, normalize), eps))
     p = np.maximum(pred / _total(pred) if normalize else pred, eps)
     if target.ndim == 2:
-        t = target * (1.0 - label_smoothing) + label_smoothing / len(pred)
-        return -sum_k(t * np.log(p + (t == 0)))  # a weight of 0 silences log 0
+        t = target * (1.0 - label_smoothing) + label_smoothing / len(pred) if smooth else target
+        log_p = np.log(p if np.all(eps) else p + (t == 0))  # a weight of 0 silences log 0
+        return -sum_k(np.multiply(t, log_p, out=log_p))
     log_p = np.log(p)
     own = np.log(pick_k(p, target))
     return -((1.0 - label_smoothing) * own + label_smoothing / len(pred) * sum_k(log_p))

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.entropies import excess, expm1_gap
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import HALF_LOG_2PI, TINY, binet, excess, expm1_gap, stirling_gap
+from lossctl.special import HALF_LOG_2PI, TINY, binet, stirling_gap
 
 LARGEST = float(np.finfo(np.float64).max)
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.entropies import excess, expm1_gap, log_gap, log_ratio
 from lossctl.params import Param
 from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import excess, expm1_gap, log_gap, relative_entropy
 
 
 @loss(
@@ -32,7 +32,7 @@ def poisson_deviance(target: NotNegativeD, pred: PositiveD) -> Array:
     `2 (y log(y / pred) - y + pred)`, `0 log 0 = 0`. `poisson_deviance == tweedie_deviance(power=1)`, and twice the
     terms of `generalized_kl`.
     """
-    return 2.0 * excess(target, pred)
+    return _doubled(excess(target, pred))
 
 
 @poisson_deviance.gradient
@@ -66,7 +66,7 @@ def gamma_deviance(target: PositiveD, pred: PositiveD) -> Array:
 
     `2 (log(pred / y) + y / pred - 1)`. `gamma_deviance == tweedie_deviance(power=2)`; unchanged when both are scaled.
     """
-    return 2.0 * log_gap(target, pred)
+    return _doubled(log_gap(target, pred))
 
 
 @gamma_deviance.gradient
@@ -145,22 +145,36 @@ def _deviance(target: Array, pred: Array, power: float) -> Array:
         residual = pred - target
         return residual * residual
     if power == 1.0:
-        return 2.0 * excess(target, pred)
+        return _doubled(excess(target, pred))
     if power == 2.0:
-        return 2.0 * (excess(pred, target) / pred)
+        return _doubled(log_gap(target, pred))
     # With w = y / pred and l = log w: 2 pred^b (w^b/(a b) - w/a + 1/b), a = 1 - p and b = 2 - p. Written with
     # exp(x) - 1 - x, it neither cancels near w = 1 nor near the powers 1 and 2.
     a, b = 1.0 - power, 2.0 - power
-    positive = (target > 0.0) * 1.0
-    safe = positive * target + (1.0 - positive) * pred
-    log = relative_entropy(safe, pred) / safe
+    lowest = target.min(initial=1.0)
+    none = target <= 0.0
+    safe = np.where(none, pred, target) if lowest <= 0.0 else target
+    log = log_ratio(safe, pred)
     if abs(a) >= abs(b):
-        unit = (expm1_gap(b * log) / b - expm1_gap(log)) / a
+        value = expm1_gap(b * log)
+        value *= 1.0 / b
+        value -= expm1_gap(log)
+        value *= 1.0 / a
     else:
-        unit = np.exp(log) * (expm1_gap(a * log) / a + expm1_gap(-log)) / b
-    rest = 1.0 - positive
-    value: Array = 2.0 * pred**b * (positive * unit + rest / b - rest * target / pred / a)
+        value = expm1_gap(a * log)
+        value *= 1.0 / a
+        value += expm1_gap(-log)
+        value *= safe / pred
+        value *= 1.0 / b
+    if lowest <= 0.0:
+        value = np.where(none, 1.0 / b - target / pred / a if lowest < 0.0 else 1.0 / b, value)
+    value *= 2.0 * pred**b
     if not np.isfinite(value.sum()):  # the factors overflow where the terms do not
         plain = np.maximum(target, 0.0) ** b / (a * b) - target * pred**a / a + pred**b / b
         value = np.where(np.isfinite(value), value, 2.0 * plain)
+    return value
+
+
+def _doubled(value: Array) -> Array:
+    value *= 2.0
     return value

@@ -5,10 +5,11 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.entropies import excess
 from lossctl.params import Param
 from lossctl.roles import Array, Distribution, NotNegativeD, PositiveD, PositiveVector, Real, RealD, Vector
 from lossctl.spec import example, loss
-from lossctl.special import HALF_LOG_2PI, binet, excess
+from lossctl.special import HALF_LOG_2PI, binet
 from lossctl.vectors import logsumexp_k, softmax_k
 
 LOG_2 = float(np.log(2.0))

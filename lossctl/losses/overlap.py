@@ -80,16 +80,13 @@ def dice(
     counts = confusion(target, pred, input, threshold)
     if not squared:
         return counts
-    gap = counts["fp"] - counts["fn"]  # p - g
-    p, g = counts["tp"] + counts["fp"], counts["tp"] + counts["fn"]
-    return {**counts, "gap": gap * gap, "size": p * p + g * g}
+    gap = counts.pop("fp") - counts["fn"]  # p - g
+    return {**counts, "gap": np.square(gap, out=gap)}
 
 
 @dice.finish
 def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) -> Array:
-    if squared:
-        return averaged(sums["gap"] / np.maximum(sums["size"] + smooth, TINY), sums, average)
-    wrong = sums["fp"] + sums["fn"]
+    wrong = _wrong(sums, squared)
     return averaged(wrong / np.maximum(2.0 * sums["tp"] + wrong + smooth, TINY), sums, average)
 
 
@@ -365,9 +362,13 @@ def _weighted(sums: Sums, class_weighting: str) -> tuple[Array, Array]:
 
 @dice.unit_finding("LC341")
 def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) -> Flags:
-    wrong = sums["gap"] if squared else sums["fp"] + sums["fn"]
-    whole = sums["size"] if squared else 2.0 * sums["tp"] + wrong
-    return dominates(smooth, wrong, whole) & counted_classes(sums, average)
+    wrong = _wrong(sums, squared)
+    return dominates(smooth, wrong, 2.0 * sums["tp"] + wrong) & counted_classes(sums, average)
+
+
+def _wrong(sums: Sums, squared: bool) -> Array:
+    """What `2TP` lacks of the denominator: FP + FN, or of the squares `sum p^2 + sum g^2 - 2TP = sum (p - g)^2`."""
+    return sums["gap"] if squared else sums["fp"] + sums["fn"]
 
 
 @generalized_dice.unit_finding("LC341")
