@@ -118,3 +118,18 @@ def test_other_types_of_numbers_are_read_as_ever() -> None:
         lossctl.compute("mse", {"target": target % 100, "pred": (target % 90).astype(kind)}).value for kind in kinds
     }
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("loss", ["mse", "log_cosh", "rmse", "pearson_loss"])
+def test_a_kernel_sees_every_row_once(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, seen = spec.get(loss).kernel, []
+    function = kernel.function
+
+    def counted(target: np.ndarray, pred: np.ndarray, **options: object) -> object:
+        seen.append(len(target))
+        return function(target, pred, **options)
+
+    monkeypatch.setattr(kernel, "function", counted)
+    rng = np.random.default_rng(5)
+    lossctl.compute(loss, {"target": rng.normal(size=300_000), "pred": rng.normal(size=300_000)})
+    assert sum(rows for rows in seen if rows > 1) == 300_000

@@ -32,6 +32,7 @@ def _plain(term: Term) -> bool:
         term.scope != "group"
         and not (term.nested or term.columns or remarks)
         and all(binding.layout == "number" and binding.role.anything for binding in bindings)
+        and _products(term, dict.fromkeys(term.bindings, np.zeros(1))) is not None
     )
 
 
@@ -59,18 +60,17 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
 
 
 def _totals(term: Term, arrays: dict[str, Array]) -> dict[str, Statistic] | None:
-    """A term's statistics added up, if all of them are products with a finite total."""
+    """A term's statistics added up, if all totals are finite."""
+    totals = {name: np.array([part.total()]) for name, part in (_products(term, arrays) or {}).items()}
+    return {**totals} if all(map(np.isfinite, totals.values())) else None
+
+
+def _products(term: Term, arrays: dict[str, Array]) -> dict[str, Product] | None:
+    """A term's statistics, if they are products; its loss and parameters decide, not the arrays."""
     kernel = term.kernel
     if term.scope == "row":
         parts: dict[str, object] = {"loss": kernel.values(arrays, term.resolved)}
     else:
         parts = dict(kernel.statistics(arrays, term.resolved, term.pivot, None))
-    totals: dict[str, Statistic] = {}
-    for name, part in parts.items():
-        if not isinstance(part, Product):
-            return None
-        total = np.array([part.total()])
-        if not np.isfinite(total[0]):
-            return None
-        totals[name] = total
-    return totals
+    found = {name: part for name, part in parts.items() if isinstance(part, Product)}
+    return found if len(found) == len(parts) else None
