@@ -7,6 +7,7 @@ import numpy as np
 from lossctl.params import Param
 from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
+from lossctl.totals import Product
 
 
 @loss(
@@ -62,14 +63,18 @@ def _(target: Array, pred: Array, *, tau: float) -> Array:
 )
 def expectile(
     target: RealD, pred: RealD, *, tau: Annotated[float, Param("level of the expectile", gt=0, lt=1)] = 0.5
-) -> Array:
+) -> Product:
     """Asymmetric squared error.
 
     `abs(tau - 1[u<0]) * u^2`, `u = target - pred`. `2 * expectile(tau=0.5) == mse`.
     """
-    under = np.maximum(target - pred, 0.0)
-    over = np.maximum(pred - target, 0.0)
-    return tau * under * under + (1.0 - tau) * over * over
+    shortfall = target - pred
+    under = np.clip(shortfall, 0.0, np.inf)
+    over = shortfall - under  # one of the two is 0
+    under *= tau
+    over *= 1.0 - tau
+    under += over
+    return Product(shortfall, under)
 
 
 @expectile.gradient

@@ -165,9 +165,13 @@ def smooth_l1(
     `e^2 / (2 beta)` if `abs(e) < beta`, else `abs(e) - beta/2`. `beta=0` is mae.
     `beta * smooth_l1(beta) == huber(beta)`.
     """
-    residual = np.abs(pred - target)
-    quadratic = np.minimum(residual, beta)
-    value: Array = 0.5 * quadratic * (quadratic / np.maximum(beta, TINY)) + (residual - quadratic)
+    value = np.abs(pred - target)
+    quadratic = np.clip(value, 0.0, beta)
+    value -= quadratic
+    half = 0.5 * quadratic
+    quadratic /= np.maximum(beta, TINY)
+    half *= quadratic
+    value += half
     return value
 
 
@@ -194,14 +198,21 @@ def _(target: Array, pred: Array, *, beta: float) -> Array:
 )
 def pseudo_huber(
     target: RealD, pred: RealD, *, delta: Annotated[float, Param("residual where the loss turns linear", gt=0)] = 1.0
-) -> Array:
+) -> Product:
     """A smooth approximation of huber.
 
     `delta^2 * (sqrt(1 + (e/delta)^2) - 1)`, computed without the cancellation near 0.
     """
-    ratio = np.abs(pred - target) / delta
-    slope = np.minimum(ratio, 1e150)  # its square stays finite, and the quotient is 1 long before
-    return delta * delta * ratio * (slope / (np.sqrt(1.0 + slope * slope) + 1.0))
+    ratio = np.abs(pred - target)
+    ratio /= delta
+    slope = np.clip(ratio, 0.0, 1e150)  # its square stays finite, and the quotient is 1 long before
+    root = slope * slope
+    root += 1.0
+    np.sqrt(root, out=root)
+    root += 1.0
+    slope /= root
+    ratio *= delta * delta
+    return Product(ratio, slope)
 
 
 @pseudo_huber.gradient

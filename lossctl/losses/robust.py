@@ -138,9 +138,15 @@ def tukey_biweight(
 
     `c^2/6 * (1 - (1 - (e/c)^2)^3)` if `abs(e) <= c`, else `c^2/6`.
     """
-    ratio = np.minimum(np.abs(pred - target) / c, 1.0)
-    square = ratio * ratio
-    value: Array = c * c / 6.0 * (square * (3.0 - 3.0 * square + square * square))
+    square = np.abs(pred - target)
+    square /= c
+    square = np.clip(square, 0.0, 1.0, out=square)
+    square *= square
+    value = square - 3.0  # 1 - (1 - s)^3 = s (3 - 3 s + s^2)
+    value *= square
+    value += 3.0
+    value *= square
+    value *= c * c / 6.0
     return value
 
 
