@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lossctl.joins import Truth
 
 # Bytes of float64 a block brings into the cache; blocks decide the digits, so this depends on the columns alone.
-BLOCK_BYTES = 1 << 21
-LEAST_ROWS, MOST_ROWS = 1 << 6, 1 << 17
+BLOCK_BYTES = 1 << 22
+LEAST_ROWS, MOST_ROWS = 1 << 6, 1 << 18
 
 View = tuple[int, ...]
 
