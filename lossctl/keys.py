@@ -12,6 +12,7 @@ from pyarrow import types as pt
 
 from lossctl.columns import primitive
 from lossctl.segments import HEAD, Key, Segments, runs_of
+from lossctl.sources.kinds import strings
 
 Codes = npt.NDArray[np.int64]
 MISSING = "(missing)"
@@ -35,6 +36,8 @@ class Encoded(NamedTuple):
 def encode(array: pa.Array) -> Encoded:
     """A key column as codes; labels are text, so that the same key is the same in every format."""
     kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):  # a UUID, say: as it is written
+        return _from_dictionary(strings([label(value) for value in array.to_pylist()]).dictionary_encode())
     if pt.is_dictionary(kind):
         return _from_dictionary(array)
     if (pt.is_integer(kind) or pt.is_floating(kind)) and not array.null_count:

@@ -1,7 +1,11 @@
 """Slices and units by their keys: codes, labels, sums cell by cell."""
 
+from pathlib import Path
+from uuid import UUID
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -55,6 +59,18 @@ def test_sums_are_those_of_each_cell_in_order_of_appearance(cells: int, together
     expected = np.stack([np.bincount(codes, row, cells) for row in values])[:, order]
     assert_allclose(tally.sums()["x"], expected, rtol=1e-12, atol=1e-12)
     assert_array_equal(tally.sums()["rows"], np.bincount(codes, minlength=cells)[order])
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="this pyarrow has no type of UUIDs")
+def test_keys_of_extension_types_are_named_as_they_are_written(tmp_path: Path) -> None:
+    names = [UUID(int=1), UUID(int=2), UUID(int=1)]
+    keys = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([name.bytes for name in names], pa.binary(16)))
+    table = pa.table({"y": [1.0, 2.0, 4.0], "yhat": [0.0, 0.0, 0.0], "run": keys})
+    pq.write_table(table, tmp_path / "a.parquet")
+    for data in (table, tmp_path / "a.parquet"):
+        report = lossctl.compute("mae", data, by="run")
+        found = [(result.slice, result.value) for result in report.results[1:]]
+        assert found == [({"run": str(UUID(int=1))}, 2.5), ({"run": str(UUID(int=2))}, 2.0)]
 
 
 def test_keys_of_several_columns_are_their_crosses() -> None:
