@@ -8,7 +8,7 @@ from typing import Any
 
 from lossctl.config import Entry
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
-from lossctl.results import Check, Report
+from lossctl.results import Check, Report, joined
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -23,20 +23,24 @@ Compute = Callable[..., Report]
 
 def run_checks(path: str, entries: list[Entry], compute: Compute, threads: int = 0) -> Report:
     """One report of all checks; one that cannot be evaluated is an error among them, and hides none of the others."""
-    report = Report("check", [], [])
     names = [_named(entry) for entry in entries]
     twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if twice is not None:
         raise UsageError(f"{path}: two checks have the id {twice!r}; give each its own.")
-    asked = [_keywords(entry, os.path.dirname(path)) for entry in entries]
+    rules = _rules()
+    asked = [_keywords(entry, os.path.dirname(path), rules) for entry in entries]
+    reports = []
     for name, (loss, data, keywords) in zip(names, asked, strict=True):
         try:
             found = compute(loss, data, threads=threads, **keywords)
         except LossctlError as error:
-            report.checks.extend(_failed(name, keywords, str(error)))
-            continue
-        _add(report, found, name)
-    return report
+            reports.append(Report("check", [], [], _failed(keywords, str(error))))
+        else:
+            reports.append(found)
+        reports[-1].checks[:] = [
+            each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in reports[-1].checks
+        ]
+    return joined("check", reports)
 
 
 def _named(entry: Entry) -> str:
@@ -44,14 +48,13 @@ def _named(entry: Entry) -> str:
     return str(entry.settings.get("id") or f"{entry.settings.get('loss')} on {entry.settings.get('data')}")
 
 
-def _keywords(entry: Entry, folder: str) -> tuple[str, Any, dict[str, Any]]:
+def _keywords(entry: Entry, folder: str, rules: Mapping[str, Any]) -> tuple[str, Any, dict[str, Any]]:
     """What a check asks of `compute`; its files are beside the settings."""
     settings = {name.replace("-", "_"): value for name, value in entry.settings.items()}
     for name in ("loss", "data"):
         if name not in settings:
             tip = did_you_mean(name, settings)
             raise UsageError(f"{entry.where}: {name} is missing (it has: {listing(entry.settings)}).{tip}")
-    rules = _rules()
     for name, value in settings.items():
         if name in rules and not _fits(value, rules[name]):
             raise UsageError(f"{entry.where}: {name} must be {_said(rules[name])}, not {value!r}.")
@@ -108,22 +111,6 @@ def _beside(folder: str, path: str) -> str:
     return path if os.path.isabs(path) or "://" in path or path == "-" else os.path.join(folder, path)
 
 
-def _add(report: Report, found: Report, name: str) -> None:
-    """A check's own report after those before it."""
-    before = len(report.results)
-    report.inputs.extend(item for item in found.inputs if item not in report.inputs)
-    report.results.extend(found.results)
-    report.checks.extend(
-        check._replace(id=f"{name}: {check.id}", message=f"{name}: {check.message}") for check in found.checks
-    )
-    for finding in found.findings:
-        finding.results[:] = [before + at for at in finding.results]
-        report.findings.append(finding)
-
-
-def _failed(name: str, keywords: Mapping[str, Any], message: str) -> list[Check]:
+def _failed(keywords: Mapping[str, Any], message: str) -> list[Check]:
     bounds = [(op, float(keywords[bound])) for bound, op in (("max", "<="), ("min", ">=")) if bound in keywords]
-    return [
-        Check(f"{name}: {op}{threshold:g}", "error", None, op, threshold, f"{name}: {message}")
-        for op, threshold in bounds
-    ]
+    return [Check(f"{op}{threshold:g}", "error", None, op, threshold, message) for op, threshold in bounds]

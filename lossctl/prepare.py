@@ -40,9 +40,10 @@ class Asked(NamedTuple):
 
 def prepare(requests: Sequence[Request]) -> Work:
     """Resolve every name of requests that differ in their losses; nothing of the data but the files' heads is read."""
-    every = [spec.get(part.name) for request in requests for part in expressions.parse(request.loss)]
-    _check_options(requests, every)
-    asked = [_asked(request) for request in _with_penalties(requests)]
+    parsed = [expressions.parse(request.loss) for request in requests]
+    _check_options(requests, [spec.get(part.name) for parts in parsed for part in parts])
+    penalised = any(map(_is_penalty, (part for parts in parsed for part in parts)))
+    asked = [_asked(request, parts, penalised) for request, parts in zip(requests, parsed, strict=True)]
     data, first = open_dataset(requests[0]), requests[0]
     terms = [_terms(each, data) for each in asked]
     _check_labels(first, [loss for each in asked for loss in each.losses], [term for own in terms for term in own])
@@ -76,20 +77,14 @@ def prepare(requests: Sequence[Request]) -> Work:
     return Work(plan, tuple(jobs), places)
 
 
-def _with_penalties(requests: Sequence[Request]) -> Sequence[Request]:
-    """Requests of which --coef-file is for those with penalties, where there are any."""
-    penalised = [any(_is_penalty(part) for part in expressions.parse(request.loss)) for request in requests]
-    if not any(penalised):
-        return requests
-    return [each if has else each._replace(coef_file=None) for each, has in zip(requests, penalised, strict=True)]
-
-
 def _is_penalty(part: expressions.Part) -> bool:
     return any(role.name == COEF for role in spec.get(part.name).roles)
 
 
-def _asked(request: Request) -> Asked:
-    parts = expressions.parse(request.loss)
+def _asked(request: Request, parts: tuple[expressions.Part, ...], penalised: bool) -> Asked:
+    """A request with its terms; --coef-file is for expressions with penalties, where any has them (`penalised`)."""
+    if penalised and not any(map(_is_penalty, parts)):
+        request = request._replace(coef_file=None)
     blend = blend_of(request.combine, request.log_var, request.reference, len(parts))
     constants, parts = _constants(request, parts)
     return Asked(request, parts, constants, blend)

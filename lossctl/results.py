@@ -1,7 +1,7 @@
 """What an evaluation says, as plain frozen data; rounding and wording are the renderers' business."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -282,6 +282,23 @@ class Report:
         import json
 
         return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+
+
+def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Comparison] = ()) -> Report:
+    """Reports as one, in their order; a file that several read stands once."""
+    whole = Report(command, [], [], comparisons=list(comparisons))
+    for report in reports:
+        before = len(whole.results)
+        whole.inputs.extend(item for item in report.inputs if item not in whole.inputs)
+        whole.results.extend(report.results)
+        whole.checks.extend(report.checks)
+        whole.findings.extend(replace(each, results=[before + at for at in each.results]) for each in report.findings)
+    return whole
+
+
+def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str], ...]:
+    """What tells a slice from the others; nothing for the whole."""
+    return tuple((item.slice or {}).items())
 
 
 def _fields(item: Any) -> dict[str, Any]:

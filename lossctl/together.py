@@ -9,7 +9,7 @@ from lossctl.evaluate import defined
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude
 from lossctl.request import Job, Request, Work
-from lossctl.results import Comparison, Evaluation, Report
+from lossctl.results import Comparison, Evaluation, Report, joined, sliced
 
 
 def evaluated(
@@ -51,8 +51,7 @@ def compare_all(
         for base, report in zip(reports[baseline], model, strict=True)
         for difference in _differences(base, report)
     ]
-    whole = _joined([report for model in reports for report in model])
-    return Report("compare", whole.inputs, whole.results, whole.checks, whole.findings, comparisons)
+    return joined("compare", [report for model in reports for report in model], comparisons)
 
 
 def _reports(requests: Sequence[Request], progress: local.Progress | None) -> list[Report]:
@@ -61,31 +60,13 @@ def _reports(requests: Sequence[Request], progress: local.Progress | None) -> li
     return [conclude(job, outcome, None, None) for job, outcome in found]
 
 
-def _joined(reports: Sequence[Report]) -> Report:
-    """Reports one after another; a file that several read stands once."""
-    joined = Report("compare", [], [])
-    for report in reports:
-        before = len(joined.results)
-        joined.inputs.extend(item for item in report.inputs if item not in joined.inputs)
-        joined.results.extend(report.results)
-        joined.checks.extend(report.checks)
-        for finding in report.findings:
-            finding.results[:] = [before + at for at in finding.results]
-            joined.findings.append(finding)
-    return joined
-
-
 def _differences(baseline: Report, candidate: Report) -> Iterator[Comparison]:
     """What a loss differs by on the whole and each slice; a slice that one of them lacks is compared with nothing."""
-    known = {_slice(result): result for result in baseline.results}
+    known = {sliced(result): result for result in baseline.results}
     for result in candidate.results:
-        base = known.get(_slice(result))
+        base = known.get(sliced(result))
         if base is not None:
             yield _difference(base, result)
-
-
-def _slice(result: Evaluation) -> tuple[tuple[str, str], ...]:
-    return tuple((result.slice or {}).items())
 
 
 def _difference(base: Evaluation, result: Evaluation) -> Comparison:

@@ -133,3 +133,19 @@ def test_a_kernel_sees_every_row_once(loss: str, monkeypatch: pytest.MonkeyPatch
     rng = np.random.default_rng(5)
     lossctl.compute(loss, {"target": rng.normal(size=300_000), "pred": rng.normal(size=300_000)})
     assert sum(rows for rows in seen if rows > 1) == 300_000
+
+
+def test_numbers_that_nothing_vouches_for_are_not_tried_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, seen = spec.get("mse").kernel, []
+    function = kernel.function
+
+    def counted(target: np.ndarray, pred: np.ndarray) -> object:
+        seen.append(len(target))
+        return function(target, pred)
+
+    monkeypatch.setattr(kernel, "function", counted)
+    target = np.ones(2_000_000)
+    target[::1000] = nan
+    lossctl.compute("mse", {"target": target, "pred": np.ones(len(target))}, missing="skip", threads=1)
+    rows, blocks = sum(rows for rows in seen if rows > 1), 1 << 18
+    assert rows <= len(target) + 4 * blocks  # of each piece the first block is evaluated twice, and no more

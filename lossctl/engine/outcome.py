@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
+
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -53,20 +55,10 @@ class Outcome:
 
     def part(self, job: int, places: Sequence[int]) -> "Outcome":
         """What concerns one of several jobs: its terms, numbered as in its own plan, and what it wants observed."""
-        tallies = {
-            (own, view): tally
-            for own, place in enumerate(places)
-            for (index, view), tally in self.tallies.items()
-            if index == place
-        }
-        units = {
-            (own, view): found
-            for own, place in enumerate(places)
-            for (index, view), found in self.units.items()
-            if index == place
-        }
         observed = {0: self.observed[job]} if job in self.observed else {}
-        return replace(self, tallies=tallies, units=units, observed=observed)
+        return replace(
+            self, tallies=_chosen(self.tallies, places), units=_chosen(self.units, places), observed=observed
+        )
 
     def add(self, where: Piece, piece: PieceResult) -> None:
         """Merge the piece that comes next in the data."""
@@ -131,6 +123,14 @@ class Outcome:
                     f"{where}, column {name!r}: two labels are needed, and there are more ({shown}). "
                     "Name a column of two values, or leave the other rows out."
                 )
+
+
+def _chosen(found: Mapping[tuple[int, View], Found], places: Sequence[int]) -> dict[tuple[int, View], Found]:
+    """What is known of some terms, which are numbered anew."""
+    views = dict.fromkeys(view for _, view in found)
+    return {
+        (own, view): found[place, view] for own, place in enumerate(places) for view in views if (place, view) in found
+    }
 
 
 KINDS = (

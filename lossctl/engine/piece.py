@@ -43,7 +43,9 @@ def run_piece(
     for batch in recut(batches, plan.block_rows):
         if stopped() or (plan.limit is not None and result.used >= plan.limit):
             break
-        if not (vouching and vouched.evaluate(plan, batch, result)):
+        # where one block cannot vouch for its numbers the next ones hardly can, and would be evaluated twice
+        vouching = vouching and vouched.evaluate(plan, batch, result)
+        if not vouching:
             evaluate(plan, batch, result)
     return result
 

@@ -4,7 +4,7 @@ import csv
 from io import StringIO
 
 from lossctl.render import PRECISION, plain
-from lossctl.render.layout import difference, leading, side_by_side
+from lossctl.render.layout import differences, leading, side_by_side
 from lossctl.results import Evaluation, Report
 
 
@@ -43,11 +43,12 @@ def markdown(report: Report, precision: int | None) -> str:
     compared = ["difference"] if report.comparisons else []
     lines = [_row(["loss", *(head.name for head in heads), "value", *compared, "unit", "over", "rows"])]
     lines.append(_row(["---"] * (len(heads) + len(compared) + 5)))
+    moved = differences(report, precision or PRECISION)
     for result in results:
         keys = [head.of(result) for head in heads]
         value = plain(result.value, result.reason, precision or PRECISION)
-        moved = [difference(report, result, precision or PRECISION)] if report.comparisons else []
-        cells = [f"`{result.spec}`", *keys, value, *moved, result.dimension, _over(result), f"{result.rows:,}"]
+        apart = [moved(result)] if report.comparisons else []
+        cells = [f"`{result.spec}`", *keys, value, *apart, result.dimension, _over(result), f"{result.rows:,}"]
         lines.append(_row(cells))
     for finding in report.findings:
         lines += ["", f"**{finding.severity} {finding.code}**: {finding.message}"]

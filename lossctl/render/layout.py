@@ -1,10 +1,10 @@
 """How results stand in a table: in which order, and what tells one from the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from lossctl.results import Comparison, Evaluation, Report
+from lossctl.results import Evaluation, Report, sliced
 
 
 class Head(NamedTuple):
@@ -19,10 +19,14 @@ def side_by_side(report: Report) -> list[Evaluation]:
     results = report.results
     if len({result.data for result in results}) == 1:
         return list(results)
-    specs = {result.spec: None for result in results}
-    slices = {_slice(result): None for result in results}
-    order = [(spec, cut) for spec in specs for cut in slices]
-    return sorted(results, key=lambda result: order.index((result.spec, _slice(result))))
+    specs = _places(result.spec for result in results)
+    slices = _places(map(sliced, results))
+    return sorted(results, key=lambda result: (specs[result.spec], slices[sliced(result)]))
+
+
+def _places(names: Iterable[Hashable]) -> dict[Hashable, int]:
+    """Where each stands in the order in which they first came."""
+    return {name: at for at, name in enumerate(dict.fromkeys(names))}
 
 
 def leading(results: Sequence[Evaluation]) -> list[Head]:
@@ -43,15 +47,16 @@ def _part(name: str, result: Evaluation) -> str:
     return (result.slice or {}).get(name, "(all)")
 
 
-def difference(report: Report, result: Evaluation, precision: int) -> str:
-    """What a result differs by from the baseline's."""
-    found = next((each for each in report.comparisons if _is_of(each, result)), None)
-    return "" if found is None else "-" if found.difference is None else f"{found.difference:+.{precision}g}"
+def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
+    """What a result differs by from the baseline's, as text: nothing for the baseline itself."""
+    known = {(each.loss, each.candidate, sliced(each)): each.difference for each in report.comparisons}
 
+    def said(result: Evaluation) -> str:
+        key = (result.spec, result.data, sliced(result))
+        found = known.get(key)
+        return f"{found:+.{precision}g}" if found is not None else "-" if key in known else ""
 
-def _is_of(comparison: Comparison, result: Evaluation) -> bool:
-    same = comparison.candidate == result.data and comparison.loss == result.spec
-    return same and dict(comparison.slice or {}) == dict(result.slice or {})
+    return said
 
 
 def number(value: float, precision: int) -> str:
@@ -62,7 +67,3 @@ def number(value: float, precision: int) -> str:
 def brief(columns: Sequence[str]) -> str:
     """The columns of a role, the first and the last where there are many."""
     return ", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})"
-
-
-def _slice(result: Evaluation) -> tuple[tuple[str, str], ...]:
-    return tuple((result.slice or {}).items())

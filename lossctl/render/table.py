@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lossctl.render.layout import Head, brief, difference, leading, number, side_by_side
+from lossctl.render.layout import Head, brief, differences, leading, number, side_by_side
 from lossctl.results import Check, Distribution, Evaluation, Finding, Report
 
 STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
@@ -119,12 +119,13 @@ def _values(
     extra = [name for name in ("units", "skipped", "ignored") if any(getattr(result, name) for result in results)]
     for name in extra:
         table.add_column(name, justify="right", no_wrap=True)
+    moved = differences(report, precision)
     for result in results:
         keys = [escape(head.of(result)) for head in heads]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
         value = number(result.value, precision) if result.value is not None else f"({result.reason})"
         interval = [_interval(result, precision)] if intervals else []
-        interval += [difference(report, result, precision)] if report.comparisons else []
+        interval += [moved(result)] if report.comparisons else []
         over = _denominator(result) if len(reductions) == 1 else f"{result.reduction}: {_denominator(result)}"
         table.add_row(*keys, value, *interval, result.dimension, over, f"{result.rows:,}", *counts)
     return table
