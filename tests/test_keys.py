@@ -73,6 +73,11 @@ def test_keys_of_extension_types_are_named_as_they_are_written(tmp_path: Path) -
         assert found == [({"run": str(UUID(int=1))}, 2.5), ({"run": str(UUID(int=2))}, 2.0)]
 
 
+def test_keys_of_bytes_are_their_text() -> None:
+    found = encode(pa.array([b"a", b"\xc3\xa9", b"\xff", None]))
+    assert [found.labels[code] for code in found.codes] == ["a", "\u00e9", "\\xff", None]
+
+
 def test_keys_of_several_columns_are_their_crosses() -> None:
     first, second = Encoded(np.array([1, 0, 1, 1]), ["a", "b"]), Encoded(np.array([2, 0, 1, 2]), ["x", "y", None])
     tally = Tally()
