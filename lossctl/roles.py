@@ -89,15 +89,12 @@ class Role(NamedTuple):
     def mistaken(self) -> str:
         """What is often handed over in its place, and the way out of that."""
         if self.kind == "simplex" or self.input == "probs":
-            return (
-                " (a probability; for logits or log-probabilities say so with --input, "
-                "or take a loss on logits: bce_with_logits, cross_entropy)"
-            )
-        return (
-            " (a log-probability; for probabilities or logits say so with --input, or take a loss on them)"
-            if self.input == "log_probs"
-            else ""
-        )
+            given, others, way = "probability", "logits or log-probabilities", "logits: bce_with_logits, cross_entropy"
+        elif self.input == "log_probs":
+            given, others, way = "log-probability", "probabilities or logits", "them"
+        else:
+            return ""
+        return f" (a {given}; for {others} say so with --input where the loss has it, or take a loss on {way})"
 
     @property
     def input(self) -> str | None:
