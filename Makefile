@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ORACLES := tests/oracles
-SOURCES := $(shell find lossctl -name '*.py' -o -name '*.json')
+SOURCES := $(shell find lossctl -name '*.py' -o -name '*.cpp' -o -name '*.json')
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check docs bench fixtures clean
@@ -19,12 +19,12 @@ run: $(VENV)/.installed ## Install into .venv, and compute losses of the sample 
 	$(BIN)/lossctl list --task regression
 
 test: $(VENV)/.testing ## Install what the tests need, and run them
-	$(BIN)/python -m pytest
+	$(BIN)/pytest
 
 check: $(VENV)/.checking ## Lint, types, direction of imports, generated docs in step
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_layers.py
+	$(BIN)/pytest tests/test_layers.py
 	$(BIN)/python docs/make.py --check
 
 docs: $(VENV)/.installed ## Write the generated parts of README.md and docs/
@@ -38,6 +38,7 @@ fixtures: $(ORACLES)/.venv/.installed ## Compute the expectations of tests/oracl
 
 clean: ## Remove environments, caches and builds
 	rm -rf $(VENV) $(ORACLES)/.venv benchmarks/.venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find lossctl -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp per set of packages: each is installed once, and again when pyproject.toml changes.
@@ -46,7 +47,8 @@ $(BIN)/python:
 		|| { echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Not editable: an installed package is compiled once, and starts faster. `build` may hold modules that are gone.
+# Not editable: an installed package is compiled once, and starts faster; it is what the tests import (`pytest` puts no
+# working directory before it, `python -m pytest` does). `build` may hold modules that are gone.
 $(VENV)/.installed: pyproject.toml $(SOURCES) | $(BIN)/python
 	@rm -rf build
 	$(PIP) .

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lossctl import cli
+from lossctl.sources import plain
 from support import Outcome, regression, write_csv, write_parquet
 
 Run = Callable[..., Outcome]
@@ -42,3 +43,12 @@ def preds(folder: Path) -> Path:
 def preds_csv(folder: Path) -> Path:
     """The same as CSV."""
     return write_csv(folder / "preds.csv", regression())
+
+
+@pytest.fixture(params=["compiled", "arrow"])
+def csv_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the compiled reader of CSV numbers, and as on a machine without a C++ compiler."""
+    if request.param == "arrow":
+        monkeypatch.setattr(plain, "_cells", None)
+    elif plain._cells is None:
+        pytest.skip("this installation was made without a C++ compiler")

@@ -13,6 +13,8 @@ from lossctl.sources import csv, open_source
 from support import write_parquet
 from test_sources_common import read, refused
 
+pytestmark = pytest.mark.usefixtures("csv_reader")
+
 ODD = 2**53 + 1  # the first integer that float64 does not hold
 HELD = ["9007199254740992", "-9007199254740992", "9007199254740994", "36893488147419103232", "0009007199254740992"]
 FLOATS = ["9007199254740993.0", "9007199254740993.", "9007199254740993e0", "1e20", "-1.7976931348623157e308"]

@@ -12,6 +12,8 @@ from lossctl.errors import UsageError
 from lossctl.sources import Source, TextOptions, lists
 from test_sources_common import batches, read, refused, text_source
 
+pytestmark = pytest.mark.usefixtures("csv_reader")
+
 
 def names(source: Source) -> list[str]:
     return list(source.columns())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 from pyarrow import csv
 
-from lossctl.sources import kinds, packed
+from lossctl.sources import kinds, packed, plain
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
@@ -92,6 +92,15 @@ class _Parser(NamedTuple):
 
     def parse(self, part: Part) -> pa.RecordBatch:
         """The wanted columns of some rows."""
+        found = None
+        if set(self.wanted.values()) == {"number"} and not self.wanted.keys() & self.dialect.lists.keys():
+            found = plain.numbers(self.dialect, list(self.wanted), part)
+        if found is None:
+            found = self._by_arrow(part)
+        return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
+
+    def _by_arrow(self, part: Part) -> dict[str, pa.Array]:
+        """Whatever the cells hold, and what is wrong with them."""
         dialect = self.dialect
         if (at := dialect.rules.unclosed(*part[:3])) is not None:
             raise self.complaints().unclosed(part, at)
@@ -110,7 +119,7 @@ class _Parser(NamedTuple):
         for name in self.wanted:
             if name in dialect.lists:
                 found[name] = self._list(part, name, found[name])
-        return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
+        return found
 
     def _as_text(self, part: Part, types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
         """Numbers as text, where some are none, so that the check of the columns can name every such cell."""

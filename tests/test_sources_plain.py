@@ -1,0 +1,171 @@
+"""The compiled reader of CSV numbers: what it reads is what Arrow reads, and what is not plain is left to Arrow."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lossctl.errors import DataError
+from lossctl.sources import csv, plain
+from lossctl.sources.complaints import Complaints
+from lossctl.sources.cuts import Part
+from lossctl.sources.dialect import Dialect
+from test_sources_common import read, text_source
+
+pytestmark = pytest.mark.skipif(plain._cells is None, reason="this installation was made without a C++ compiler")
+
+MISSING = ("", "NA", "nan", "null")
+
+
+def dialect(**changes: object) -> Dialect:
+    usual = Dialect(",", '"', ".", MISSING, ("",), ("a", "b", "c"), 0, b"\n", {})
+    return usual._replace(**changes)  # type: ignore[arg-type]
+
+
+def by_compiled(text: bytes, layout: Dialect, *names: str) -> dict[str, pa.Array] | None:
+    return plain.numbers(layout, names, Part(text, 0, len(text)))
+
+
+def by_arrow(text: bytes, layout: Dialect, *names: str) -> dict[str, pa.Array] | None:
+    complaints = Complaints("a.csv", layout, lambda at: at)
+    parser = csv._Parser(layout, dict.fromkeys(names, "number"), True, lambda: complaints)
+    try:
+        return parser._by_arrow(Part(text, 0, len(text)))
+    except DataError:
+        return None
+
+
+def bits(columns: dict[str, pa.Array]) -> dict[str, bytes]:
+    return {name: np.array(column.to_pylist(), np.float64).tobytes() for name, column in columns.items()}
+
+
+# --------------------------------------------------------------------------------------------------------------- plain
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1,x,2\n", [1, 2]),
+        ("-1.5,,.5\n2.,x,1e-3\n", [-1.5, 2, 0.5, 1e-3]),
+        ("1,x,2\r\n3,y,4\r\n", [1, 3, 2, 4]),
+        ('1,"a,b",2\n', [1, 2]),
+        ('1,"a\nb",2\n', [1, 2]),
+        ('1,"a""b",2\n', [1, 2]),
+        ('1,"""",2\n', [1, 2]),
+        ('1,"",2\n', [1, 2]),
+        ('"1",x,"2.5"\r\n', [1, 2.5]),
+        ('1,5" pipe,2\n', [1, 2]),
+        ("1,nan,2\n", [1, 2]),
+        ("-0.0,x,9007199254740991\n", [-0.0, 2.0**53 - 1]),
+        ("5e-324,x,0.1000000000000000055511151231257827021181583404541015625\n", [5e-324, 0.1]),
+        ("", []),
+    ],
+)
+def test_plain_rows_are_read(text: str, found: list[float]) -> None:
+    columns = by_compiled(text.encode(), dialect(), "a", "c")
+    assert columns is not None
+    assert [cell for column in columns.values() for cell in column.to_pylist()] == found
+    assert bits(columns) == bits(by_arrow(text.encode(), dialect(), "a", "c") or {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,x,2", "1,2\n", "1,x,2,3\n", "1,x,2\n\n", "\n1,x,2\n", ",x,2\n", "1,x,NA\n", "1,x,nan\n", "1,x,inf\n"]
+    + ["1,x,9007199254740992\n", "1,x,-1e300\n", "1,x,1e400\n", "1,x,1e-400\n", " 1,x,2\n", "1 ,x,2\n", "+1,x,2\n"]
+    + ["1,x,2 \n", "1,x,0x2\n", "1,x,2_0\n", '1,"x,2\n', '1,"x"y,2\n', '"1"0,x,2\n', '"1,x,2\n', '"",x,2\n', "1;x;2\n"]
+    + ["1,x,2\r3,x,4\n", "1,x\r,2\n", "1\n,x,2\n", "1,x,2\r\r\n", "1,,\n", "\0,x,2\n", "1,x,2\n\r\n"],
+)
+def test_what_is_not_plain_is_left(text: str) -> None:
+    assert by_compiled(text.encode(), dialect(), "a", "c") is None
+
+
+@pytest.mark.parametrize("changes", [{"decimal": ","}, {"likely": MISSING}, {"delimiter": "."}, {"delimiter": " "}])
+def test_dialects_in_which_cells_mean_something_else_are_left(changes: dict[str, object]) -> None:
+    assert by_compiled(b"1,x,2\n", dialect(**changes), "a", "c") is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("quote", ['"', "'", ""])
+def test_separators_and_quotes_are_those_of_the_dialect(delimiter: str, quote: str) -> None:
+    text = delimiter.join(["1", f"{quote}x{quote}", "2"]) + "\n"
+    columns = by_compiled(text.encode(), dialect(delimiter=delimiter, quote=quote), "c", "a")
+    assert columns is not None
+    assert {name: column.to_pylist() for name, column in columns.items()} == {"c": [2.0], "a": [1.0]}
+
+
+def test_quotes_that_mean_nothing_end_no_search() -> None:
+    columns = by_compiled(b'1,"x,2\n', dialect(quote=""), "a", "c")
+    assert columns is not None
+    assert columns["c"].to_pylist() == [2.0]
+
+
+def test_a_range_of_the_text_is_read_and_no_byte_beyond() -> None:
+    text, layout = b"9,9\n1,2\n3,4\n9,9\n", dialect(names=("a", "b"))
+    columns = plain.numbers(layout, ["b"], Part(text, 4, 12))
+    assert columns is not None
+    assert columns["b"].to_pylist() == [2.0, 4.0]
+    assert plain.numbers(layout, ["b"], Part(text, 4, 11)) is None
+    assert plain.numbers(layout, ["b"], Part(text, 4, 4)) == {"b": pa.array([], pa.float64())}
+
+
+@pytest.mark.parametrize(("start", "stop", "width"), [(-1, 2, 1), (3, 2, 1), (0, 5, 1), (0, 4, 0)])
+def test_ranges_outside_the_text_are_refused(start: int, stop: int, width: int) -> None:
+    with pytest.raises(ValueError, match="a range of the text and a wanted cell"):
+        plain._cells.read(b"1\n2\n", start, stop, b",", -1, np.zeros(width, np.int32), np.empty((1, 4)))
+
+
+def test_no_more_rows_are_written_than_there_is_room_for() -> None:
+    room = np.full(4, -1.0)
+    assert plain._cells.read(b"1\n2\n3\n", 0, 6, b",", -1, np.zeros(1, np.int32), room[:2]) == -1
+    assert room.tolist() == [1, 2, -1, -1]
+
+
+# -------------------------------------------------------------------------------------------------------- as Arrow does
+CELLS = ["1", "-2.5", "3e7", ".5", "x", "x y", '"3"', '"p,q"', '"p\nq"', '"p""q"', 'x"y', "é", "0.1234567890123456"]
+ODD = ["", "+1", " 1", "1 ", "nan", "NA", "inf", "-1e400", "9007199254740993", '"', '"x"y', "0x1", "1_0", "\0", '""']
+cells = st.one_of(st.sampled_from(CELLS[:4]), st.sampled_from(CELLS), st.sampled_from([*CELLS, *ODD]))
+rows = st.lists(st.one_of(st.lists(cells, min_size=3, max_size=3), st.lists(cells, max_size=4)), max_size=5)
+ends = st.one_of(st.just("\n"), st.sampled_from(["\n", "\r\n", "\n\n", "\r"]))
+
+
+@settings(max_examples=600, deadline=None)
+@given(rows, ends, st.booleans(), st.sampled_from([("a",), ("b",), ("c", "a"), ("a", "b", "c")]))
+def test_what_is_read_is_what_arrow_reads(
+    table: list[list[str]], end: str, closed: bool, names: tuple[str, ...]
+) -> None:
+    text = (end.join(",".join(row) for row in table) + (end if closed else "")).encode()
+    found = by_compiled(text, dialect(), *names)
+    if found is not None:
+        assert bits(found) == bits(by_arrow(text, dialect(), *names) or {})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=40))
+def test_any_bytes_are_read_as_arrow_reads_them_or_left(text: bytes) -> None:
+    found = by_compiled(text + b"\n", dialect(), "a", "b")
+    if found is not None:
+        assert bits(found) == bits(by_arrow(text + b"\n", dialect(), "a", "b") or {})
+
+
+@pytest.mark.parametrize("shown", [repr, "{:.25e}".format, "{:.17g}".format], ids=["repr", "25 digits", "17 digits"])
+def test_every_number_is_the_nearest_one(shown: Callable[[float], str]) -> None:
+    patterns = np.random.default_rng(8).integers(0, 2**64, 20_000, np.uint64, endpoint=False)
+    values = [value for (value,) in struct.iter_unpack("d", patterns.tobytes()) if 1e-300 < abs(value) < 2.0**53]
+    values += [float(f"{mantissa}e-{power}") for mantissa in (2**53 - 1, 10**15 + 1, 7) for power in range(30)]
+    columns = by_compiled("".join(f"{shown(value)}\n" for value in values).encode(), dialect(names=("a",)), "a")
+    assert columns is not None
+    assert bits(columns) == {"a": np.array(values).tobytes()}
+
+
+# ----------------------------------------------------------------------------------------------------------- installed
+def test_files_are_the_same_with_and_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).normal(size=(5000, 2)).tolist()
+    text = "id,y,p,name\n" + "".join(f"{at},{y!r},{p!r},n{at}\n" for at, (y, p) in enumerate(values))
+    source = text_source(tmp_path, text)
+    how = dict.fromkeys(["p", "y"], "number")
+    with_it = read(source, how)
+    monkeypatch.setattr(plain, "_cells", None)
+    assert read(source, how) == with_it == {"p": [p for _, p in values], "y": [y for y, _ in values]}
