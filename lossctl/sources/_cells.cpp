@@ -1,106 +1,231 @@
-// The numbers of CSV rows, each read where it stands: cells that are not wanted are stepped over, none is copied.
+// The cells of CSV rows, each read where it stands: numbers and labels. Those that are not wanted are stepped over.
 //
 // It reads what is plain and leaves the rest to Arrow's reader, which has the last word on what a cell means: a row of
 // another width, an empty row, a cell without a number or with white space around it, numbers that are not finite or
-// from 2^53, a lone carriage return. std::from_chars rounds correctly.
+// from 2^53, a label with quotes in it, a lone carriage return. std::from_chars rounds correctly.
 
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
+#include <new>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace {
 
 constexpr double kLarge = 9007199254740992.0;  // 2^53: from here on an integer may have been rounded
-constexpr char kNoQuote = '\n';                // never begins a cell
 
-struct Layout {
-  char delimiter;
-  char quote;
-  Py_ssize_t width;        // cells in a row
-  const int32_t* columns;  // where a cell's number goes; -1: it is stepped over
-  bool ends_cell[256];
+// The distinct labels of a column in the order of their first rows, behind those that mean a missing value.
+class Labels {
+ public:
+  explicit Labels(const std::vector<std::string_view>& missing) {
+    for (const auto label : missing) Code(label);
+    missing_ = static_cast<int32_t>(distinct_.size());
+  }
+
+  // A label's place; negative: it is missing.
+  int32_t Code(std::string_view label) {
+    const auto [found, added] = codes_.try_emplace(label, static_cast<int32_t>(distinct_.size()));
+    if (added) distinct_.push_back(label);
+    return found->second - missing_;
+  }
+
+  // The labels one after another, and where each ends, as Arrow keeps text.
+  PyObject* Text() const {
+    std::string text;
+    std::vector<int32_t> ends = {0};
+    for (auto label = distinct_.begin() + missing_; label != distinct_.end(); ++label) {
+      text += *label;
+      ends.push_back(static_cast<int32_t>(text.size()));
+    }
+    return Py_BuildValue("y#y#", text.data(), static_cast<Py_ssize_t>(text.size()), ends.data(),
+                         static_cast<Py_ssize_t>(ends.size() * sizeof(int32_t)));
+  }
+
+ private:
+  int32_t missing_ = 0;
+  std::unordered_map<std::string_view, int32_t> codes_;  // its keys are parts of the text that is read
+  std::vector<std::string_view> distinct_;
 };
 
-// The end of a number, or nullptr.
-const char* Number(const Layout& layout, const char* at, const char* stop, double* value) {
-  const bool quoted = *at == layout.quote;
-  const auto read = std::from_chars(at + quoted, stop, *value);
-  if (read.ec != std::errc() || !(std::fabs(*value) < kLarge)) return nullptr;
-  if (!quoted) return read.ptr;
-  return *read.ptr == layout.quote ? read.ptr + 1 : nullptr;
-}
-
-// The end of a cell, or nullptr. The text ends with a line end, which stops every search.
-const char* Skip(const Layout& layout, const char* at, const char* stop) {
-  if (*at != layout.quote) {
-    while (!layout.ends_cell[static_cast<unsigned char>(*at)]) ++at;
-    return at;
+class Reader {
+ public:
+  // `quote` is a byte; negative: none.
+  Reader(char delimiter, int quote) : delimiter_(delimiter), quote_(quote) {
+    ends_cell_[static_cast<unsigned char>(delimiter)] = ends_cell_['\n'] = ends_cell_['\r'] = true;
   }
-  do {  // from quote to quote; a doubled one goes on
-    at = static_cast<const char*>(std::memchr(at + 1, layout.quote, stop - at - 1));
-    if (at == nullptr) return nullptr;
-    ++at;
-  } while (*at == layout.quote);
-  return at;
-}
 
-// The number of rows in the text, whose numbers are written column by column; -1 where it is not plain.
-Py_ssize_t Numbers(const Layout& layout, const char* at, const char* stop, double* out, Py_ssize_t capacity) {
+  // The number of rows, column by column in `numbers` and `codes`; -1 where they are not plain.
+  Py_ssize_t Rows(const char* at, const char* stop);
+
+  // A cell's column: of `numeric` ones for numbers, then of those for codes of labels; -1: not wanted.
+  const int32_t* columns = nullptr;
+  Py_ssize_t width = 0;
+  int32_t numeric = 0;
+  double* numbers = nullptr;
+  int32_t* codes = nullptr;
+  Py_ssize_t capacity = 0;
+  std::vector<Labels> labels;
+
+ private:
+  // Where the cell ends; nullptr: it is not plain. A line end stops every search.
+  const char* Cell(const char* at, const char* stop, int32_t column, Py_ssize_t row);
+  const char* Number(const char* at, const char* stop, double* value) const;
+  const char* Label(const char* at, const char* stop, std::string_view* value) const;
+  const char* Skip(const char* at, const char* stop) const;
+  bool IsQuote(char byte) const { return static_cast<unsigned char>(byte) == quote_; }
+
+  char delimiter_;
+  int quote_;
+  bool ends_cell_[256] = {};
+};
+
+Py_ssize_t Reader::Rows(const char* at, const char* stop) {
   if (at == stop) return 0;
   if (stop[-1] != '\n') return -1;
   Py_ssize_t row = 0;
   for (; at < stop; ++row) {
     if (row == capacity || *at == '\n' || *at == '\r') return -1;
-    for (Py_ssize_t cell = 0; cell < layout.width; ++cell) {
-      const int32_t column = layout.columns[cell];
-      at = column < 0 ? Skip(layout, at, stop) : Number(layout, at, stop, out + column * capacity + row);
+    for (Py_ssize_t cell = 0; cell < width; ++cell) {
+      at = Cell(at, stop, columns[cell], row);
       if (at == nullptr) return -1;
-      const bool last = cell == layout.width - 1;
+      const bool last = cell == width - 1;
       if (last && *at == '\r') ++at;
-      if (*at++ != (last ? '\n' : layout.delimiter)) return -1;
+      if (*at++ != (last ? '\n' : delimiter_)) return -1;
     }
   }
   return row;
 }
 
-PyObject* Read(PyObject*, PyObject* args) {
-  Py_buffer text, columns, out;
-  Py_ssize_t start, stop;
-  char delimiter;
-  int quote;
-  if (!PyArg_ParseTuple(args, "y*nnciy*w*", &text, &start, &stop, &delimiter, &quote, &columns, &out)) return nullptr;
-  Layout layout = {delimiter, quote < 0 ? kNoQuote : static_cast<char>(quote), 0, nullptr, {}};
-  layout.width = columns.len / static_cast<Py_ssize_t>(sizeof(int32_t));
-  layout.columns = static_cast<const int32_t*>(columns.buf);
-  for (const char end : {delimiter, '\n', '\r'}) layout.ends_cell[static_cast<unsigned char>(end)] = true;
-  int32_t wanted = 0;
-  for (Py_ssize_t cell = 0; cell < layout.width; ++cell) wanted = std::max(wanted, layout.columns[cell] + 1);
-  PyObject* rows = nullptr;
-  if (start < 0 || start > stop || stop > text.len || wanted == 0) {
-    PyErr_SetString(PyExc_ValueError, "a range of the text and a wanted cell are needed");
-  } else {
-    const Py_ssize_t capacity = out.len / static_cast<Py_ssize_t>(sizeof(double)) / wanted;
-    const char* begin = static_cast<const char*>(text.buf);
-    Py_ssize_t found;
-    Py_BEGIN_ALLOW_THREADS
-    found = Numbers(layout, begin + start, begin + stop, static_cast<double*>(out.buf), capacity);
-    Py_END_ALLOW_THREADS
-    rows = PyLong_FromSsize_t(found);
-  }
-  PyBuffer_Release(&text);
-  PyBuffer_Release(&columns);
-  PyBuffer_Release(&out);
-  return rows;
+const char* Reader::Cell(const char* at, const char* stop, int32_t column, Py_ssize_t row) {
+  if (column < 0) return Skip(at, stop);
+  if (column < numeric) return Number(at, stop, numbers + column * capacity + row);
+  std::string_view label;
+  at = Label(at, stop, &label);
+  if (at != nullptr) codes[(column - numeric) * capacity + row] = labels[column - numeric].Code(label);
+  return at;
 }
 
-PyMethodDef methods[] = {{"read", Read, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+const char* Reader::Number(const char* at, const char* stop, double* value) const {
+  const bool quoted = IsQuote(*at);
+  const auto read = std::from_chars(at + quoted, stop, *value);
+  if (read.ec != std::errc() || !(std::fabs(*value) < kLarge)) return nullptr;
+  if (!quoted) return read.ptr;
+  return IsQuote(*read.ptr) ? read.ptr + 1 : nullptr;
+}
+
+const char* Reader::Label(const char* at, const char* stop, std::string_view* value) const {
+  const char* end = Skip(at, stop);
+  if (end == nullptr) return nullptr;
+  const bool quoted = IsQuote(*at);
+  *value = std::string_view(at + quoted, end - at - 2 * quoted);
+  return quoted && value->find(static_cast<char>(quote_)) != value->npos ? nullptr : end;
+}
+
+const char* Reader::Skip(const char* at, const char* stop) const {
+  if (!IsQuote(*at)) {
+    while (!ends_cell_[static_cast<unsigned char>(*at)]) ++at;
+    return at;
+  }
+  do {  // from quote to quote; a doubled one goes on
+    at = static_cast<const char*>(std::memchr(at + 1, quote_, stop - at - 1));
+    if (at == nullptr) return nullptr;
+    ++at;
+  } while (IsQuote(*at));
+  return at;
+}
+
+struct Buffer : Py_buffer {
+  Buffer() : Py_buffer() {}
+  ~Buffer() { PyBuffer_Release(this); }
+  template <typename T>
+  T* items() const { return static_cast<T*>(buf); }
+  template <typename T>
+  Py_ssize_t size() const { return len / static_cast<Py_ssize_t>(sizeof(T)); }
+};
+
+// False: an error is set.
+bool Views(PyObject* texts, std::vector<std::string_view>* found) {
+  for (Py_ssize_t at = 0; at < PyTuple_Size(texts); ++at) {
+    char* text;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(PyTuple_GetItem(texts, at), &text, &size) != 0) return false;
+    found->emplace_back(text, size);
+  }
+  return true;
+}
+
+PyObject* Texts(const std::vector<Labels>& labels) {
+  PyObject* texts = PyList_New(0);
+  for (auto column = labels.begin(); texts != nullptr && column != labels.end(); ++column) {
+    PyObject* text = column->Text();
+    if (text == nullptr || PyList_Append(texts, text) != 0) Py_CLEAR(texts);
+    Py_XDECREF(text);
+  }
+  return texts;
+}
+
+PyObject* Read(PyObject* args) {
+  Buffer text, columns, numbers, codes;
+  Py_ssize_t start, stop, capacity;
+  char delimiter;
+  int quote;
+  PyObject* absent;
+  std::vector<std::string_view> missing;
+  if (!PyArg_ParseTuple(args, "y*nnciO!y*w*w*n", &text, &start, &stop, &delimiter, &quote, &PyTuple_Type, &absent,
+                        &columns, &numbers, &codes, &capacity) ||
+      !Views(absent, &missing)) {
+    return nullptr;
+  }
+  if (start < 0 || start > stop || stop > text.len || capacity < 1) {
+    PyErr_SetString(PyExc_ValueError, "a range of the text and room for a row are needed");
+    return nullptr;
+  }
+  Reader reader(delimiter, quote);
+  reader.columns = columns.items<int32_t>();
+  reader.width = columns.size<int32_t>();
+  reader.numeric = static_cast<int32_t>(numbers.size<double>() / capacity);
+  reader.numbers = numbers.items<double>();
+  reader.codes = codes.items<int32_t>();
+  reader.capacity = capacity;
+  reader.labels.assign(codes.size<int32_t>() / capacity, Labels(missing));
+  for (Py_ssize_t cell = 0; cell < reader.width; ++cell) {
+    if (reader.columns[cell] >= reader.numeric + static_cast<Py_ssize_t>(reader.labels.size())) {
+      PyErr_SetString(PyExc_ValueError, "there is no room for a wanted cell");
+      return nullptr;
+    }
+  }
+  const char* begin = text.items<const char>();
+  Py_ssize_t rows = -1;
+  bool memory = true;
+  Py_BEGIN_ALLOW_THREADS
+  try {
+    rows = reader.Rows(begin + start, begin + stop);
+  } catch (const std::bad_alloc&) {
+    memory = false;
+  }
+  Py_END_ALLOW_THREADS
+  if (!memory) throw std::bad_alloc();
+  PyObject* texts = Texts(reader.labels);
+  return texts == nullptr ? nullptr : Py_BuildValue("nN", rows, texts);
+}
+
+PyObject* ReadOrNoMemory(PyObject*, PyObject* args) {
+  try {
+    return Read(args);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+}
+
+PyMethodDef methods[] = {{"read", ReadOrNoMemory, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 PyModuleDef module = {PyModuleDef_HEAD_INIT, "_cells", nullptr, 0, methods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace

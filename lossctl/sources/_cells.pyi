@@ -7,7 +7,10 @@ def read(
     stop: int,
     delimiter: bytes,
     quote: int,
+    missing: tuple[bytes, ...],
     columns: npt.NDArray[np.int32],
-    out: npt.NDArray[np.float64],
+    numbers: npt.NDArray[np.float64],
+    codes: npt.NDArray[np.int32],
+    capacity: int,
     /,
-) -> int: ...
+) -> tuple[int, list[tuple[bytes, bytes]]]: ...

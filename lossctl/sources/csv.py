@@ -92,9 +92,7 @@ class _Parser(NamedTuple):
 
     def parse(self, part: Part) -> pa.RecordBatch:
         """The wanted columns of some rows."""
-        found = None
-        if set(self.wanted.values()) == {"number"} and not self.wanted.keys() & self.dialect.lists.keys():
-            found = plain.numbers(self.dialect, list(self.wanted), part)
+        found = plain.read(self.dialect, self.wanted, part)
         if found is None:
             found = self._by_arrow(part)
         return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
