@@ -24,7 +24,7 @@ MISSING = ("", "NA", "nan", "null")
 
 
 def dialect(**changes: object) -> Dialect:
-    usual = Dialect(",", '"', ".", MISSING, ("",), ("a", "b", "c"), 0, b"\n", {})
+    usual = Dialect(",", '"', ".", MISSING, MISSING, ("a", "b", "c"), 0, b"\n", {})
     return usual._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -115,7 +115,9 @@ def test_what_is_not_plain_is_left(text: str) -> None:
     assert by_compiled(text, dialect(), OUTER) is None
 
 
-@pytest.mark.parametrize("changes", [{"decimal": ","}, {"likely": MISSING}, {"delimiter": "."}, {"delimiter": " "}])
+@pytest.mark.parametrize(
+    "changes", [{"decimal": ","}, {"missing": ("", "-999")}, {"delimiter": "."}, {"delimiter": " "}]
+)
 def test_dialects_in_which_cells_mean_something_else_are_left(changes: dict[str, object]) -> None:
     assert by_compiled("1,x,2\n", dialect(**changes), OUTER) is None
 
