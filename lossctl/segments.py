@@ -122,10 +122,12 @@ class Segments:
             strips = max(1, self.rows // length)
             places = self._codes
             if strips > 1:
-                places = places.copy()
-                whole = strips * length
-                places[:whole].reshape(strips, length)[:] += np.arange(0, strips * self._space, self._space)[:, None]
-                places[whole:] += (strips - 1) * self._space
+                places, whole = np.empty_like(self._codes), strips * length
+                first = np.arange(0, strips * self._space, self._space)
+                np.add(
+                    self._codes[:whole].reshape(strips, length), first[:, None], places[:whole].reshape(strips, length)
+                )
+                np.add(self._codes[whole:], first[-1], places[whole:])
             self._strips = places, strips
         return self._strips
 

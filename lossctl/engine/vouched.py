@@ -3,6 +3,8 @@
 Cheap losses take as long to check their columns as to evaluate them, so the check comes after, and only where needed.
 """
 
+from math import isfinite
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,17 +12,18 @@ from lossctl import spec
 from lossctl.columns import primitive
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan import Plan, Term
+from lossctl.keys import encode, segments
 from lossctl.roles import Array
-from lossctl.totals import Product, Statistic, Tally
+from lossctl.totals import Product, Statistics, Tally
 
 FLOAT64 = pa.float64()
 
 
 def applies(plan: Plan) -> bool:
     """Whether blocks of a plan may be so evaluated: all rows, unweighted, of losses that take any finite number."""
-    cut = plan.by or plan.group or plan.where or plan.truth or plan.limit is not None
+    cut = plan.group or plan.where or plan.truth or plan.limit is not None
     weighed = plan.weight or plan.unit_weight
-    asked = plan.rows or plan.observe or plan.counted or plan.levelled or plan.id
+    asked = plan.rows or plan.observe or plan.counted or plan.levelled or plan.levels or plan.id
     return bool(plan.terms) and not (cut or weighed or asked) and all(map(_plain, plan.terms))
 
 
@@ -39,7 +42,7 @@ def _plain(term: Term) -> bool:
 def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
     """Merge a block's totals if they vouch for it; False leaves everything as it was."""
     columns: dict[str, Array] = {}
-    found: list[dict[str, Statistic]] = []
+    found: list[tuple[dict[str, Product], dict[str, float]]] = []
     for term in plan.terms:
         for binding in term.bindings.values():
             name = binding.columns[0]
@@ -48,21 +51,23 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
                 if column.type != FLOAT64 or column.null_count:
                     return False
                 columns[name] = primitive(column)  # type: ignore[assignment]
-        totals = _totals(term, {role: columns[binding.columns[0]] for role, binding in term.bindings.items()})
-        if totals is None:
+        arrays = {role: columns[binding.columns[0]] for role, binding in term.bindings.items()}
+        products = _products(term, arrays) or {}
+        totals = {name: part.total() for name, part in products.items()}
+        if not all(map(isfinite, totals.values())):
             return False
-        found.append(totals)
-    for index, totals in enumerate(found):
-        result.tallies.setdefault((index, ()), Tally()).add_block(totals, None, batch.num_rows)
+        found.append((products, totals))
+    keys = [encode(batch.column(name)) for name in plan.by]
+    cells = {view: segments([keys[at] for at in view], batch.num_rows) for view in plan.views}
+    for index, (products, totals) in enumerate(found):
+        whole: Statistics = {name: np.array([total]) for name, total in totals.items()}
+        rows: Statistics = {name: part.value for name, part in products.items()} if plan.by else {}
+        for view, places in cells.items():
+            tally = result.tallies.setdefault((index, view), Tally())
+            tally.add_block(rows if view else whole, places, batch.num_rows)
     result.rows += batch.num_rows
     result.used += batch.num_rows
     return True
-
-
-def _totals(term: Term, arrays: dict[str, Array]) -> dict[str, Statistic] | None:
-    """A term's statistics added up, if all totals are finite."""
-    totals = {name: np.array([part.total()]) for name, part in (_products(term, arrays) or {}).items()}
-    return {**totals} if all(map(np.isfinite, totals.values())) else None
 
 
 def _products(term: Term, arrays: dict[str, Array]) -> dict[str, Product] | None:
