@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from draw import Setting, draw, settings
 from lossctl import spec
+from lossctl.engine import vouched
 from lossctl.errors import DataError
 from lossctl.kernel import pivots
 from lossctl.keys import Encoded, segments
@@ -109,6 +110,27 @@ def test_a_number_that_is_missing_or_infinite_is_found_as_ever(loss: str, gap: f
         whole = lossctl.compute(loss, {"target": target[1:], "pred": pred[1:]})
         assert report.value == whole.value
         assert (report.results[0].rows, report.results[0].skipped) == (299_999, 1)
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse", "0.5*mse + huber"])
+def test_slices_are_the_same_whether_or_not_totals_vouch_for_them(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    data = {"target": rng.normal(size=400_000), "pred": rng.normal(size=400_000), "fold": rng.integers(0, 3, 400_000)}
+    data["part"] = np.sort(rng.integers(0, 9, 400_000))
+    by = ["fold", "part"]
+    found = lossctl.compute(loss, data, by=by).to_dict()
+    monkeypatch.setattr(vouched, "applies", lambda plan: False)
+    assert lossctl.compute(loss, data, by=by).to_dict() == found
+    assert len(found["results"]) == 1 + 3 + 9 + 27
+
+
+@pytest.mark.parametrize("gap", [nan, inf])
+def test_a_number_in_a_slice_that_is_missing_or_infinite_is_found_as_ever(gap: float) -> None:
+    pred = np.ones(300_000)
+    pred[200_000] = gap
+    data = {"target": np.zeros(300_000), "pred": pred, "fold": np.arange(300_000) % 7}
+    with pytest.raises(DataError, match=r"'pred'.*row 200001"):
+        lossctl.compute("mse", data, by="fold")
 
 
 def test_other_types_of_numbers_are_read_as_ever() -> None:
