@@ -80,6 +80,15 @@ def test_plain_rows_are_read(text: str, found: list[float]) -> None:
     assert shown(columns) == shown(by_arrow(text, dialect(), OUTER))
 
 
+@pytest.mark.parametrize("cell", ["", "NA", "nan", '""', '"NA"'])
+def test_missing_numbers_are_null(cell: str) -> None:
+    text = f"1,x,{cell}\r\n{cell},x,2\r\n3,x,4\r\n"
+    columns = by_compiled(text, dialect(), OUTER)
+    assert columns is not None
+    assert {name: column.to_pylist() for name, column in columns.items()} == {"a": [1, None, 3], "c": [None, 2, 4]}
+    assert shown(columns) == shown(by_arrow(text, dialect(), OUTER))
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -106,10 +115,30 @@ def test_labels_that_are_not_plain_are_left(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1,x,2", "1,2\n", "1,x,2,3\n", "1,x,2\n\n", "\n1,x,2\n", ",x,2\n", "1,x,NA\n", "1,x,nan\n", "1,x,inf\n"]
+    [
+        "1,x,2",
+        "1,2\n",
+        "1,x,2,3\n",
+        "1,x,2\n\n",
+        "\n1,x,2\n",
+        "y,x,2\n",
+        "1,x,NaN\n",
+        "1,x, NA\n",
+        "1,x,9NA\n",
+        "1,x,inf\n",
+    ]
     + ["1,x,9007199254740992\n", "1,x,-1e300\n", "1,x,1e400\n", "1,x,1e-400\n", " 1,x,2\n", "1 ,x,2\n", "+1,x,2\n"]
-    + ["1,x,2 \n", "1,x,0x2\n", "1,x,2_0\n", '1,"x,2\n', '1,"x"y,2\n', '"1"0,x,2\n', '"1,x,2\n', '"",x,2\n', "1;x;2\n"]
-    + ["1,x,2\r3,x,4\n", "1,x\r,2\n", "1\n,x,2\n", "1,x,2\r\r\n", "1,,\n", "\0,x,2\n", "1,x,2\n\r\n"],
+    + ["1,x,2 \n", "1,x,0x2\n", "1,x,2_0\n", '1,"x,2\n', '1,"x"y,2\n', '"1"0,x,2\n', '"1,x,2\n', '"NA,x,2\n', "1;x;2\n"]
+    + [
+        "1,x,2\r3,x,4\n",
+        "1,x\r,2\n",
+        "1\n,x,2\n",
+        "1,x,2\r\r\n",
+        "\0,x,2\n",
+        "1,x,2\n\r\n",
+        '""1,x,2\n',
+        '"NA""",x,2\n',
+    ],
 )
 def test_what_is_not_plain_is_left(text: str) -> None:
     assert by_compiled(text, dialect(), OUTER) is None
@@ -135,7 +164,7 @@ def test_empty_cells_end_rows_where_quotes_mean_nothing() -> None:
     columns = by_compiled("1,x,\n2,,y\n", dialect(quote=""), {"a": "number", "c": "text"})
     assert columns is not None
     assert {name: column.to_pylist() for name, column in columns.items()} == {"a": [1.0, 2.0], "c": [None, "y"]}
-    assert by_compiled("1,\n2,\n", dialect(quote=""), {"a": "number"}) is None
+    assert by_compiled("1,\n2,\n", dialect(quote=""), {"a": "number"}) is None  # rows of two cells
 
 
 def test_quotes_that_mean_nothing_end_no_search() -> None:

@@ -1,8 +1,8 @@
 // The cells of CSV rows, each read where it stands: numbers and labels. Those that are not wanted are stepped over.
 //
 // It reads what is plain and leaves the rest to Arrow's reader, which has the last word on what a cell means: a row of
-// another width, an empty row, a cell without a number or with white space around it, numbers that are not finite or
-// from 2^53, a label with quotes in it, a lone carriage return. std::from_chars rounds correctly.
+// another width, an empty row, a cell with white space around its number or something else in its place, numbers that
+// are not finite or from 2^53, a label with quotes in it, a lone carriage return. std::from_chars rounds correctly.
 
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -12,10 +12,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace {
@@ -73,6 +75,7 @@ class Reader {
   int32_t* codes = nullptr;
   Py_ssize_t capacity = 0;
   std::vector<Labels> labels;
+  std::unordered_set<std::string_view> missing;  // in the place of a number: NaN
 
  private:
   // Where the cell ends; nullptr: it is not plain. A line end stops every search.
@@ -116,9 +119,14 @@ const char* Reader::Cell(const char* at, const char* stop, int32_t column, Py_ss
 const char* Reader::Number(const char* at, const char* stop, double* value) const {
   const bool quoted = IsQuote(*at);
   const auto read = std::from_chars(at + quoted, stop, *value);
-  if (read.ec != std::errc() || !(std::fabs(*value) < kLarge)) return nullptr;
-  if (!quoted) return read.ptr;
-  return IsQuote(*read.ptr) ? read.ptr + 1 : nullptr;
+  if (read.ec == std::errc() && std::fabs(*value) < kLarge) {
+    if (!quoted) return read.ptr;
+    return IsQuote(*read.ptr) ? read.ptr + 1 : nullptr;
+  }
+  std::string_view text;
+  const char* end = Label(at, stop, &text);
+  *value = std::numeric_limits<double>::quiet_NaN();
+  return end != nullptr && missing.count(text) ? end : nullptr;
 }
 
 const char* Reader::Label(const char* at, const char* stop, std::string_view* value) const {
@@ -195,6 +203,7 @@ PyObject* Read(PyObject* args) {
   reader.numbers = numbers.items<double>();
   reader.codes = codes.items<int32_t>();
   reader.capacity = capacity;
+  reader.missing.insert(missing.begin(), missing.end());
   reader.labels.assign(codes.size<int32_t>() / capacity, Labels(missing));
   for (Py_ssize_t cell = 0; cell < reader.width; ++cell) {
     if (reader.columns[cell] >= reader.numeric + static_cast<Py_ssize_t>(reader.labels.size())) {

@@ -32,8 +32,7 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
     width = len(dialect.names)
     columns = np.full(width, -1, np.int32)
     columns[[dialect.names.index(name) for name in numeric + coded]] = range(len(wanted))
-    # no row is shorter: every cell ends with a byte, and a number has one at least
-    most = (part.stop - part.start) // (width + len(numeric)) + 1
+    most = (part.stop - part.start) // width + 1  # every cell ends with a byte at least
     numbers, codes = np.empty((len(numeric), most)), np.empty((len(coded), most), np.int32)
     rows, texts = _cells.read(
         part.data,
@@ -41,7 +40,7 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
         part.stop,
         dialect.delimiter.encode(),
         ord(dialect.quote) if dialect.quote else NO_QUOTE,
-        tuple(text.encode() for text in dialect.missing) if coded else (),
+        tuple(text.encode() for text in dialect.missing),
         columns,
         numbers,
         codes,
@@ -49,8 +48,10 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
     )
     if rows < 0:
         return None
-    found = {name: kinds.primitive(column[:rows]) for name, column in zip(numeric, numbers, strict=True)}
-    for name, column, (text, ends) in zip(coded, codes, texts, strict=True):
+    found = {}
+    for name, values in zip(numeric, numbers[:, :rows], strict=True):
+        found[name] = kinds.primitive(values, ~np.isnan(values))
+    for name, places, (text, ends) in zip(coded, codes[:, :rows], texts, strict=True):
         labels = pa.Array.from_buffers(
             pa.string(), len(ends) // 4 - 1, [None, pa.py_buffer(ends), pa.py_buffer(text)], null_count=0
         )
@@ -58,7 +59,7 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
             labels.validate(full=True)
         except pa.ArrowInvalid:  # no UTF-8 text
             return None
-        found[name] = kinds.coded(column[:rows], labels, column[:rows] >= 0)
+        found[name] = kinds.coded(places, labels, places >= 0)
     return found
 
 
