@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl import spec
+from lossctl.errors import DataError
 from support import write_csv, write_parquet
 
 # Residuals of four predictions, and how far each is from its target.
@@ -195,3 +196,27 @@ def test_rows_of_a_class_without_weight_are_rows_all_the_same() -> None:
     found = lossctl.compute("cross_entropy", data, class_weight=[0, 1, 2], ignore_index=2, reduction="mean-rows")
     assert (found.results[0].denominator.value, found.results[0].ignored) == (3.0, 1)
     assert_allclose(found.value, math.log(3) / 3, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("target", "pred", "power"),
+    [(0.0, 1.5, 3.0), (-1.0, 1.5, 1.5), (1.0, 1.5, 0.5), (-1.0, -1.5, -1.0), (1.0, -1.5, 1.5), (-1.0, 1.5, 1.0)],
+)
+def test_a_column_of_powers_has_the_domains_of_each_power(target: float, pred: float, power: float) -> None:
+    data = {"target": [2.0, target], "pred": [1.0, pred], "power": [1.5, power]}
+    with pytest.raises(DataError, match=r"breaks the rule.* in row 2"):
+        lossctl.compute("tweedie_deviance", data, power="@power")
+    fine = {"target": [-1.0, 2.0, 0.0], "pred": [-1.5, 1.0, 2.0], "power": [0.0, 2.0, 1.0]}
+    alone = [
+        lossctl.compute("tweedie_deviance", {"target": [y], "pred": [p]}, power=power).value
+        for y, p, power in zip(*fine.values(), strict=True)
+    ]
+    assert lossctl.compute("tweedie_deviance", fine, power="@power", reduction="none").results[0].values == alone
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "target"), [("mean", [1, -1]), ("range", [1, 1]), ("std", [1, 1]), ("l2", [0, 0])]
+)
+def test_an_error_relative_to_nothing_is_infinite(normalizer: str, target: list[int]) -> None:
+    assert lossctl.compute("nrmse", {"target": target, "pred": [2, 2]}, normalizer=normalizer).value == np.inf
+    assert lossctl.compute("nrmse", {"target": [0, 0], "pred": [0, 0]}, normalizer=normalizer).value is None

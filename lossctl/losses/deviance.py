@@ -7,7 +7,7 @@ import numpy as np
 
 from lossctl.entropies import excess, expm1_gap, log_gap, log_ratio
 from lossctl.params import Param
-from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
+from lossctl.roles import Array, Flags, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
 
 
@@ -138,6 +138,17 @@ def _(*, power: object = None, **_: object) -> Mapping[str, Any]:
     if power >= 1.0:
         return {"target": NotNegativeD, "pred": PositiveD}
     return {} if power == 0.0 else {"pred": PositiveD}
+
+
+@tweedie_deviance.rule(
+    "no power lies between 0 and 1; pred is positive but for power 0, target 0 or more from power 1, positive from 2"
+)
+def _(target: Array, pred: Array, *, power: "float | Array") -> Flags:
+    if np.ndim(power) == 0:  # its domains say so
+        return np.zeros(pred.shape[-1], dtype=bool)
+    outside = (pred <= 0.0) & (power != 0.0) | (target < 0.0) & (power >= 1.0) | (target <= 0.0) & (power >= 2.0)
+    outside = outside | (power > 0.0) & (power < 1.0)
+    return np.asarray(outside.reshape(-1, outside.shape[-1]).any(axis=0))
 
 
 def _deviance(target: Array, pred: Array, power: float) -> Array:

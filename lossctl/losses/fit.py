@@ -168,7 +168,8 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
         case "range":
             return root / (sums["high"] - sums["low"])
         case "std":
-            return root / np.sqrt(_variance(sums, "centred", "spread") / sums["weight"] * _varies(sums))
+            spread = np.sqrt(_variance(sums, "centred", "spread") / sums["weight"])
+            return root / np.where(sums["high"] > sums["low"], spread, 0.0)
         case _:
             return root / np.sqrt(sums["size"])
 
