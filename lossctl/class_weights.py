@@ -130,14 +130,19 @@ def of_rows(weights: object, target: Array) -> Array | None:
     return np.asarray(weights, dtype=np.float64).take(target.astype(np.intp, copy=False), mode="clip")
 
 
-def counted(value: Array, target: Array, weights: Array | None, ignore_index: int | None) -> Rows:
-    """Row values that hold their class weights, which the mean divides by; ignored rows are worth and count nothing."""
+def counted(
+    value: Array, target: Array, weights: Array | None, ignore_index: int | None, *, smoothed: bool = False
+) -> Rows:
+    """Row values that hold their class weights, which the mean divides by; ignored rows are worth and count nothing.
+
+    Rows of a class without weight are worth nothing either, unless their labels are `smoothed` over all classes.
+    """
     if weights is None and ignore_index is None:
         return Rows(value)
     share = np.ones(len(value)) if weights is None else weights.copy()
     ignored = np.zeros(len(value), dtype=bool) if ignore_index is None else target == ignore_index
     share[ignored] = 0.0
-    silent = share == 0.0
+    silent = ignored if smoothed else share == 0.0
     if silent.any():
         value[silent] = 0.0
     return Rows(value, share, ignored=ignored)

@@ -142,6 +142,9 @@ ScoreVector: TypeAlias = Annotated[
 ]
 Logits: TypeAlias = Annotated[Array, Role("real", "K logits per row", "vector", names=_LOGITS)]
 Simplex: TypeAlias = Annotated[Array, Role("simplex", "K probabilities per row that sum to 1", "vector", UNIT, _PROBS)]
+Proportions: TypeAlias = Annotated[
+    Array, Role("real", "K numbers >= 0 per row, in proportion to probabilities", "vector", NOT_NEGATIVE, _PROBS)
+]
 LogProbs: TypeAlias = Annotated[
     Array, Role("real", "K log-probabilities per row", "vector", LOG_PROBABILITY, _LOG_PROBS)
 ]

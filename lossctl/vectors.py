@@ -106,6 +106,22 @@ def below_max_k(x: Array) -> Array:
     return _shifted(x)[0]
 
 
+# Sums of exponentials this little above 1 lose digits that their logarithm shows.
+_NEAR = 2.0**-10
+
+
+def log_sum_k(exponentials: Array) -> Array:
+    """Logarithm of the sum over components of which the largest is 1, exact where the others are next to nothing."""
+    total = sum_k(exponentials)
+    near = np.flatnonzero(total < 1.0 + _NEAR)
+    value = np.log(total, out=total)
+    if len(near):
+        rest = np.ascontiguousarray(exponentials.T[near])  # a row's sum is then its own, however many there are
+        rest[np.arange(len(near)), rest.argmax(axis=1)] = 0.0
+        value[near] = np.log1p(rest.sum(axis=1))
+    return value
+
+
 def logsumexp_k(x: Array) -> Array:
     """`log sum exp` over the components of `(k, n)`."""
     work, top = _shifted(x)
@@ -124,7 +140,7 @@ def softmax_k(x: Array) -> Array:
 def log_softmax_k(x: Array) -> Array:
     """Logarithm of the softmax over the components of `(k, n)`."""
     work, _ = _shifted(x)
-    work -= np.log(sum_k(np.exp(work)))
+    work -= log_sum_k(np.exp(work))
     return work
 
 

@@ -1,6 +1,7 @@
 """The values that the source articles print or imply for regression, worked out by hand."""
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -220,3 +221,77 @@ def test_a_column_of_powers_has_the_domains_of_each_power(target: float, pred: f
 def test_an_error_relative_to_nothing_is_infinite(normalizer: str, target: list[int]) -> None:
     assert lossctl.compute("nrmse", {"target": target, "pred": [2, 2]}, normalizer=normalizer).value == np.inf
     assert lossctl.compute("nrmse", {"target": [0, 0], "pred": [0, 0]}, normalizer=normalizer).value is None
+
+
+@pytest.mark.parametrize("gap", [5.0, 15.0, 20.0, 40.0, 700.0])
+@pytest.mark.parametrize("target", [[0], [[1.0, 0.0, 0.0, 0.0]]])
+def test_the_cross_entropy_of_a_certain_row_keeps_its_digits(gap: float, target: list[object]) -> None:
+    found = lossctl.compute("cross_entropy", {"target": target, "pred": [[gap, 0.0, 0.0, 0.0]]}).value
+    assert_allclose(found, math.log1p(3 * math.exp(-gap)), rtol=2e-14)
+
+
+def test_a_smoothed_label_of_a_class_without_weight_is_worth_the_other_classes() -> None:
+    logits = [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]
+    log_sums = np.log(np.exp(logits).sum(axis=1))
+    smooth = 0.3 / 3 * (1 * (log_sums - [2, 1]) + 2 * (log_sums - [3, 0]))
+    own = 0.7 * np.array([0.0, log_sums[1] - 1.0])
+    data = {"target": [0, 1], "pred": logits}
+    options = {"class_weight": [0, 1, 2], "label_smoothing": 0.3}
+    rows = lossctl.compute("cross_entropy", data, reduction="none", **options).results[0].values  # type: ignore[arg-type]
+    assert_allclose(rows, own + smooth, rtol=1e-14)
+    assert_allclose(lossctl.compute("cross_entropy", data, **options).value, (own + smooth).sum() / 1, rtol=1e-14)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", ["cce", "scce"])
+def test_proportions_are_found_where_probabilities_are(loss: str, tmp_path: Path) -> None:
+    columns = {"y": [0, 2], "prob_0": [0.5, 0.2], "prob_1": [0.3, 0.3], "prob_2": [0.4, 0.6]}
+    found = lossctl.compute(loss, write_csv(tmp_path / "a.csv", columns), normalize=True).value
+    assert_allclose(found, -(math.log(0.5 / 1.2) + math.log(0.6 / 1.1)) / 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("target", "members"), [(1.0, [1e-8, 2e-8, 4e-8]), (1e6, [0.1, 0.2, 0.4]), (1e16, [0.1, 0.2, 0.4])]
+)
+def test_an_ensemble_far_from_the_target_keeps_its_spread(target: float, members: list[float]) -> None:
+    exact = [Fraction(member) for member in members]
+    mean = sum(exact) / 3
+    variance = sum((member - mean) ** 2 for member in exact) / 2
+    expected = float((Fraction(target) - mean) ** 2 / variance) + math.log(variance)
+    assert_allclose(lossctl.compute("dss", {"target": [target], "pred": [members]}).value, expected, rtol=1e-14)
+
+
+def test_a_perfect_correlation_lacks_what_eps_takes() -> None:
+    target = np.repeat([1, 0], [500, 5000])
+    found = lossctl.compute("mcc_loss", {"target": target, "pred": target.astype(float)}).value
+    tp, tn, wrong = Fraction(500) + Fraction(1e-5), Fraction(5000) + Fraction(1e-5), Fraction(1e-5)
+    assert_allclose(found, float(1 - (tp * tn - wrong**2) / ((tp + wrong) * (tn + wrong))), rtol=1e-14)
+    opposite = lossctl.compute("mcc_loss", {"target": target, "pred": 1.0 - target}).value
+    assert_allclose(opposite, float(1 + (tp * tn - wrong**2) / ((tp + wrong) * (tn + wrong))), rtol=1e-14)
+
+
+@pytest.mark.parametrize("logit", [1.0, 709.5, 730.0, 745.0, 746.0])
+def test_an_unclipped_negative_label_is_worth_a_softplus(logit: float) -> None:
+    found = lossctl.compute("asl", {"target": [[0]], "pred": [[logit]]}, gamma_neg=0, clip=0).value
+    assert_allclose(found, logit + math.log1p(math.exp(-logit)), rtol=1e-15)
+
+
+def test_a_class_that_does_not_count_is_worth_nothing_however_improbable() -> None:
+    data = {"target": [1, 0], "pred": [[1.0, 0.0], [0.5, 0.5]]}
+    rows = lossctl.compute("focal_cross_entropy", data, input="probs", alpha=[1, 0], reduction="none").results[0].values
+    assert_allclose(rows, [0.0, 0.25 * math.log(2)], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("loss", "params", "error", "value"),
+    [
+        ("pseudo_huber", {"delta": 1e155}, 1.0, 0.5),
+        ("pseudo_huber", {"delta": 1e-300}, 1e10, 1e-290),
+        ("pseudo_huber", {"delta": 1e-200}, 1.0, 1e-200),
+        ("tukey_biweight", {"c": 1e155}, 1.0, 0.5),
+        ("tukey_biweight", {"c": 1e200}, 1.0, 0.5),
+    ],
+)
+def test_parameters_at_the_ends_of_the_range_do_no_harm(
+    loss: str, params: dict[str, float], error: float, value: float
+) -> None:
+    assert_allclose(lossctl.compute(loss, {"target": [0.0], "pred": [error]}, **params).value, value, rtol=1e-15)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import numpy as np
 from lossctl.arrays import Classes
 from lossctl.class_weights import ClassWeight, counted, of_rows, resolved
 from lossctl.params import Param
-from lossctl.roles import Array, ClassIndex, ClassTarget, Flags, LogProbs, NotNegativeVector, Simplex
+from lossctl.roles import Array, ClassIndex, ClassTarget, Flags, LogProbs, Proportions, Simplex
 from lossctl.spec import example, loss
 from lossctl.totals import Rows
 from lossctl.vectors import add_at_k, pick_k, sum_k
@@ -87,7 +87,7 @@ def _(target: Array, pred: Array, *, eps: float, normalize: bool, label_smoothin
 
 @categorical_cross_entropy.domains
 def _(*, normalize: bool, **_: object) -> dict[str, Any]:
-    return {"pred": NotNegativeVector if normalize else Simplex}
+    return {"pred": Proportions if normalize else Simplex}
 
 
 @loss(
@@ -155,7 +155,7 @@ def _(
 
 @sparse_categorical_cross_entropy.domains
 def _(*, normalize: bool, **_: object) -> dict[str, Any]:
-    return {"pred": NotNegativeVector if normalize else Simplex}
+    return {"pred": Proportions if normalize else Simplex}
 
 
 @sparse_categorical_cross_entropy.prepare

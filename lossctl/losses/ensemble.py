@@ -110,11 +110,11 @@ def _(target: Array, pred: Array) -> Array:
 
 
 def _moments(target: Array, pred: Array) -> tuple[Array, Array, Array]:
-    """Members less their mean, the mean's error, and the deviation with ddof 1, about the target lest they cancel."""
-    deviation = pred - target
-    error = mean_k(deviation)
-    deviation -= error
-    return deviation, error, norm_k(deviation) / np.sqrt(len(pred) - 1.0)
+    """Members less their mean, the mean's error, and the deviation with ddof 1, about a member lest they cancel."""
+    deviation = pred - pred[0]
+    mean = mean_k(deviation)
+    deviation -= mean
+    return deviation, (pred[0] - target) + mean, norm_k(deviation) / np.sqrt(len(pred) - 1.0)
 
 
 @loss(

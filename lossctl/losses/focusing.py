@@ -167,7 +167,9 @@ def focal_cross_entropy(
     else:
         p = pick_k(pred, target)
         log_p, miss = np.log(p), 1.0 - p
-    return -_factor(alpha, target) * miss**gamma * log_p
+    factor = _factor(alpha, target)
+    value = -factor * miss**gamma * log_p
+    return value if np.all(factor) else np.where(factor == 0.0, 0.0, value)  # log 0 of a class that does not count
 
 
 @focal_cross_entropy.gradient
@@ -277,4 +279,4 @@ def _shifted(minus_log_p: Array, minus_log_miss: Array, clip: float) -> tuple[Ar
     # log1p is exact up to 1/2, and beyond it 1 - q = (1-p) + clip; each half is constant where the other one counts.
     below = -np.log1p(-np.minimum(q, 0.5))
     above = -np.log(np.minimum(np.exp(-minus_log_miss) + clip, 0.5)) - LOG_2
-    return q, np.minimum(below + above, minus_log_miss)
+    return q, np.where(np.equal(clip, 0.0), minus_log_miss, np.minimum(below + above, minus_log_miss))

@@ -11,7 +11,7 @@ from lossctl.params import Param
 from lossctl.roles import Array, ClassTarget, Logits
 from lossctl.spec import example, loss
 from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, below_max_k, dot_k, log_softmax_k, pick_k, softmax_at, softmax_k, sum_k
+from lossctl.vectors import add_at_k, below_max_k, dot_k, log_softmax_k, log_sum_k, pick_k, softmax_at, softmax_k, sum_k
 
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 # -log softmax of the logits 0 and log 3, whose probabilities are 1/4 and 3/4
@@ -75,7 +75,9 @@ def cross_entropy(
     """
     weights = None if target.ndim == 2 else of_rows(class_weight, target)
     value = _cross_entropy(target, pred, class_weight, label_smoothing)
-    return Rows(value) if target.ndim == 2 else counted(value, target, weights, ignore_index)
+    if target.ndim == 2:
+        return Rows(value)
+    return counted(value, target, weights, ignore_index, smoothed=not _is_zero(label_smoothing))
 
 
 @cross_entropy.gradient
@@ -256,7 +258,7 @@ def _cross_entropy(target: Array, pred: Array, class_weight: object, smoothing: 
             linear += smoothing * (dot_k(np.broadcast_to(spread, x.shape), x) / len(pred) - linear)
             total = total + smoothing * (spread.mean() - total)
     np.exp(x, out=x)
-    value = np.log(sum_k(x))
+    value = log_sum_k(x)
     value *= total
     value -= linear
     return value

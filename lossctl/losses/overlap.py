@@ -337,9 +337,15 @@ def mcc_loss(
 @mcc_loss.finish
 def _(sums: Sums, *, eps: float, average: str, **_: object) -> Array:
     tp, tn, fp, fn = (sums[name] + eps for name in ("tp", "tn", "fp", "fn"))
-    correlation = (tp * tn - fp * fn) / (np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn)))
+    cross = tp * tn - fp * fn
+    root = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
+    # root^2 - cross^2 without its difference, so that a correlation of nearly 1 keeps what it lacks
+    lack = (
+        4 * tp * tn * fp * fn + (tp * tn + fp * fn) * (tp + tn) * (fp + fn) + (tp * fn + tn * fp) * (tp * fp + tn * fn)
+    )
+    value = np.where(cross > 0, lack / (root * (root + np.maximum(cross, 0.0))), 1.0 - cross / root)
     touched = sums["tp"] + sums["fp"] + sums["fn"] > 0
-    return averaged(np.where(touched, 1.0 - correlation, 0.0), sums, average)
+    return averaged(np.where(touched, value, 0.0), sums, average)
 
 
 def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Array:

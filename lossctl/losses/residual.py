@@ -203,16 +203,16 @@ def pseudo_huber(
 
     `delta^2 * (sqrt(1 + (e/delta)^2) - 1)`, computed without the cancellation near 0.
     """
-    ratio = np.abs(pred - target)
-    ratio /= delta
-    slope = np.clip(ratio, 0.0, 1e150)  # its square stays finite, and the quotient is 1 long before
+    size = np.abs(pred - target)
+    slope = size / delta
+    np.clip(slope, 0.0, 1e150, out=slope)  # its square stays finite, and the quotient is 1 long before
     root = slope * slope
     root += 1.0
     np.sqrt(root, out=root)
     root += 1.0
     slope /= root
-    ratio *= delta * delta
-    return Product(ratio, slope)
+    size *= delta
+    return Product(size, slope)
 
 
 @pseudo_huber.gradient

@@ -138,15 +138,16 @@ def tukey_biweight(
 
     `c^2/6 * (1 - (1 - (e/c)^2)^3)` if `abs(e) <= c`, else `c^2/6`.
     """
-    square = np.abs(pred - target)
-    square /= c
-    square = np.clip(square, 0.0, 1.0, out=square)
+    size = np.abs(pred - target)
+    np.clip(size, 0.0, c, out=size)
+    square = size / c
     square *= square
     value = square - 3.0  # 1 - (1 - s)^3 = s (3 - 3 s + s^2)
     value *= square
     value += 3.0
-    value *= square
-    value *= c * c / 6.0
+    size *= size
+    value *= size
+    value /= 6.0
     return value
 
 
