@@ -42,6 +42,14 @@ PITFALLS = {
             "If the files' rows could be in another order, join them on keys with --on.",
         ),
         Pitfall(
+            "LC104",
+            "info",
+            "rows are units of their own, whatever their --group",
+            "row is a unit of its own, whatever its --group",
+            "List columns of masks, images or lists of relevances: each row holds a whole unit.",
+            "Leave --group out; where several rows make up a unit, write its items as rows.",
+        ),
+        Pitfall(
             "LC201",
             "warning",
             "probabilities were clipped",

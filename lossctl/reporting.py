@@ -50,6 +50,8 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         details["join"] = _coverage(job, outcome)
         if not job.plan.truth.on:
             counts["LC103"] = outcome.rows
+    if job.plan.group and any(term.nested for term in job.plan.terms):
+        counts["LC104"] = outcome.used
     if collected is not None and collected.values:
         whole = whole._replace(values=collected.values)
     evaluations[0] = whole._replace(details={**whole.details, **details})

@@ -81,3 +81,12 @@ def test_a_finding_names_the_option_that_answers_it() -> None:
 def test_only_a_set_loss_may_declare_one() -> None:
     with pytest.raises(DeclarationError, match="only a set loss"):
         spec.get("mse").unit_finding("LC341")
+
+
+def test_a_group_of_rows_that_are_units_is_said_to_count_for_nothing() -> None:
+    data = {"target": [[1, 0, 1], [0, 1, 1]], "pred": [[0.6, 0.3, 0.0], [0.0, 0.8, 0.9]], "image": [7, 7]}
+    grouped = lossctl.compute("dice", data, group="image")
+    assert grouped.value == lossctl.compute("dice", data).value
+    assert [(finding.code, finding.count) for finding in grouped.findings] == [("LC104", 2)]
+    long = {"target": [1, 0], "pred": [0.6, 0.3], "image": [7, 7]}
+    assert lossctl.compute("dice", long, group="image").findings == []
