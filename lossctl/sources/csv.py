@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from lossctl.sources import kinds, packed, plain
+from lossctl.sources.absent import numbers_in, without
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
 from lossctl.sources.dialect import NUMBER, Dialect, recognise
@@ -178,6 +179,9 @@ class _Parser(NamedTuple):
             raise self.complaints().zero_byte(part)
         if dialect.decimal == ",":
             found |= {name: _with_points(found[name]) for name in texts if name not in dialect.lists}
+        if absent := numbers_in(dialect.missing, dialect.decimal):
+            read = [name for name in types if self.wanted[name] != "text" and name not in dialect.lists]
+            found |= {name: without(found[name], absent) for name in read}
         return found
 
 

@@ -40,6 +40,15 @@ def validity(present: npt.NDArray[np.bool_] | None) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(present, bitorder="little"))
 
 
+def present(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """A mask of the values that are there."""
+    bits = column.buffers()[0]
+    if bits is None:
+        return np.ones(len(column), dtype=bool)
+    stop = column.offset + len(column)
+    return np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little", count=stop)[column.offset :].astype(bool)
+
+
 def primitive(values: npt.NDArray[np.generic], present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
     """Numbers or booleans as a column (pa.array would import pandas)."""
     if values.dtype == np.bool_:
