@@ -1,13 +1,13 @@
 """The files of a request as one table: opened, its keys checked, and the columns a plan reads of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.engine.plan import Plan, block_rows
-from lossctl.errors import DataError, UsageError, listing
+from lossctl.errors import DataError, NoColumnError, UsageError, listing
 from lossctl.mapping import Binding, Table, expand
 from lossctl.request import Request
-from lossctl.sources import As, Sieve, Source, open_sources, prune
+from lossctl.sources import As, Sieve, Source, knowing, open_sources, prune
 
 if TYPE_CHECKING:
     from lossctl.filters import Filter
@@ -24,13 +24,14 @@ class Dataset(NamedTuple):
     taken: frozenset[str]
 
 
-def open_dataset(request: Request) -> Dataset:
-    """Open the files, and look for the columns that options name."""
+def open_dataset(request: Request, late: Collection[str] = ()) -> Dataset:
+    """Open the files, and look for the columns that options name, `late` ones far beyond the first rows."""
     if not request.files:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
     sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files, request.text))
+    sources = tuple(knowing(source, late) for source in sources)
     table = Table(", ".join(request.files), sources[0].columns())
-    truth, on = _truth_source(request), request.on
+    truth, on = _truth_source(request, late), request.on
     if truth is not None:
         on = tuple(name for text in request.on for name in expand(text, table, "--on"))
         from lossctl import joins
@@ -101,9 +102,10 @@ def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, 
         found = source.columns()
         for name in columns:
             if name not in found:
-                raise DataError(
+                raise NoColumnError(
                     f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
-                    "Files of one dataset need the same columns."
+                    "Files of one dataset need the same columns.",
+                    name,
                 )
             here, there = found[name], table.columns[name]
             if here.kind != there.kind and "unknown" not in (here.kind, there.kind):
@@ -131,9 +133,9 @@ def _sieve(plan: Plan, table: Table) -> Sieve | None:
     return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
 
 
-def _truth_source(request: Request) -> Source | None:
+def _truth_source(request: Request, late: Collection[str]) -> Source | None:
     if request.truth is None:
         if request.on or request.join == "inner" or request.many_to_one:
             raise UsageError("--on, --join and --many-to-one need --truth FILE.")
         return None
-    return open_sources([request.truth], request.text)[0]
+    return knowing(open_sources([request.truth], request.text)[0], late)

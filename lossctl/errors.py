@@ -27,6 +27,14 @@ class DataError(LossctlError):
     """A file, column or row that cannot be used as it is."""
 
 
+class NoColumnError(DataError):
+    """A column that is named is not there, as far as its file is known."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
 class OutputError(LossctlError):
     """An output that cannot be written."""
 

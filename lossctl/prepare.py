@@ -12,7 +12,7 @@ from lossctl.checks import check_request
 from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.errors import DataError, UsageError, did_you_mean, listing
+from lossctl.errors import DataError, NoColumnError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
 from lossctl.params import ColumnRef, Value
@@ -44,7 +44,19 @@ def prepare(requests: Sequence[Request]) -> Work:
     _check_options(requests, [spec.get(part.name) for parts in parsed for part in parts])
     penalised = any(map(_is_penalty, (part for parts in parsed for part in parts)))
     asked = [_asked(request, parts, penalised) for request, parts in zip(requests, parsed, strict=True)]
-    data, first = open_dataset(requests[0]), requests[0]
+    late: frozenset[str] = frozenset()
+    while True:
+        try:
+            return _work(asked, open_dataset(requests[0], late))
+        except NoColumnError as error:
+            if error.column in late:
+                raise
+            late |= {error.column}
+
+
+def _work(asked: Sequence[Asked], data: Dataset) -> Work:
+    """The work on a dataset: one plan for all requests, and a job for each."""
+    first = asked[0].request
     terms = [_terms(each, data) for each in asked]
     _check_labels(first, [loss for each in asked for loss in each.losses], [term for own in terms for term in own])
     distinct, places = _distinct(terms)

@@ -1,19 +1,21 @@
 """Files that other programs write in their own ways: read as they are meant, or refused with the way out."""
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from conftest import Run
-from lossctl.sources import As
+from lossctl.sources import As, jsonl
 from test_sources_common import read, text_source
 
-pytestmark = pytest.mark.usefixtures("csv_reader")
+by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']
 
 
 # ------------------------------------------------------------------------------------------------------ missing values
+@by_either_reader
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize("how", ["number", "raw"])
 @pytest.mark.parametrize("cell", SPELLED)
@@ -27,6 +29,7 @@ def test_a_number_that_means_missing_does_so_however_it_is_spelled(
     assert found["k"] == ["a", "b", "c", "d"]
 
 
+@by_either_reader
 @pytest.mark.parametrize("said", ["-999.5", "-999,5"])
 @pytest.mark.parametrize("cell", ["-999,5", "-999,50", " -9,995e2"])
 def test_a_number_that_means_missing_may_have_a_decimal_comma(tmp_path: Path, cell: str, said: str) -> None:
@@ -35,22 +38,26 @@ def test_a_number_that_means_missing_may_have_a_decimal_comma(tmp_path: Path, ce
     assert [[value and float(value) for value in read(source, how)["y"]] for how in ways] == [[1.5, None]] * 2
 
 
+@by_either_reader
 def test_a_number_that_means_missing_is_its_spelling_in_text(tmp_path: Path) -> None:
     source = text_source(tmp_path, "k,y\n-999,1\n-999.0,2\n", na_values=("-999",))
     assert read(source, {"k": "text"})["k"] == [None, "-999.0"]
 
 
+@by_either_reader
 @pytest.mark.parametrize("other", ["abc", "9007199254740993"])
 def test_a_number_that_means_missing_does_so_beside_cells_that_are_checked_as_text(tmp_path: Path, other: str) -> None:
     source = text_source(tmp_path, f"y\n{other}\n-999.0\n", na_values=("-999",))
     assert read(source) == {"y": [other, None]}
 
 
+@by_either_reader
 def test_a_huge_number_may_mean_missing(tmp_path: Path) -> None:
     source = text_source(tmp_path, "y\n1\n9.969210e36\n-1e20\n", na_values=("9.96921e36", "-1e20"))
     assert read(source) == {"y": [1.0, None, None]}
 
 
+@by_either_reader
 def test_a_missing_number_in_another_spelling_is_no_prediction(run: Run, folder: Path) -> None:
     (folder / "a.csv").write_text("y_true,y_pred\n1,2\n3,-999.0\n2,2.5\n")
     command = ("compute", "mae", "a.csv", "--na-values", "-999")
@@ -59,3 +66,79 @@ def test_a_missing_number_in_another_spelling_is_no_prediction(run: Run, folder:
     assert "'y_pred'" in told.err
     assert "line 3" in told.err
     assert "0.75" in run(*command, "--missing", "skip").out
+
+
+# ----------------------------------------------------------------------------------------------------------- late keys
+EARLY = 20_000
+
+
+def json_file(folder: Path, rows: list[object], name: str = "a.jsonl") -> Path:
+    text = json.dumps(rows, indent=0) if name.endswith(".json") else "\n".join(map(json.dumps, rows)) + "\n"
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+def rows_with(*late: object) -> list[object]:
+    return [{"y_true": 1, "y_pred": 2, "deep": {"x": 1}} for _ in range(EARLY)] + list(late)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "part=1/a.jsonl"])
+@pytest.mark.parametrize("key", ["extra", "deep.extra", "größe"])
+def test_a_key_that_first_appears_late_is_a_column(run: Run, folder: Path, name: str, key: str) -> None:
+    (folder / "part=1").mkdir()
+    late = {"deep": {"extra": "b"}} if "." in key else {key: "b"}
+    path = json_file(folder, rows_with({"y_true": 1, "y_pred": 5, **late}), name)
+    found = run("compute", "mae", path.relative_to(folder), "--by", key, "--format", "json")
+    assert found.code == 0, found.err
+    slices = [result for result in json.loads(found.out)["results"] if result["slice"]]
+    assert {each["slice"][key]: each["value"] for each in slices} == {"b": 4, "(missing)": 1}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--pred", "late"),
+        ("--where", "late > 0"),
+        ("--weight", "late"),
+        ("--group", "late"),
+        ("--by", "y_true,late"),
+        ("--truth", "a.jsonl", "--on", "late"),
+    ],
+)
+def test_a_late_key_can_be_named_by_every_option(folder: Path, options: tuple[str, ...], run: Run) -> None:
+    json_file(folder, rows_with({"y_true": 1, "y_pred": 5, "late": 3}))
+    told = run("compute", "mae", "a.jsonl", *options)
+    assert "is not in" not in told.err
+
+
+def test_a_key_that_is_nowhere_is_not_in_the_file(run: Run, folder: Path) -> None:
+    json_file(folder, rows_with({"y_true": 1, "y_pred": 5, "extra": "b"}))
+    told = run("compute", "mae", "a.jsonl", "--by", "other")
+    assert told.code == 2
+    assert "'other' is not in a.jsonl" in told.err
+
+
+def test_a_late_key_may_be_in_all_files_of_a_dataset_but_early_in_one(run: Run, folder: Path) -> None:
+    json_file(folder, [{"y_true": 1, "y_pred": 2, "extra": "a"}])
+    json_file(folder, rows_with({"y_true": 1, "y_pred": 5, "extra": "b"}), "b.jsonl")
+    found = run("compute", "mae", "a.jsonl", "b.jsonl", "--by", "extra")
+    assert found.code == 0, found.err
+
+
+def test_a_late_key_of_several_types_is_refused_with_the_line_where_they_differ(run: Run, folder: Path) -> None:
+    late = [{"y_true": 1, "y_pred": 5, "extra": value} for value in ("b", 7)]
+    json_file(folder, rows_with(*late))
+    told = run("compute", "mae", "a.jsonl", "--by", "extra")
+    assert told.code == 2
+    assert f"line {EARLY + 2} " in told.err
+
+
+def test_files_whose_keys_are_known_are_read_once(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    json_file(folder, rows_with({"y_true": 1, "y_pred": 5, "extra": "b"}))
+
+    def never(*_: object) -> None:
+        raise AssertionError("the file is searched for a key")
+
+    monkeypatch.setattr(jsonl, "_later", never)
+    assert run("compute", "mae", "a.jsonl", "--by", "y_true").code == 0

@@ -2,10 +2,10 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lossctl.errors import DataError
-from lossctl.sources.base import As, ColumnInfo, Piece, Pruning, Reading, Sieve, Source, Span
+from lossctl.sources.base import As, ColumnInfo, Growing, Piece, Pruning, Reading, Sieve, Source, Span
 from lossctl.sources.formats import format_of
 from lossctl.sources.options import TextOptions
 from lossctl.sources.paths import STDIN, expand, inside_file, near, partitions
@@ -32,6 +32,11 @@ def open_source(path: str, options: TextOptions = DEFAULTS) -> Source:
 def prune(source: Source, pieces: Sequence[Piece], sieve: Sieve | None) -> list[Piece]:
     """The pieces of a source without the rows that its statistics rule out; the sieve is that of `--where`."""
     return source.prune(pieces, sieve) if sieve is not None and isinstance(source, Pruning) else list(pieces)
+
+
+def knowing(source: Source, names: Collection[str]) -> Source:
+    """The source with the columns of these names, where the file has them only far beyond its first rows."""
+    return source.knowing(names) if names and isinstance(source, Growing) else source
 
 
 def _accessible(path: str) -> tuple[str, str]:
@@ -94,6 +99,7 @@ def _source(path: str, file: str, options: TextOptions) -> Source:
 __all__ = [
     "As",
     "ColumnInfo",
+    "Growing",
     "Piece",
     "Pruning",
     "Reading",
@@ -101,6 +107,7 @@ __all__ = [
     "Source",
     "Span",
     "TextOptions",
+    "knowing",
     "open_source",
     "open_sources",
     "prune",

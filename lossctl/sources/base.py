@@ -4,7 +4,7 @@ Small values are named tuples in this package: every start pays for each class, 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -105,6 +105,14 @@ class Pruning(Protocol):
 
     def prune(self, pieces: Sequence[Piece], sieve: Sieve) -> list[Piece]:
         """The pieces without the rows that the statistics rule out; a piece with a gap becomes several."""
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """A source whose columns are known from its first rows, and which may have others further on."""
+
+    def knowing(self, names: Collection[str]) -> Source:
+        """The source with these columns too; it is read up to where they first appear."""
 
 
 class Stamp(NamedTuple):

@@ -3,10 +3,12 @@
 Lines are read in parallel, like those of a CSV file; an array is read in order.
 """
 
+import json as text_json
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
@@ -35,6 +37,8 @@ HEAD_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
 # A number without a point and an exponent, as long as those that float64 may not hold.
 LONG_INTEGER = re.compile(rb"[\s:,\[]-?\d{16,}[\s,\]}]")
+
+PLACE = re.compile(r"(?<= from line )\d+")
 
 
 class Head(NamedTuple):
@@ -96,11 +100,17 @@ class JsonSource(TextSource):
     """A file of JSON objects."""
 
     format: Literal["json", "jsonl"] = "jsonl"
+    later: tuple[tuple[str, Field], ...] = ()
 
     @property
     def head(self) -> Head:
         """What the beginning of the file shows."""
         return _head(self.stamp, self.codec, self.format == "jsonl")
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """What the keys hold that are known."""
+        return {**self.head.fields, **dict(self.later)}
 
     @property
     def first(self) -> int:
@@ -120,7 +130,13 @@ class JsonSource(TextSource):
 
     def columns(self) -> dict[str, ColumnInfo]:
         """The keys in the order of first appearance."""
-        return {name: field.info for name, field in self.head.fields.items()}
+        return {name: field.info for name, field in self.fields.items()}
+
+    def knowing(self, names: Collection[str]) -> "JsonSource":
+        """The file with keys that appear only after its first rows."""
+        found = {name: _later(self.stamp, self, name) for name in names if name not in self.fields}
+        later = tuple((name, field) for name, field in found.items() if field is not None)
+        return replace(self, later=self.later + later)
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
         """Ranges of bytes."""
@@ -128,7 +144,7 @@ class JsonSource(TextSource):
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
-        fields = {name: self.head.fields[name] for name in reading.columns}
+        fields = {name: self.fields[name] for name in reading.columns}
         for name, field in fields.items():
             if field.kind == "other":
                 raise DataError(
@@ -177,6 +193,24 @@ class JsonSource(TextSource):
                 line = self.line_at(found[error.row][0])
                 raise conflict(self.path, name, line, error.value, fields[name]) from None
         return pa.RecordBatch.from_arrays(arrays, names=schema.names)
+
+
+@lru_cache(maxsize=256)
+def _later(stamp: Stamp, source: JsonSource, name: str) -> Field | None:
+    """What a key holds that the first rows lack, judged by the rows that have it in the part where it first appears."""
+    keys = {name, name.rpartition(".")[2]}
+    marks = [text_json.dumps(key, ensure_ascii=ascii).encode() for key in keys for ascii in (True, False)]
+    for part in source.parts():
+        if not any(part.data.find(mark, part.start, part.stop) >= 0 for mark in marks):
+            continue
+        texts = (row for row in part.rows(Rules()) if any(mark in row[1] for mark in marks))
+        rows = rows_of(stamp.path, texts, source.line_at)
+        while some := list(islice(rows, SAMPLE_ROWS)):
+            if (field := fields_of(some).get(name)) is not None:
+                # Lines are counted only for the words that name one.
+                said = PLACE.sub(lambda place: str(source.line_at(int(place[0]))), field.said)
+                return replace(field, said=said)
+    return None
 
 
 def _nested(kinds_of: Mapping[tuple[str, ...], pa.DataType]) -> pa.Schema:

@@ -1,14 +1,14 @@
 """A file whose folders say more of it: region=eu/part.csv has a column `region` of one value."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from lossctl.sources import kinds
-from lossctl.sources.base import ColumnInfo, Piece, Pruning, Reading, Sieve, Source, Span
+from lossctl.sources.base import ColumnInfo, Growing, Piece, Pruning, Reading, Sieve, Source, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class PartitionedSource:
         if known and not sieve.may_pass(known):
             return []
         return self.inner.prune(pieces, _Within(sieve, known)) if isinstance(self.inner, Pruning) else list(pieces)
+
+    def knowing(self, names: Collection[str]) -> Source:
+        """The file with columns that appear far beyond its first rows."""
+        missing = [name for name in names if name not in self.values]
+        return replace(self, inner=self.inner.knowing(missing)) if isinstance(self.inner, Growing) else self
 
     def read(self, piece: Piece, reading: Reading) -> Iterator[pa.RecordBatch]:
         """The rows of a piece."""
