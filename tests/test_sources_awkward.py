@@ -8,7 +8,7 @@ import pytest
 
 from conftest import Run
 from lossctl.sources import As, jsonl
-from test_sources_common import read, text_source
+from test_sources_common import read, refused, text_source
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']
@@ -142,3 +142,67 @@ def test_files_whose_keys_are_known_are_read_once(run: Run, folder: Path, monkey
 
     monkeypatch.setattr(jsonl, "_later", never)
     assert run("compute", "mae", "a.jsonl", "--by", "y_true").code == 0
+
+
+# ------------------------------------------------------------------------------------------------------ decimal commas
+MIXED = "ver;y_true;y_pred\n1.0;1,5;2,5\n1.1;2,0;4,5\n"
+
+
+@by_either_reader
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_decimal_comma_is_recognised_beside_columns_with_points(tmp_path: Path, separator: str) -> None:
+    source = text_source(tmp_path, MIXED.replace(";", separator))
+    assert read(source) == {"ver": [1.0, 1.1], "y_true": [1.5, 2.0], "y_pred": [2.5, 4.5]}
+    assert read(source, {"ver": "text", "y_true": "text"}) == {"ver": ["1.0", "1.1"], "y_true": ["1.5", "2.0"]}
+
+
+def test_a_decimal_comma_is_recognised_beside_points_without_a_header_too(tmp_path: Path) -> None:
+    source = text_source(tmp_path, MIXED.partition("\n")[2])
+    assert read(source) == {"c0": [1.0, 1.1], "c1": [1.5, 2.0], "c2": [2.5, 4.5]}
+
+
+def test_missing_values_and_words_are_found_beside_both_decimal_points(tmp_path: Path) -> None:
+    source = text_source(tmp_path, MIXED + "-9.0;-9,00;NA\n", na_values=("-9", "NA"))
+    assert read(source) == {"ver": [1.0, 1.1, None], "y_true": [1.5, 2.0, None], "y_pred": [2.5, 4.5, None]}
+
+
+@pytest.mark.parametrize("codes", ["1,2;0.5\nnone;0.25\n", "1,2,3;0.5\n1,2;0.25\n", "1,2;0.5\n0.5;0.25\n"])
+def test_commas_in_text_beside_points_are_no_decimal_commas(tmp_path: Path, codes: str) -> None:
+    found = read(text_source(tmp_path, "k;y\n" + codes), {"k": "text", "y": "number"})
+    assert found["k"][0].startswith("1,2")
+    assert found["y"] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("text", ["y_true;y_pred\n1,234;2,345\n", 'y_true,y_pred\n"1,5","2,5"\n'])
+def test_commas_that_may_be_thousands_are_not_guessed(run: Run, folder: Path, text: str, name: str) -> None:
+    (folder / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    told = run("compute", "mae", name)
+    assert told.code == 2
+    assert "--decimal ," in told.err
+    assert run("compute", "mae", name, "--decimal", ",").code == 0
+
+
+@pytest.mark.parametrize("text", ["y;p\n0,123;0,456\n", "y;p\n1,234;0,5\n", "y;p\n1,234e2;1\n", "y;p\n1234,567;1\n"])
+def test_commas_that_cannot_be_thousands_are_decimal_commas(tmp_path: Path, text: str) -> None:
+    cell = text.split("\n")[1].split(";")[0]
+    assert read(text_source(tmp_path, text))["y"] == [float(cell.replace(",", "."))]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("options", [{}, {"decimal": ","}])
+@pytest.mark.parametrize("rows", ["1,5;1.500\n2,5;3,5\n", "1,5;1.500\n2,5;2.500\n", "1,5;3\n" * 300 + "2,5;1.500\n"])
+def test_points_that_may_end_thousands_beside_decimal_commas_are_refused(
+    tmp_path: Path, rows: str, options: dict[str, str], name: str
+) -> None:
+    text = f"y;p\n{rows}".encode()
+    source = text_source(tmp_path, gzip.compress(text) if name.endswith(".gz") else text, name, **options)
+    refused(lambda: read(source), "'p'", "'1.500'", "line", "1500 or 1,500", "--decimal .")
+    assert read(source, {"p": "text"})["p"][-1] in ("3.5", "2.500", "1.500")
+
+
+def test_both_decimal_points_in_one_column_are_refused(run: Run, folder: Path) -> None:
+    (folder / "a.csv").write_text("y_true;y_pred\n1,5;1.25\n2.5;3.5\n")
+    told = run("compute", "mae", "a.csv")
+    assert told.code == 2
+    assert "'1,5'" in told.err

@@ -153,8 +153,8 @@ REMEDIES = {
     "zero": "A vector of zeros has no direction; leave such rows out with --where, "
     "or give an --eps > 0 where the loss has it.",
     "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
-    "text": "Correct the file (numbers stand without thousands separators and units), say with --na-values which cells "
-    "are missing, or name another column for the role.",
+    "text": "Correct the file (numbers stand without thousands separators and units; where 1,5 is 1.5: --decimal ,), "
+    "say with --na-values which cells are missing, or name another column for the role.",
     "length": "All rows of a list column must hold as many numbers as the first.",
     "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
     "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",

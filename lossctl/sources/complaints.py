@@ -9,7 +9,7 @@ import pyarrow as pa
 from lossctl.errors import DataError
 from lossctl.sources.base import first_line
 from lossctl.sources.cuts import Part
-from lossctl.sources.dialect import NUMBER, Dialect, cells_of, not_utf8
+from lossctl.sources.dialect import NUMBER, NUMBER_COMMA, THOUSANDS, Dialect, cells_of, not_utf8
 from lossctl.sources.exact import refusal
 
 SHOWN = 80
@@ -76,9 +76,22 @@ class Complaints(NamedTuple):
         for row, cell in enumerate(cells.to_pylist()):
             if cell is not None and not NUMBER.fullmatch(cell):
                 place = self.row(part, row)
+                tip = " Where the comma is the decimal point, say --decimal ,." if NUMBER_COMMA.fullmatch(cell) else ""
                 return DataError(
                     f"{self.path}, column {name!r}: a number is needed, and {place} holds {cell[:SHOWN]!r}. "
-                    "Correct the file, name another column, or say what is missing with --na-values."
+                    f"Correct the file, name another column, or say what is missing with --na-values.{tip}"
+                )
+        return None
+
+    def thousands(self, part: Part, name: str, cells: pa.Array) -> DataError | None:
+        """The first cell of a column with decimal commas that has a point where thousands may end."""
+        for row, cell in enumerate(cells.to_pylist()):
+            if cell is not None and "." in cell and THOUSANDS.fullmatch(cell):
+                whole, comma = cell.strip().replace(".", ""), cell.strip().replace(".", ",")
+                return DataError(
+                    f"{self.path}, column {name!r}: {self.row(part, row)} holds {cell[:SHOWN]!r}, which is {whole} or "
+                    f"{comma} where numbers have a decimal comma. Write it as one of these, "
+                    "or say --decimal . if no number has a comma."
                 )
         return None
 

@@ -151,7 +151,24 @@ class _Parser(NamedTuple):
             raise self.complaints().inexact(part, name, bad.row, bad.cell) from None
 
     def _read(self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str]) -> dict[str, pa.Array] | None:
-        """The columns by Arrow's reader; None where a cell that should be a number is none."""
+        """The columns, each with its decimal point; None where a cell that should be a number is none."""
+        found: dict[str, pa.Array] = {}
+        for decimal in dict.fromkeys((self.dialect.decimal, ".")):
+            some = {name: kind for name, kind in types.items() if self._decimal(name) == decimal}
+            if some:
+                read = self._converted(part, some, missing, decimal)
+                if read is None:
+                    return None
+                found |= read
+        return found
+
+    def _decimal(self, name: str) -> str:
+        return "." if name in self.dialect.pointed else self.dialect.decimal
+
+    def _converted(
+        self, part: Part, types: dict[str, pa.DataType], missing: Sequence[str], decimal: str
+    ) -> dict[str, pa.Array] | None:
+        """Columns of one decimal point by Arrow's reader."""
         dialect, size = self.dialect, part.stop - part.start
         if not size:
             return {name: pa.nulls(0, kind) for name, kind in types.items()}
@@ -166,7 +183,7 @@ class _Parser(NamedTuple):
                     include_columns=list(types),
                     null_values=list(missing),
                     strings_can_be_null=True,
-                    decimal_point=dialect.decimal,
+                    decimal_point=decimal,
                 ),
             )
         except pa.ArrowInvalid as error:
@@ -177,9 +194,12 @@ class _Parser(NamedTuple):
         texts = [name for name, kind in types.items() if kind != pa.float64()]
         if texts and part.data.find(b"\0", part.start, part.stop) >= 0:
             raise self.complaints().zero_byte(part)
-        if dialect.decimal == ",":
+        if decimal == ",":
+            for name in texts:
+                if self.wanted[name] == "number" and (bad := self.complaints().thousands(part, name, found[name])):
+                    raise bad
             found |= {name: _with_points(found[name]) for name in texts if name not in dialect.lists}
-        if absent := numbers_in(dialect.missing, dialect.decimal):
+        if absent := numbers_in(dialect.missing, decimal):
             read = [name for name in types if self.wanted[name] != "text" and name not in dialect.lists]
             found |= {name: without(found[name], absent) for name in read}
         return found

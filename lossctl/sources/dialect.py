@@ -20,6 +20,8 @@ SAMPLE_ROWS = 200
 SHOWN = 60
 NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
 NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
+# 1,234 and 1.234 may be as many thousands, or a number with three decimals.
+THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}(?:,\d{3}|\.\d{3})\s*")
 BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 
 Row = list[str]
@@ -37,6 +39,7 @@ class Dialect(NamedTuple):
     first: int  # the byte at which the rows begin
     newline: bytes
     lists: Mapping[str, "Shape"]
+    pointed: frozenset[str] = frozenset()  # the columns with a decimal point where others have a comma
 
     @property
     def rules(self) -> Rules:
@@ -54,13 +57,15 @@ def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dial
     texts, end = _texts(path, head, bom, whole, rules)
     delimiter = options.delimiter or _delimiter(path, texts, quote)
     rows = [cells_of(text, delimiter, quote) for text in texts]
-    decimal = options.decimal or _decimal(rows, delimiter)
+    commas, points = _decimals(rows, delimiter, options.missing)
+    decimal = options.decimal or ("," if commas and not commas & points else ".")
     header = _has_header(path, rows, decimal, options)
     names = _names(path, rows, header)
     first = end if header else len(head) - len(head[bom:].lstrip(b"\r\n"))
     lists = _lists(names, rows[1:] if header else rows, options.missing)
     likely = ("",) if _only_empty(head, delimiter, options.missing) else options.missing
-    return Dialect(delimiter, quote, decimal, options.missing, likely, names, first, newline, lists)
+    pointed = [names[index] for index in points - commas if decimal == "," and index < len(names)]
+    return Dialect(delimiter, quote, decimal, options.missing, likely, names, first, newline, lists, frozenset(pointed))
 
 
 def _check_text(path: str, head: bytes) -> int:
@@ -137,23 +142,34 @@ def _delimiter(path: str, texts: list[str], quote: str) -> str:
     return " " if spaced[0] and spaced[1] == 1 and spaced[2] > 1 else ","
 
 
-def _decimal(rows: list[Row], delimiter: str) -> str:
-    """A comma where cells read as numbers with one, and none with a point."""
+def _decimals(rows: list[Row], delimiter: str, missing: tuple[str, ...]) -> tuple[set[int], set[int]]:
+    """The columns whose numbers have a decimal comma, and those with a point; what may be thousands tells of neither.
+
+    Beside columns with points, those with commas hold nothing but numbers.
+    """
     if delimiter == ",":
-        return "."
-    commas = any(BROKEN.fullmatch(cell) for row in rows for cell in row)
-    points = any("." in cell and NUMBER.fullmatch(cell) for row in rows[1:] for cell in row)
-    return "," if commas and not points else "."
+        return set(), set()
+    commas = _told(rows, ",", BROKEN)
+    points = _told(rows[1:], ".", NUMBER)
+    if points:
+        cells = [(index, cell) for row in rows[1:] for index, cell in enumerate(row) if index in commas]
+        commas -= {index for index, cell in cells if cell not in missing and not NUMBER_COMMA.fullmatch(cell)} - points
+    return commas, points
+
+
+def _told(rows: list[Row], sign: str, number: re.Pattern[str]) -> set[int]:
+    found = ((index, cell) for row in rows for index, cell in enumerate(row) if sign in cell)
+    return {index for index, cell in found if number.fullmatch(cell) and not THOUSANDS.fullmatch(cell)}
 
 
 def _has_header(path: str, rows: list[Row], decimal: str, options: TextOptions) -> bool:
     """The first row names columns unless all its cells are numbers; 0, 1, 2, ... may be either."""
     if options.header is not None:
         return options.header
-    number = NUMBER_COMMA if decimal == "," else NUMBER
+    numbers = (NUMBER, NUMBER_COMMA) if decimal == "," else (NUMBER,)
     first = [cell.strip() for cell in rows[0]]
     filled = [cell for cell in first if cell not in options.missing]
-    if not filled or not all(number.fullmatch(cell) for cell in filled):
+    if not filled or not all(any(number.fullmatch(cell) for number in numbers) for cell in filled):
         return True
     if filled != [str(index) for index in range(len(filled))]:
         return False
