@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from conftest import Run
-from lossctl.sources import As, jsonl
-from test_sources_common import read, refused, text_source
+from lossctl.sources import As, jsonl, open_source
+from test_sources_common import read, refused, text_source, write_zip
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']
@@ -206,3 +208,40 @@ def test_both_decimal_points_in_one_column_are_refused(run: Run, folder: Path) -
     told = run("compute", "mae", "a.csv")
     assert told.code == 2
     assert "'1,5'" in told.err
+
+
+# ------------------------------------------------------------------------------------------------------------- packing
+@pytest.mark.parametrize("member", ["in/a.csv", "a", "-"])
+@pytest.mark.parametrize("name", ["a", "a.csv", "a.txt", "a.zip", "a.gz"])
+def test_a_zip_is_known_by_its_first_bytes(tmp_path: Path, name: str, member: str) -> None:
+    write_zip(tmp_path / name, {member: b"y,p\n1,2\n"})
+    assert read(open_source(str(tmp_path / name))) == {"y": [1.0], "p": [2.0]}
+
+
+def test_a_zip_can_be_piped_in(tmp_path: Path) -> None:
+    write_zip(tmp_path / "a.zip", {"a.jsonl": b'{"y_true": 1, "y_pred": 3}\n'})
+    command = [sys.executable, "-m", "lossctl", "compute", "mae", "-", "--format", "csv"]
+    done = subprocess.run(command, input=(tmp_path / "a.zip").read_bytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"2" in done.stdout
+
+
+def test_a_zip_of_several_files_is_refused_without_a_suffix_too(tmp_path: Path) -> None:
+    write_zip(tmp_path / "a", {"a.csv": b"y\n1\n", "b.csv": b"y\n1\n"})
+    refused(lambda: open_source(str(tmp_path / "a")), "2 files (a.csv, b.csv)")
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.docx", "a.parquet"])
+def test_a_zip_that_is_another_programs_file_is_no_format(tmp_path: Path, name: str) -> None:
+    write_zip(tmp_path / name, {"a.csv": b"y\n1\n"})
+    refused(lambda: open_source(str(tmp_path / name)), name)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst", ".zip"])
+@pytest.mark.parametrize("text", ["y_true,y_pred\n1,2\n", "\0\1\2", "{}"])
+def test_a_file_that_is_not_packed_as_its_name_says_is_refused_with_the_way_out(
+    tmp_path: Path, suffix: str, text: str
+) -> None:
+    said = refused(lambda: text_source(tmp_path, text, "a.csv" + suffix), f"not packed as its name says ({suffix})")
+    assert said.endswith("a.csv.")
+    assert "no format" not in said

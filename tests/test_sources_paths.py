@@ -264,8 +264,8 @@ def test_compressed_text_cut_short_is_refused(tmp_path: Path, suffix: str) -> No
 
 
 @pytest.mark.parametrize("suffix", PACKED)
-def test_text_that_is_not_compressed_as_it_says_is_read_as_it_is(tmp_path: Path, suffix: str) -> None:
-    refused(lambda: text_source(tmp_path, "y,p\n1,2\n", "a.csv" + suffix), suffix, "no format")
+def test_text_that_is_not_compressed_as_it_says_is_refused(tmp_path: Path, suffix: str) -> None:
+    refused(lambda: text_source(tmp_path, "y,p\n1,2\n", "a.csv" + suffix), suffix, "is not packed")
 
 
 def test_a_zip_with_one_file_is_that_file(tmp_path: Path) -> None:

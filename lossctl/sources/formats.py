@@ -50,10 +50,16 @@ def format_of(path: str, file: str) -> tuple[Format, str | None]:
         return marked, None
     codec = packed.codec_of(path, head)
     if codec == "zip" and suffix not in packed.SUFFIXES:
-        if suffix != ".npz" and not _is_arrays(path, file):
+        if suffix == ".npz" or _is_arrays(path, file):
+            return "npz", None
+        if suffix and SUFFIXES.get(suffix) not in TEXTS:  # many programs write zips: .xlsx, .docx
             raise _no_format(path, suffix)
-        return "npz", None
     if codec is None:
+        if suffix in packed.SUFFIXES:
+            raise DataError(
+                f"{path} is not packed as its name says ({suffix}): it does not begin as such files do. "
+                f"Pack it, or rename it to {os.path.splitext(path)[0]}."
+            )
         return _by_name(path, path, head), None
     text = packed.head_of(path, file, codec, HEAD_BYTES)
     name = packed.inner_name(path, file, codec)
