@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from pyarrow import json
 
-from lossctl.errors import DataError
+from lossctl.errors import DataError, listing
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
@@ -147,15 +147,26 @@ class JsonSource(TextSource):
         fields = {name: self.fields[name] for name in reading.columns}
         for name, field in fields.items():
             if field.kind == "other":
-                raise DataError(
-                    f"{self.path}: {name!r} holds {field.info.type}, which is no number, no text and no list of such."
-                )
+                raise self._unusable(name, field)
         schema = pa.schema([(name, field.arrow(reading.columns[name])) for name, field in fields.items()])
         nested = _nested({fields[name].path: kind for name, kind in zip(schema.names, schema.types, strict=True)})
         for part in self.parts(piece):
             batch = self._parse(part, schema, nested, fields)
             for start in range(0, batch.num_rows, reading.batch_rows):
                 yield batch.slice(start, reading.batch_rows)
+
+    def _unusable(self, name: str, field: Field) -> DataError:
+        """The error for a key whose values make no column."""
+        if len(field.types) > 1:
+            return DataError(
+                f"{self.path}: {name!r} holds values of several types: {field.said}. Give all rows values of one type."
+            )
+        inner = [key for key in self.fields if key.startswith(f"{name}.")]
+        way = f"Name a field inside: {listing(inner)}." if inner else "Name another column."
+        return DataError(
+            f"{self.path}: {name!r} holds values of type {field.said!r}; numbers, text, or lists of one of these are "
+            f"needed. {way}"
+        )
 
     def _parse(self, part: Part, schema: pa.Schema, nested: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         size = part.stop - part.start
