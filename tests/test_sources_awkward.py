@@ -245,3 +245,67 @@ def test_a_file_that_is_not_packed_as_its_name_says_is_refused_with_the_way_out(
     said = refused(lambda: text_source(tmp_path, text, "a.csv" + suffix), f"not packed as its name says ({suffix})")
     assert said.endswith("a.csv.")
     assert "no format" not in said
+
+
+# --------------------------------------------------------------------------------------------------------------- types
+def test_a_key_of_several_types_is_refused_in_words_that_agree(run: Run, folder: Path) -> None:
+    json_file(folder, [{"y_true": 1, "y_pred": 2, "k": key} for key in ("a", 7)])
+    told = run("compute", "mae", "a.jsonl", "--by", "k")
+    assert told.code == 2
+    assert "'k' holds values of several types: text and, from line 2 on, whole number. Give all rows" in told.err
+    assert "no text" not in told.err
+
+
+def test_a_key_of_objects_is_refused_with_the_names_of_their_fields(run: Run, folder: Path) -> None:
+    json_file(folder, [{"y_true": 1, "y_pred": 2, "k": {"a": 1, "b": "x"}, "v": [1, "a"]}])
+    told = run("compute", "mae", "a.jsonl", "--by", "k")
+    assert told.code == 2
+    assert "k.a, k.b" in told.err
+    assert "list of several things" in run("compute", "mae", "a.jsonl", "--by", "v").err
+
+
+# -------------------------------------------------------------------------------------------------- lines of separators
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("rows", [["y_true;y_pred", "1,5;2", "2;0,5"], ["1,5;2", "2;0,5"]])
+def test_a_line_that_tells_excel_the_separator_tells_it_here(
+    tmp_path: Path, line: str, end: str, mark: str, rows: list[str]
+) -> None:
+    source = text_source(tmp_path, mark + end.join([line, *rows]) + end)
+    assert list(read(source).values()) == [[1.5, 2.0], [2.0, 0.5]]
+    assert source.line(0) == f" (line {len(rows)})"
+
+
+@pytest.mark.parametrize("separator", [",", "\t", "|", "#"])
+def test_the_line_for_excel_may_name_any_separator(tmp_path: Path, separator: str) -> None:
+    text = f"sep={separator}\ny{separator}k\n1{separator}a;b\n"
+    assert read(text_source(tmp_path, text), {"k": "text"}) == {"k": ["a;b"]}
+
+
+def test_a_stated_separator_goes_before_that_of_the_line_for_excel(tmp_path: Path) -> None:
+    assert read(text_source(tmp_path, "sep=,\ny;p\n1;2\n", delimiter=";")) == {"y": [1.0], "p": [2.0]}
+
+
+def test_errors_below_the_line_for_excel_name_the_editors_line(tmp_path: Path) -> None:
+    refused(lambda: read(text_source(tmp_path, "sep=;\ny;p\n1;2\n3\n")), "line 4")
+
+
+@pytest.mark.parametrize("above", ["# from a model", "# a, b"])
+def test_a_comment_above_the_header_is_refused_with_the_way_out(run: Run, folder: Path, above: str) -> None:
+    (folder / "a.csv").write_text(f"{above}\ny_true,y_pred\n1,2\n")
+    told = run("compute", "mae", "a.csv")
+    assert told.code == 2
+    assert "tail -n +2" in told.err
+
+
+@pytest.mark.parametrize("cell", ["5%", "$5", "5 €", '"1,234.5"', "1 234", "1'234", "(5)", "5-", "1_000", "\u22125"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@by_either_reader
+def test_numbers_with_units_and_separators_are_refused(run: Run, folder: Path, cell: str, name: str) -> None:
+    text = f"y_true,y_pred\n1,2\n3,{cell}\n".encode()
+    (folder / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    told = run("compute", "mae", name)
+    assert told.code == 2
+    assert "line 3" in told.err
+    assert cell.strip('"') in told.err

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import DataError
@@ -23,6 +24,9 @@ NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|[iI]nf
 # 1,234 and 1.234 may be as many thousands, or a number with three decimals.
 THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}(?:,\d{3}|\.\d{3})\s*")
 BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+
+# How Excel is told the separator of a file.
+SEPARATOR_LINE = re.compile(rb'"?sep=([,;|:#^~ \t])"?(?:\r\n|\n|\r)(?=\s*\S)', re.IGNORECASE)
 
 Row = list[str]
 
@@ -50,6 +54,10 @@ class Dialect(NamedTuple):
 def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dialect:
     """The dialect of a file that begins with `head`; `whole` says that this is all of it."""
     bom = _check_text(path, head)
+    if excel := SEPARATOR_LINE.match(head, bom):
+        bom = excel.end()
+        if options.delimiter is None:
+            options = replace(options, delimiter=excel[1].decode())
     newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
     quote = '"' if options.quote is None else options.quote
     behind = options.delimiter or CANDIDATES
