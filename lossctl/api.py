@@ -246,7 +246,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
         return dry_run(job)
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
-        collected = RowList() if request.reduction == "none" else None
+        collected = RowList(request.id) if request.reduction == "none" else None
         sinks: list[local.Sink] = [collected.add] if collected is not None else []
         if file is not None:
             sinks.append(partial(_write_rows, job, file))

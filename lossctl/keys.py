@@ -15,7 +15,6 @@ from lossctl.segments import HEAD, Key, Segments, runs_of
 from lossctl.sources.kinds import strings
 
 Codes = npt.NDArray[np.int64]
-MISSING = "(missing)"
 # So few labels are worth remembering: the next block most often has the same.
 FEW = 4096
 # Whole numbers that lie so close are counted instead of sorted.

@@ -14,8 +14,8 @@ from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, sli
 from lossctl.labels import is_label
 from lossctl.params import show
 from lossctl.request import Job
-from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
-from lossctl.rows import RowFile, RowList, unit_columns
+from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue, said_slice
+from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
 from lossctl.segments import Key
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
@@ -53,7 +53,7 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     if job.plan.group and any(term.nested for term in job.plan.terms):
         counts["LC104"] = outcome.used
     if collected is not None and collected.values:
-        whole = whole._replace(values=collected.values)
+        whole = whole._replace(values=collected.values, places=collected.places)
     evaluations[0] = whole._replace(details={**whole.details, **details})
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
@@ -166,6 +166,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
     values = None
     if job.reduction == "none" and reason != DRY_RUN:
         value, reason, values = None, "not reduced", _values(cells)
+    units = cells[0].values if values is not None else None
     dropped = outcome.dropped.get(view) if outcome else None
     dimensions = {loss.dimension for loss in losses}
     return Evaluation(
@@ -193,6 +194,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
             for spec, factor, cell in zip(specs, factors, cells, strict=True)
         ],
         signature=_signature(job, text),
+        places=None if units is None else {"unit": unit_labels(units)},
     )
 
 
@@ -278,15 +280,15 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
 def _checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
     bounds = (("<=", job.request.max), (">=", job.request.min))
     return [
-        _check(evaluation, op, threshold)
+        _check(evaluation, op, threshold)._replace(result=at)
         for op, threshold in bounds
         if threshold is not None
-        for evaluation in evaluations
+        for at, evaluation in enumerate(evaluations)
     ]
 
 
 def _check(evaluation: Evaluation, op: str, threshold: float) -> Check:
-    where = ", ".join(f"{name}={value}" for name, value in (evaluation.slice or {}).items()) or "whole"
+    where = ", ".join(f"{name}={value}" for name, value in said_slice(evaluation).items()) or "whole"
     value = evaluation.value
     if value is None:
         status, said = "error", f"not evaluated ({evaluation.reason})"

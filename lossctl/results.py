@@ -1,6 +1,6 @@
 """What an evaluation says, as plain frozen data; rounding and wording are the renderers' business."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 SCHEMA = "lossctl.report/1"
+MISSING = "(missing)"  # a null that cuts a slice, as people read it
 
 
 class Input(NamedTuple):
@@ -97,6 +98,8 @@ class Distribution(NamedTuple):
 class Evaluation(NamedTuple):
     """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason.
 
+    A null that cuts a slice is None. `places` tell what each of `values` is of: rows by number or id, units by label.
+
     >>> import lossctl
     >>> data = {"y": [3.0, 2.0, 7.0], "yhat": [2.5, 5.0, 7.0], "site": ["a", "b", "b"]}
     >>> whole, *slices = lossctl.compute("mse", data, by="site")
@@ -111,7 +114,7 @@ class Evaluation(NamedTuple):
     params: Mapping[str, Any]
     data: str
     columns: Mapping[str, list[str]]
-    slice: Mapping[str, str] | None
+    slice: Mapping[str, str | None] | None
     value: float | None
     reason: str | None
     reduction: str
@@ -127,6 +130,7 @@ class Evaluation(NamedTuple):
     details: Mapping[str, Any] = {}
     terms: list[TermValue] | None = None
     signature: str = ""
+    places: Mapping[str, Sequence[Any]] | None = None
 
     @property
     def evaluated(self) -> bool:
@@ -135,7 +139,7 @@ class Evaluation(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A threshold and whether the value keeps it.
+    """A threshold and whether the value keeps it; `result` is the index of the evaluation, None where there is none.
 
     >>> import lossctl
     >>> check = lossctl.compute("mae", {"y": [3.0, 2.0], "yhat": [2.5, 5.0]}, max=1.0).checks[0]
@@ -150,6 +154,7 @@ class Check(NamedTuple):
     threshold: float
     message: str
     baseline: float | None = None
+    result: int | None = None
 
 
 class Comparison(NamedTuple):
@@ -168,7 +173,7 @@ class Comparison(NamedTuple):
     loss: str
     baseline: str
     candidate: str
-    slice: Mapping[str, str] | None
+    slice: Mapping[str, str | None] | None
     difference: float | None
     interval: Interval | None
     p: float | None
@@ -268,7 +273,7 @@ class Report:
         for item in self.results:
             denominator = item.denominator
             sized = {"over": denominator.kind, "denominator": denominator.value} if denominator else {}
-            rows.append({**(item.slice or {}), **{name: getattr(item, name) for name in names}, **sized})
+            rows.append({**said_slice(item), **{name: getattr(item, name) for name in names}, **sized})
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
@@ -291,14 +296,21 @@ def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Compar
         before = len(whole.results)
         whole.inputs.extend(item for item in report.inputs if item not in whole.inputs)
         whole.results.extend(report.results)
-        whole.checks.extend(report.checks)
+        whole.checks.extend(
+            each if each.result is None else each._replace(result=before + each.result) for each in report.checks
+        )
         whole.findings.extend(replace(each, results=[before + at for at in each.results]) for each in report.findings)
     return whole
 
 
-def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str], ...]:
+def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str | None], ...]:
     """What tells a slice from the others; nothing for the whole."""
     return tuple((item.slice or {}).items())
+
+
+def said_slice(item: Evaluation) -> dict[str, str]:
+    """The slice in words."""
+    return {name: MISSING if value is None else value for name, value in (item.slice or {}).items()}
 
 
 def _fields(item: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A row or unit without a value is null, in CSV an empty cell; an infinite value i
 """
 
 import os
+from array import array
 from collections.abc import Sequence
 from math import isfinite
 from types import TracebackType
@@ -71,12 +72,24 @@ class RowFile:
 class RowList:
     """Row values in memory, for a report that is not reduced."""
 
-    def __init__(self) -> None:
+    def __init__(self, id: str | None = None) -> None:
         self.values: list[float | None] = []
+        self.id = id
+        self._ids: list[object] = []
+        self._rows = array("q")
 
     def add(self, before: int, values: RowValues) -> None:
         """Append a block's."""
         self.values.extend(None if value != value else value for value in values.loss.tolist())
+        if values.ids is None:
+            self._rows.frombytes((values.rows + before + 1).astype(np.int64).tobytes())
+        else:
+            self._ids.extend(values.ids.to_pylist())
+
+    @property
+    def places(self) -> dict[str, Sequence[Any]]:
+        """The id of each row, or its number from 1."""
+        return {"row": self._rows} if self.id is None else {self.id: self._ids}
 
 
 class _JsonLines:
@@ -134,12 +147,16 @@ def _lists(gradient: Ragged) -> pa.Array:
 
 def unit_columns(units: Units) -> dict[str, pa.Array]:
     """The columns of unit values."""
-    labels = ["(all)" if label is None else label for label in units.labels]
     return {
-        "unit": texts(labels),
+        "unit": texts(unit_labels(units)),
         "rows": doubles(np.array(units.rows, dtype=np.int64)),
         "loss": _numbers(np.array(units.values, dtype=np.float64)),
     }
+
+
+def unit_labels(units: Units) -> list[str]:
+    """What units are called."""
+    return ["(all)" if label is None else label for label in units.labels]
 
 
 def _numbers(values: Array) -> pa.Array:

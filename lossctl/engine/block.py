@@ -11,10 +11,11 @@ from lossctl import spec
 from lossctl.columns import Faults, Mask, Numbers, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.errors import DataError
-from lossctl.keys import MISSING, Encoded, encode, segments
+from lossctl.keys import Encoded, encode, segments
 from lossctl.labels import Seen
 from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
+from lossctl.results import MISSING
 from lossctl.roles import Array
 from lossctl.segments import WHOLE, Key, Segments
 from lossctl.totals import Tally

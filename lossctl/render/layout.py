@@ -1,10 +1,13 @@
 """How results stand in a table: in which order, and what tells one from the other."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lossctl.results import Evaluation, Report, sliced
+from lossctl.errors import counted
+from lossctl.results import Comparison, Distribution, Evaluation, Report, said_slice, sliced
+
+STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 
 
 class Head(NamedTuple):
@@ -44,19 +47,79 @@ def _bound(role: str, result: Evaluation) -> str:
 
 
 def _part(name: str, result: Evaluation) -> str:
-    return (result.slice or {}).get(name, "(all)")
+    return said_slice(result).get(name, "(all)")
 
 
 def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
     """What a result differs by from the baseline's, as text: nothing for the baseline itself."""
-    known = {(each.loss, each.candidate, sliced(each)): each.difference for each in report.comparisons}
+    found = compared(report)
 
     def said(result: Evaluation) -> str:
-        key = (result.spec, result.data, sliced(result))
-        found = known.get(key)
-        return f"{found:+.{precision}g}" if found is not None else "-" if key in known else ""
+        each = found(result)
+        return "" if each is None else "-" if each.difference is None else f"{each.difference:+.{precision}g}"
 
     return said
+
+
+def compared(report: Report) -> Callable[[Evaluation], Comparison | None]:
+    """A result's comparison with the baseline; None for the baseline itself."""
+    known = {(each.loss, each.candidate, sliced(each)): each for each in report.comparisons}
+    return lambda result: known.get((result.spec, result.data, sliced(result)))
+
+
+def has_intervals(results: Sequence[Evaluation]) -> bool:
+    """Whether intervals were asked for."""
+    return any(result.interval or "interval" in result.details for result in results)
+
+
+def has_distributions(results: Sequence[Evaluation]) -> bool:
+    """Whether distributions were asked for."""
+    return any(result.distribution or "distribution" in result.details for result in results)
+
+
+def interval_head(results: Sequence[Evaluation]) -> str:
+    """The heading above intervals."""
+    level = next((result.interval.level for result in results if result.interval), None)
+    return "interval" if level is None else f"{100 * level:g} % interval"
+
+
+def interval(result: Evaluation, precision: int) -> str:
+    """From where to where, or a dash."""
+    found = result.interval
+    return "-" if found is None else f"{number(found.low, precision)} to {number(found.high, precision)}"
+
+
+def statistic(found: Distribution | None, name: str, precision: int) -> str:
+    """One number of a distribution; percentiles of a sketch are marked."""
+    value = getattr(found, name, None)
+    if value is None:
+        return "-"
+    about = "~" if found is not None and found.approximate and name.startswith("p") else ""
+    return about + number(value, precision)
+
+
+def remarks(results: Sequence[Evaluation]) -> list[str]:
+    """What is said once below a table: why something asked for is not there, and what a join left out."""
+    said = [
+        f"no {name}: {result.details[name]}"
+        for name in ("interval", "distribution")
+        for result in results
+        if name in result.details
+    ]
+    several = len({result.data for result in results}) > 1
+    joins = ((result.data, _coverage(result.details.get("join", {}))) for result in results)
+    said += [f"{data}: {line}" if several else line for data, line in joins if line]
+    return list(dict.fromkeys(said))
+
+
+def _coverage(join: Mapping[str, Any]) -> str:
+    """How much of two files met, where some did not."""
+    lost, free = join.get("without_truth", 0), join.get("without_prediction", 0)
+    if not lost and not free:
+        return ""
+    by = f"on {', '.join(join['on'])}" if join["on"] else "by position"
+    truths = counted(free, "row of the truth has", "rows of the truth have")
+    return f"joined {by}: {counted(lost, 'row has', 'rows have')} no truth; {truths} no prediction"
 
 
 def number(value: float, precision: int) -> str:

@@ -10,11 +10,23 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lossctl.render.layout import Head, brief, differences, leading, number, side_by_side
-from lossctl.results import Check, Distribution, Evaluation, Finding, Report
+from lossctl.render.layout import (
+    STATISTICS,
+    Head,
+    brief,
+    differences,
+    has_intervals,
+    interval,
+    interval_head,
+    leading,
+    number,
+    remarks,
+    side_by_side,
+    statistic,
+)
+from lossctl.results import Check, Evaluation, Finding, Report
 
 STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
-STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 
@@ -76,9 +88,8 @@ def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text
     yield _values(report, results, heads, terminal, precision)
     if any(result.distribution for result in results):
         yield _distributions(results, heads, terminal, precision)
-    for name in ("interval", "distribution"):
-        for reason in dict.fromkeys(result.details[name] for result in results if name in result.details):
-            yield Text(f"no {name}: {reason}", style="dim")
+    for remark in remarks(results):
+        yield Text(remark, style="dim")
     if whole.terms and "loss" not in names:
         yield _terms(whole, terminal, precision)
     if whole.values is not None:
@@ -104,10 +115,9 @@ def _values(
     for head in heads:
         table.add_column(escape(head.name), overflow="fold")
     table.add_column("value", justify="right", style="bold", no_wrap=True)
-    intervals = any(result.interval or "interval" in result.details for result in results)
+    intervals = has_intervals(results)
     if intervals:
-        level = next((result.interval.level for result in results if result.interval), None)
-        table.add_column("interval" if level is None else f"{100 * level:g} % interval", no_wrap=True)
+        table.add_column(interval_head(results), no_wrap=True)
     if report.comparisons:
         table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("unit", overflow="fold")
@@ -124,16 +134,11 @@ def _values(
         keys = [escape(head.of(result)) for head in heads]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
         value = number(result.value, precision) if result.value is not None else f"({result.reason})"
-        interval = [_interval(result, precision)] if intervals else []
-        interval += [moved(result)] if report.comparisons else []
+        extras = [interval(result, precision)] if intervals else []
+        extras += [moved(result)] if report.comparisons else []
         over = _denominator(result) if len(reductions) == 1 else f"{result.reduction}: {_denominator(result)}"
-        table.add_row(*keys, value, *interval, result.dimension, over, f"{result.rows:,}", *counts)
+        table.add_row(*keys, value, *extras, result.dimension, over, f"{result.rows:,}", *counts)
     return table
-
-
-def _interval(result: Evaluation, precision: int) -> str:
-    found = result.interval
-    return "-" if found is None else f"{number(found.low, precision)} to {number(found.high, precision)}"
 
 
 def _distributions(results: Sequence[Evaluation], heads: Sequence[Head], terminal: bool, precision: int) -> Table:
@@ -145,16 +150,8 @@ def _distributions(results: Sequence[Evaluation], heads: Sequence[Head], termina
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         keys = [escape(head.of(result)) for head in heads]
-        table.add_row(*keys, *(_statistic(result.distribution, name, precision) for name in STATISTICS))
+        table.add_row(*keys, *(statistic(result.distribution, name, precision) for name in STATISTICS))
     return table
-
-
-def _statistic(found: Distribution | None, name: str, precision: int) -> str:
-    value = getattr(found, name, None)
-    if value is None:
-        return "-"
-    about = "~" if found is not None and found.approximate and name.startswith("p") else ""
-    return about + number(value, precision)
 
 
 def _terms(result: Evaluation, terminal: bool, precision: int) -> Table:

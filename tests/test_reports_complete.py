@@ -1,0 +1,169 @@
+"""Reports that leave nothing out: whatever was asked for stands in every format, and names what it is of."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+import lossctl
+from conftest import Run
+from support import VALIDATOR, report, write_csv, write_parquet
+
+DATA = {"y": [1.0, 2.0, 3.0, 7.0], "yhat": [2.0, 2.0, 5.0, 6.5], "g": ["a", "b", "b", "a"], "k": ["p", "q", "r", "s"]}
+FIRST = ["value", "reason", "dimension", "reduction", "denominator_kind", "denominator", "rows", "skipped", "units"]
+
+
+@pytest.fixture
+def data(folder: Path) -> str:
+    write_csv(folder / "x.csv", DATA)
+    return "x.csv"
+
+
+def lines(text: str) -> list[dict[str, str]]:
+    """A CSV report as a program reads it."""
+    return list(csv.DictReader(StringIO(text)))
+
+
+def told(run: Run, *arguments: object) -> list[dict[str, str]]:
+    return lines(run(*arguments, "--format", "csv").out)
+
+
+# ----------------------------------------------------------------------------------------------------- CSV and Markdown
+def test_a_csv_report_has_no_column_that_was_not_asked_for(data: str, run: Run) -> None:
+    assert list(told(run, "compute", "mae", data, "--by", "g")[0]) == ["spec", "data", "g", *FIRST]
+
+
+def test_a_csv_report_holds_the_interval_of_every_result(data: str, run: Run) -> None:
+    found = told(run, "compute", "mae", data, "--ci", 95, "--by", "g")
+    wanted = lossctl.compute("mae", data, ci=95, by="g").results
+    assert list(found[0])[-4:] == ["ci_low", "ci_high", "ci_level", "ci_reason"]
+    for line, result in zip(found, wanted, strict=True):
+        assert result.interval is not None
+        assert (float(line["ci_low"]), float(line["ci_high"])) == (result.interval.low, result.interval.high)
+        assert line["ci_level"] == "0.95"
+
+
+def test_a_csv_report_says_why_there_is_no_interval(data: str, run: Run) -> None:
+    (line,) = told(run, "compute", "max_error", data, "--ci", 95)
+    assert (line["ci_low"], line["ci_high"], line["ci_level"]) == ("", "", "")
+    assert "largest or smallest rows" in line["ci_reason"]
+
+
+def test_a_csv_report_holds_the_distribution_as_json_names_it(data: str, run: Run) -> None:
+    (line,) = told(run, "compute", "mae", data, "--stats")
+    wanted = json.loads(run("compute", "mae", data, "--stats", "--format", "json").out)["results"][0]["distribution"]
+    assert {name: float(line[name]) for name in wanted if wanted[name] is not None} == {
+        name: value for name, value in wanted.items() if value is not None
+    }
+    assert line["approximate"] == ""
+    (line,) = told(run, "compute", "rmse", data, "--stats")
+    assert line["mean"] == ""
+    assert line["stats_reason"] == "rmse has no value per row"
+
+
+def test_values_that_are_not_reduced_are_a_line_each(data: str, run: Run) -> None:
+    found = told(run, "compute", "mae", data, "--reduction", "none")
+    assert [(line["row"], float(line["value"])) for line in found] == [("1", 1.0), ("2", 0.0), ("3", 2.0), ("4", 0.5)]
+    kept = told(run, "compute", "mae", data, "--reduction", "none", "--where", "y > 1")
+    assert [line["row"] for line in kept] == ["2", "3", "4"]
+    named = told(run, "compute", "mae", data, "--reduction", "none", "--id", "k", "--per-row", "r.csv")
+    assert [line["k"] for line in named] == ["p", "q", "r", "s"]
+
+
+def test_units_that_are_not_reduced_are_a_line_each(data: str, run: Run) -> None:
+    found = told(run, "compute", "rmse", data, "--group", "g", "--reduction", "none")
+    assert [line["unit"] for line in found] == ["a", "b"]
+    assert_allclose([float(line["value"]) for line in found], [0.625**0.5, 2**0.5], rtol=1e-15)
+    page = run("compute", "rmse", data, "--group", "g", "--reduction", "none", "--format", "markdown").out
+    assert page.splitlines()[0] == "| loss | unit label | value | unit | over | rows |"
+    assert page.splitlines()[3].startswith("| `rmse` | b | 1.41421 |")
+
+
+def test_a_value_per_row_that_is_infinite_or_undefined_says_so(folder: Path, run: Run) -> None:
+    path = write_parquet(folder / "a.parquet", {"y": [1, 0], "prob": [0.0, 0.0]})
+    found = told(run, "compute", "bce", path, "--eps", 0, "--reduction", "none")
+    assert [(line["value"], line["reason"]) for line in found] == [("inf", "infinite"), ("0.0", "")]
+
+
+def test_a_csv_comparison_holds_the_differences(data: str, folder: Path, run: Run) -> None:
+    write_csv(folder / "z.csv", {**DATA, "yhat": DATA["y"]})
+    found = told(run, "compare", data, "z.csv", "--loss", "mae", "--loss", "mse", "--ci", 95)
+    assert [(line["data"], line["baseline"], line["difference"]) for line in found] == [
+        ("x.csv", "", ""),
+        ("x.csv", "", ""),
+        ("z.csv", "x.csv", "-0.875"),
+        ("z.csv", "x.csv", "-1.3125"),
+    ]
+    assert all(line["ci_low"] for line in found)
+
+
+@pytest.mark.parametrize("format", ["csv", "markdown"])
+def test_a_report_says_which_check_failed(data: str, run: Run, format: str) -> None:
+    done = run("compute", "mae", data, "--by", "g", "--max", 0.9, "--min", 0.1, "--format", format)
+    assert done.code == 1
+    assert "fail" in done.out
+    if format == "csv":
+        found = [(line["g"], line["max_threshold"], line["max_status"], line["min_status"]) for line in lines(done.out)]
+        assert found == [("", "0.9", "pass", "pass"), ("a", "0.9", "pass", "pass"), ("b", "0.9", "fail", "pass")]
+    else:
+        assert "**fail**: g=b: 1.0 is not <= 0.9" in done.out
+
+
+def test_the_checks_of_a_project_are_in_csv_even_where_they_cannot_be_evaluated(
+    data: str, folder: Path, run: Run
+) -> None:
+    broken = "[[check]]\nid = 'second'\nloss = 'mae'\ndata = 'gone.csv'\nmin = 1\n"
+    text = f"[[check]]\nid = 'first'\nloss = 'mae'\ndata = '{data}'\nmax = 0.5\n{broken}"
+    (folder / "lossctl.toml").write_text(text, encoding="utf-8")
+    done = run("check", "--format", "csv")
+    assert done.code == 2
+    first, second = lines(done.out)
+    assert (first["max_check"], first["max_status"], first["min_status"]) == ("first: mae<=0.5:whole", "fail", "")
+    assert (second["min_check"], second["min_status"], second["max_status"]) == ("second: >=1", "error", "")
+    assert "there is no file" in second["reason"]
+    assert [len(row) for row in csv.reader(StringIO(done.out))] == [len(first)] * 3
+    only = "[[check]]\nid = 'only'\nloss = 'mae'\ndata = 'gone.csv'\nmax = 1\n"
+    (folder / "lossctl.toml").write_text(only, encoding="utf-8")
+    page = run("check", "--format", "markdown").out
+    assert page.startswith("**error**: only: there is no file")
+
+
+def test_a_markdown_page_holds_intervals_and_distributions(data: str, run: Run) -> None:
+    page = run("compute", "mae", data, "--ci", 95, "--stats", "--format", "markdown").out.splitlines()
+    assert page[0] == "| loss | value | 95 % interval | unit | over | rows |"
+    assert " to " in page[2]
+    assert page[4] == "| loss | mean | std | min | p01 | p50 | p90 | p99 | max |"
+    assert page[6].startswith("| `mae` | 0.875 |")
+
+
+def test_an_exported_file_is_as_complete(data: str, folder: Path, run: Run) -> None:
+    assert run("compute", "mae", data, "--ci", 95, "--stats", "--export", "csv=out.csv").code == 0
+    (line,) = lines((folder / "out.csv").read_text(encoding="utf-8"))
+    assert line["ci_low"]
+    assert line["p50"] == "0.75"
+
+
+def test_every_check_names_its_result(data: str, run: Run) -> None:
+    told = report(run("compute", "mae", data, "--by", "g", "--max", 0.9, "--format", "json"), 1)
+    VALIDATOR.validate(told)
+    assert [told["results"][each["result"]]["value"] for each in told["checks"]] == [
+        each["value"] for each in told["checks"]
+    ]
+
+
+# --------------------------------------------------------------------------------------------------------------- slices
+def test_a_missing_key_is_null_and_no_text(folder: Path, run: Run) -> None:
+    keys = ["(missing)", None, "(missing)", None]
+    path = write_parquet(folder / "n.parquet", {"y": DATA["y"], "yhat": DATA["yhat"], "g": keys})
+    told = report(run("compute", "mae", path, "--by", "g", "--format", "json"))
+    assert [each["slice"] for each in told["results"]] == [None, {"g": "(missing)"}, {"g": None}]
+    shown = run("compute", "mae", path, "--by", "g", "--max", 9).out
+    assert shown.count("(missing)") == 4
+    assert [each["g"] for each in lines(run("compute", "mae", path, "--by", "g", "--format", "csv").out)] == [
+        "",
+        "(missing)",
+        "(missing)",
+    ]
