@@ -40,6 +40,19 @@ class Fault:
         self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
 
 
+@dataclass(slots=True, eq=False, repr=False)
+class SharedFault(Fault):
+    """The same of cells that several rows share, as those of a truth do: a cell counts once, by its own row there."""
+
+    cells: set[int] = field(default_factory=set)
+
+    def add(self, other: Fault, offset: int) -> None:
+        """Merge what other rows show of the cells; these have their numbers already."""
+        self.cells.update(other.at.tolist() if not isinstance(other, SharedFault) else other.cells)
+        self.count = len(self.cells)
+        self.examples = sorted({**dict(other.examples), **dict(self.examples)}.items())[:EXAMPLES]
+
+
 class Trouble(NamedTuple):
     """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
 
@@ -69,7 +82,9 @@ def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[
         for item, text in fault.examples:
             shown.setdefault(int(owners(np.array([item]))[0]), text)
         rows = np.unique(owners(fault.at))
-        faults.setdefault(trouble, Fault()).add(Fault(len(rows), list(shown.items())), 0)
+        found = faults.setdefault(trouble, Fault())
+        found.add(Fault(len(rows), list(shown.items())), 0)
+        found.at = np.concatenate([found.at, rows])
 
 
 @dataclass(slots=True, eq=False, repr=False)

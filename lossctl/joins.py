@@ -23,13 +23,17 @@ class Truth(NamedTuple):
     `labels` gives each key's text a code; `stages` combine the codes of several keys into one, in turn.
     """
 
-    path: str
+    source: Source
     on: tuple[str, ...]
     table: pa.Table
     labels: tuple[dict[str | None, int], ...] = ()
     stages: tuple[tuple[int, Places], ...] = ()
     places: Places = field(default_factory=lambda: np.zeros(0, np.int64))
     renamed: Mapping[str, str] = {}
+
+    @property
+    def path(self) -> str:
+        return self.source.path
 
     @property
     def rows(self) -> int:
@@ -56,6 +60,11 @@ class Truth(NamedTuple):
             if name not in self.on:
                 columns[name] = self.table.column(name).combine_chunks().take(index)
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+    def own_name(self, column: str) -> str:
+        """What a column of the truth is called in its file."""
+        own = column.removeprefix(TRUE)
+        return own if own in self.renamed else column
 
     def key(self, row: int) -> str:
         """A row's key, for messages."""
@@ -88,7 +97,7 @@ def load(source: Source, on: Sequence[str], columns: Mapping[str, As], renamed: 
         raise DataError(f"{source.path} has no rows to join.")
     table = pa.Table.from_batches(batches).select(list(columns)).unify_dictionaries().combine_chunks()
     table = table.rename_columns([TRUE + name if name in renamed else name for name in table.schema.names])
-    truth = Truth(source.path, tuple(on), table, renamed=dict(renamed))
+    truth = Truth(source, tuple(on), table, renamed=dict(renamed))
     return _indexed(truth, source) if on else truth
 
 

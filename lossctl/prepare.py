@@ -189,7 +189,7 @@ def _constants(
         ]  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
         outcome = local.run(job.plan, request.threads)
         outcome.check(
-            job.plan.sources,
+            job.plan,
             {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
         )
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
@@ -272,7 +272,7 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         read = {table.original(name) for name in (*target.columns, *_choosing(plan))}
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
         outcome = local.run(alone._replace(columns=columns), threads)
-        outcome.check(plan.sources)
+        outcome.check(plan)
         nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
         return nothing if outcome.counts is None else outcome.counts
 

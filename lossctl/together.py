@@ -19,7 +19,7 @@ def evaluated(
     threads = work.jobs[0].request.threads
     plan = centring.centred(work.plan, threads)
     outcome = local.run(plan, threads, sink, progress)
-    outcome.check(plan.sources)
+    outcome.check(plan)
     found = []
     for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
         terms = tuple(plan.terms[place] for place in places)

@@ -114,7 +114,7 @@ JOINS = (
         "a missing truth",
         {"p.csv": IDS, "t.csv": "id,y_true\na,1\nb,NA\nc,3\n"},
         "compute mae p.csv --truth t.csv --on id",
-        ("'y_true of t.csv'", "row 2"),
+        ("t.csv, column 'y_true'", "row 2 (line 3)"),
         ("--missing skip",),
     ),
     Bad(

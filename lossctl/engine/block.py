@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl import spec
-from lossctl.columns import Faults, Mask, Numbers, Trouble, note
+from lossctl.columns import Fault, Faults, Mask, Numbers, SharedFault, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.errors import DataError
 from lossctl.keys import Encoded, encode, segments
@@ -139,9 +139,10 @@ class Block:
 
 def select(
     plan: Plan, batch: pa.RecordBatch, result: PieceResult, faults: Faults
-) -> tuple[pa.RecordBatch, npt.NDArray[np.intp] | None]:
-    """The rows to evaluate, with the truth's columns, and where they stood in the batch (None: all rows stayed)."""
+) -> tuple[pa.RecordBatch, npt.NDArray[np.intp] | None, npt.NDArray[np.int64] | None]:
+    """The rows to evaluate with the truth's columns, where they stood in the batch (None: all did), and in the truth."""
     origin: npt.NDArray[np.intp] | None = None
+    places: npt.NDArray[np.int64] | None = None
     if plan.truth is not None:
         places = plan.truth.find(batch, result.before + result.rows)
         lost = np.flatnonzero(places < 0)
@@ -167,10 +168,11 @@ def select(
         passed = np.flatnonzero(filters.passing(plan.where, batch))
         if len(passed) < batch.num_rows:
             batch, origin = take(batch, passed), passed if origin is None else origin[passed]
+            places = None if places is None else places[passed]
     if plan.limit is not None and batch.num_rows > plan.limit - result.used:
         batch = batch.slice(0, plan.limit - result.used)
         origin = np.arange(batch.num_rows) if origin is None else origin[: batch.num_rows]
-    return batch, origin
+    return batch, origin, None if places is None else places[: batch.num_rows]
 
 
 def take(batch: pa.RecordBatch, rows: npt.NDArray[np.intp]) -> pa.RecordBatch:
@@ -192,7 +194,12 @@ def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int
 
 
 def clean(
-    plan: Plan, batch: pa.RecordBatch, origin: npt.NDArray[np.intp] | None, result: PieceResult, faults: Faults
+    plan: Plan,
+    batch: pa.RecordBatch,
+    origin: npt.NDArray[np.intp] | None,
+    truths: npt.NDArray[np.int64] | None,
+    result: PieceResult,
+    faults: Faults,
 ) -> Block:
     """The block's arrays, without the rows that have a missing value where those are to be skipped."""
     found_faults: Faults = {}
@@ -227,13 +234,21 @@ def clean(
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():
-        if origin is not None:
+        if plan.truth is not None and truths is not None and trouble.column in plan.truth.table.schema.names:
+            trouble = trouble._replace(column=plan.truth.own_name(trouble.column))
+            fault = _in_truth(fault, truths)
+        elif origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
-        if plan.truth is not None and trouble.column in plan.truth.table.schema.names:
-            trouble = trouble._replace(column=f"{trouble.column} of {plan.truth.path}")
         faults[trouble] = fault
     places = kept if origin is None else origin if kept is None else origin[kept]
     return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))
+
+
+def _in_truth(fault: Fault, truths: npt.NDArray[np.int64]) -> SharedFault:
+    """A fault of rows as one of the truth's own, which were joined to them."""
+    found = SharedFault()
+    found.add(Fault(0, [(int(truths[row]), shown) for row, shown in fault.examples], truths[fault.at]), 0)
+    return found
 
 
 def _check_widths(

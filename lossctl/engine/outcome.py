@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.columns import Fault, Trouble
+from lossctl.columns import Fault, SharedFault, Trouble
 from lossctl.engine.block import Kept, PieceResult, Widths, said_width, uneven
-from lossctl.engine.plan import View
+from lossctl.engine.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
 
 Found = TypeVar("Found")
+TRUTH = -1  # stands for the number of a file where a fault is one of the truth
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -64,7 +65,8 @@ class Outcome:
         """Merge the piece that comes next in the data."""
         file, before = where.file, self.before(where)
         for trouble, fault in piece.faults.items():
-            self.faults.setdefault((file, trouble), Fault()).add(fault, before)
+            at = TRUTH if isinstance(fault, SharedFault) else file
+            self.faults.setdefault((at, trouble), type(fault)()).add(fault, before)
         for binding, (width, row) in piece.widths.items():
             known, _ = self.widths.setdefault(binding, (width, row))
             if known != width:
@@ -95,24 +97,27 @@ class Outcome:
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
-    def check(self, sources: Sequence[Source], remedies: Mapping[str, str] | None = None) -> None:
+    def check(self, plan: Plan, remedies: Mapping[str, str] | None = None) -> None:
         """Raise all faults of the most telling kind as one error; `remedies` by kind, where they are special."""
         if not self.faults:
-            self._check_labels(sources)
+            self._check_labels(plan)
             return
         first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
         lines = [
-            _describe(sources[file], trouble, fault)
+            _describe(plan.truth.source if plan.truth and file == TRUTH else plan.sources[file], trouble, fault)
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
             if trouble.kind == KINDS[first]
         ]
         remedy = {**REMEDIES, **(remedies or {})}[KINDS[first]]
         raise DataError("\n".join([*lines, remedy]))
 
-    def _check_labels(self, sources: Sequence[Source]) -> None:
+    def _check_labels(self, plan: Plan) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""
-        where = ", ".join(source.path for source in sources)
+        theirs = () if plan.truth is None else plan.truth.table.schema.names
         for name, labels in self.seen.items():
+            where = ", ".join(source.path for source in plan.sources)
+            if plan.truth is not None and name in theirs:
+                where, name = plan.truth.path, plan.truth.own_name(name)
             if {"-1", "0"} <= labels:
                 raise DataError(
                     f"{where}, column {name!r}: both 0 and -1 stand for the negative label. Use one of them."

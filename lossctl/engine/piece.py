@@ -75,8 +75,7 @@ def _join(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
     """Check a block, and merge its statistics; a block with faults adds its faults alone."""
     faults: Faults = {}
-    chosen, origin = select(plan, batch, result, faults)
-    block = clean(plan, chosen, origin, result, faults)
+    block = clean(plan, *select(plan, batch, result, faults), result, faults)
     for trouble, fault in faults.items():
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
