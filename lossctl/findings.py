@@ -23,7 +23,7 @@ PITFALLS = {
             "rows were left out because a value is missing",
             "row was left out because a value is missing",
             "Null or NaN cells, and --missing skip.",
-            "See the counts per column; fill the values in if they matter.",
+            "Fill the values in if they matter.",
         ),
         Pitfall(
             "LC102",

@@ -9,7 +9,7 @@ import numpy as np
 from lossctl import __version__, expressions, spec
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
-from lossctl.errors import DataError, counted
+from lossctl.errors import DataError, counted, listing
 from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
 from lossctl.labels import is_label
 from lossctl.params import show
@@ -59,7 +59,13 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
-    return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts))
+    inputs += _truth_input(job)
+    return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts, outcome.missing))
+
+
+def _truth_input(job: Job) -> list[Input]:
+    truth = job.plan.truth
+    return [] if truth is None else [Input(truth.path, truth.source.format, truth.rows, truth.source.bytes)]
 
 
 def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
@@ -264,7 +270,8 @@ def _signature(job: Job, text: str) -> str:
     )
 
 
-def _findings(counts: Mapping[str, int]) -> list[Finding]:
+def _findings(counts: Mapping[str, int], missing: Mapping[str, int] | None = None) -> list[Finding]:
+    """Findings by code; that of rows left out names the columns which lack their values."""
     if not counts:
         return []
     from lossctl.findings import PITFALLS
@@ -273,6 +280,8 @@ def _findings(counts: Mapping[str, int]) -> list[Finding]:
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]
         title = counted(count, kind.single, kind.title)
+        if code == "LC101" and missing:
+            title += f" ({listing(f'{name}: {lacking:,}' for name, lacking in missing.items())})"
         found.append(Finding(code, kind.severity, f"{title}. {kind.remedy}", count, [0]))
     return found
 

@@ -167,3 +167,84 @@ def test_a_missing_key_is_null_and_no_text(folder: Path, run: Run) -> None:
         "(missing)",
         "(missing)",
     ]
+
+
+# ---------------------------------------------------------------------------------------------------------------- joins
+@pytest.fixture
+def joined(folder: Path) -> tuple[str, ...]:
+    """Predictions of which two rows have no truth, and a truth of which one row has no prediction."""
+    (folder / "pred.csv").write_text("k,predicted\na,1\nb,2\nc,5\nb,2\nx,1\ny,1\n", encoding="utf-8")
+    (folder / "t.csv").write_text("k,observed\nd,1\na,1\nb,4\nc,3\n", encoding="utf-8")
+    return ("pred.csv", "--truth", "t.csv", "--on", "k", "--many-to-one", "--target", "observed", "--pred", "predicted")
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_an_inner_join_shows_its_coverage(joined: tuple[str, ...], run: Run, format: str) -> None:
+    said = "joined on k: 2 rows without a truth are left out; 1 row of the truth has no prediction"
+    found = run("compute", "mae", *joined, "--join", "inner", "--format", format)
+    assert found.out.count(said) == 1
+    both = run("compare", *joined, "--join", "inner", "--loss", "mae", "--loss", "mse", "--format", format)
+    assert both.out.count(said) == 1
+
+
+def test_a_join_in_which_all_rows_meet_says_nothing(folder: Path, run: Run) -> None:
+    write_csv(folder / "p.csv", {"k": ["a", "b"], "yhat": [1.0, 2.0]})
+    write_csv(folder / "t.csv", {"k": ["b", "a"], "y": [1.0, 2.0]})
+    assert "joined" not in run("compute", "mae", "p.csv", "--truth", "t.csv", "--on", "k", "--join", "inner").out
+
+
+def test_the_truth_is_among_the_inputs(joined: tuple[str, ...], run: Run) -> None:
+    found = report(run("compute", "mae", *joined, "--join", "inner", "--format", "json"))
+    VALIDATOR.validate(found)
+    assert [(each["path"], each["format"], each["rows"]) for each in found["inputs"]] == [
+        ("pred.csv", "csv", 6),
+        ("t.csv", "csv", 4),
+    ]
+    assert found["inputs"][1]["bytes"] == Path("t.csv").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("abc", "1 row holds something else: 'abc' in row 3 (line 4)."),
+        ("", "missing in 1 row (first: row 3 (line 4))."),
+        ("inf", "1 row holds something else: inf in row 3 (line 4)."),
+    ],
+)
+def test_a_bad_cell_of_the_truth_is_one_cell_of_its_own_file(
+    joined: tuple[str, ...], folder: Path, run: Run, cell: str, said: str
+) -> None:
+    text = (folder / "t.csv").read_text(encoding="utf-8").replace("b,4", f"b,{cell}")
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    done = run("compute", "mae", *joined, "--join", "inner", "--where", "k in ('b', 'c')")
+    assert done.code == 2
+    assert done.err.startswith("lossctl: t.csv, column 'observed': ")
+    assert said in done.err
+    assert "pred.csv" not in done.err
+
+
+def test_bad_cells_of_the_truth_count_once_whatever_files_and_blocks_they_meet(folder: Path) -> None:
+    for name in ("p1", "p2"):
+        write_csv(folder / f"{name}.csv", {"k": [*"abcd"] * 50, "target": [0.0] * 200, "pred": [0.0] * 200})
+    (folder / "t.csv").write_text("k,target\na,1\nb,oops\nc,3\nd,bad\n", encoding="utf-8")
+    with pytest.raises(lossctl.LossctlError) as failure:
+        lossctl.compute(
+            "mae", ["p1.csv", "p2.csv"], truth="t.csv", on="k", target="truth:target", pred="pred", many_to_one=True
+        )
+    told = "2 rows hold something else: 'oops' in row 2 (line 3), 'bad' in row 4 (line 5)."
+    assert str(failure.value).splitlines()[0].startswith("t.csv, column 'target': ")
+    assert str(failure.value).splitlines()[0].endswith(told)
+
+
+def test_a_bad_list_of_the_truth_is_found_in_its_file(folder: Path) -> None:
+    write_parquet(folder / "p.parquet", {"k": ["a", "b", "b"], "pred": [[1.0, 2.0]] * 3})
+    write_parquet(folder / "t.parquet", {"k": ["b", "a"], "target": [[1.0, float("inf")], [1.0, 2.0]]})
+    with pytest.raises(lossctl.LossctlError, match=r"^t\.parquet, column 'target': .* 1 row .* row 1\."):
+        lossctl.compute("mse", "p.parquet", truth="t.parquet", on="k", many_to_one=True)
+
+
+# ------------------------------------------------------------------------------------------------------------- findings
+def test_rows_left_out_are_counted_by_column(folder: Path, run: Run) -> None:
+    data = {"y": [1.0, None, 3.0, None], "yhat": [1.0, 2.0, None, None], "other": [1.0, 2.0, 3.0, 4.0]}
+    done = run("compute", "mae", write_parquet(folder / "m.parquet", data), "--missing", "skip")
+    assert "info LC101: 3 rows were left out because a value is missing (y: 2, yhat: 2). " in done.out

@@ -115,11 +115,11 @@ def remarks(results: Sequence[Evaluation]) -> list[str]:
 def _coverage(join: Mapping[str, Any]) -> str:
     """How much of two files met, where some did not."""
     lost, free = join.get("without_truth", 0), join.get("without_prediction", 0)
-    if not lost and not free:
-        return ""
-    by = f"on {', '.join(join['on'])}" if join["on"] else "by position"
-    truths = counted(free, "row of the truth has", "rows of the truth have")
-    return f"joined {by}: {counted(lost, 'row has', 'rows have')} no truth; {truths} no prediction"
+    parts = [f"{counted(lost, 'row without a truth is', 'rows without a truth are')} left out"] if lost else []
+    parts += [f"{counted(free, 'row of the truth has', 'rows of the truth have')} no prediction"] if free else []
+    return (
+        f"joined {'on ' + ', '.join(join['on']) if join['on'] else 'by position'}: {'; '.join(parts)}" if parts else ""
+    )
 
 
 def number(value: float, precision: int) -> str:
