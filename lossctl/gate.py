@@ -8,7 +8,7 @@ from typing import Any
 
 from lossctl.config import Entry
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
-from lossctl.results import Check, Report, joined
+from lossctl.results import Check, Report, joined, named_checks
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -37,9 +37,7 @@ def run_checks(path: str, entries: list[Entry], compute: Compute, threads: int =
             reports.append(Report("check", [], [], _failed(keywords, str(error))))
         else:
             reports.append(found)
-        reports[-1].checks[:] = [
-            each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in reports[-1].checks
-        ]
+        reports[-1].checks[:] = named_checks(reports[-1], name)
     return joined("check", reports)
 
 

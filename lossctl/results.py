@@ -303,6 +303,11 @@ def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Compar
     return whole
 
 
+def named_checks(report: Report, name: str) -> list[Check]:
+    """A report's checks with the name of what they are of."""
+    return [each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in report.checks]
+
+
 def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str | None], ...]:
     """What tells a slice from the others; nothing for the whole."""
     return tuple((item.slice or {}).items())

@@ -1,6 +1,7 @@
 """Several losses in one pass over a dataset, and several datasets side by side."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from lossctl.engine import centring, local
 from lossctl.engine.outcome import Outcome
@@ -9,7 +10,7 @@ from lossctl.evaluate import defined
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude
 from lossctl.request import Job, Request, Work
-from lossctl.results import Comparison, Evaluation, Report, joined, sliced
+from lossctl.results import Comparison, Evaluation, Report, joined, named_checks, sliced
 
 
 def evaluated(
@@ -51,7 +52,15 @@ def compare_all(
         for base, report in zip(reports[baseline], model, strict=True)
         for difference in _differences(base, report)
     ]
-    return joined("compare", [report for model in reports for report in model], comparisons)
+    told = [_told(report, len(models[0]) > 1, len(models) > 1) for model in reports for report in model]
+    return joined("compare", told, comparisons)
+
+
+def _told(report: Report, losses: bool, models: bool) -> Report:
+    """A report whose checks name their loss and their dataset, where there are several."""
+    whole = report.results[0]
+    name = " on ".join(part for part, several in ((whole.spec, losses), (whole.data, models)) if several)
+    return replace(report, checks=named_checks(report, name)) if name else report
 
 
 def _reports(requests: Sequence[Request], progress: local.Progress | None) -> list[Report]:

@@ -248,3 +248,28 @@ def test_rows_left_out_are_counted_by_column(folder: Path, run: Run) -> None:
     data = {"y": [1.0, None, 3.0, None], "yhat": [1.0, 2.0, None, None], "other": [1.0, 2.0, 3.0, 4.0]}
     done = run("compute", "mae", write_parquet(folder / "m.parquet", data), "--missing", "skip")
     assert "info LC101: 3 rows were left out because a value is missing (y: 2, yhat: 2). " in done.out
+
+
+# ---------------------------------------------------------------------------------------------------------------- gates
+def test_the_checks_of_several_models_name_the_model(data: str, folder: Path, run: Run) -> None:
+    write_csv(folder / "z.csv", {**DATA, "yhat": DATA["y"]})
+    told = report(run("compare", data, "z.csv", "--loss", "mae", "--max", 0.5, "--format", "json"), 1)
+    assert [(each["id"], each["status"]) for each in told["checks"]] == [
+        ("x.csv: mae<=0.5:whole", "fail"),
+        ("z.csv: mae<=0.5:whole", "pass"),
+    ]
+    assert [told["results"][each["result"]]["data"] for each in told["checks"]] == ["x.csv", "z.csv"]
+    shown = run("compare", data, "z.csv", "--loss", "mae", "--max", 0.5).out.splitlines()
+    assert shown[-2:] == ["fail: x.csv: whole: 0.875 is not <= 0.5", "pass: z.csv: whole: 0.0 <= 0.5"]
+
+
+def test_the_checks_of_several_losses_name_the_loss(data: str, folder: Path, run: Run) -> None:
+    losses = ("--loss", "huber(delta=1)", "--loss", "huber(delta=2)")
+    told = report(run("compare", data, *losses, "--max", 9, "--format", "json"))
+    assert [each["id"].partition(": ")[0] for each in told["checks"]] == ["huber(delta=1.0)", "huber(delta=2.0)"]
+    write_csv(folder / "z.csv", DATA)
+    assert "pass: huber(delta=2.0) on z.csv: whole:" in run("compare", data, "z.csv", *losses, "--max", 9).out
+
+
+def test_the_checks_of_one_model_and_loss_need_no_name(data: str, run: Run) -> None:
+    assert run("compare", data, "--loss", "mae", "--max", 9).out.splitlines()[-1] == "pass: whole: 0.875 <= 9.0"

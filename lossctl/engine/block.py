@@ -140,7 +140,7 @@ class Block:
 def select(
     plan: Plan, batch: pa.RecordBatch, result: PieceResult, faults: Faults
 ) -> tuple[pa.RecordBatch, npt.NDArray[np.intp] | None, npt.NDArray[np.int64] | None]:
-    """The rows to evaluate with the truth's columns, where they stood in the batch (None: all did), and in the truth."""
+    """The rows to evaluate with the truth's columns; where they stood in the batch (None: all did) and in the truth."""
     origin: npt.NDArray[np.intp] | None = None
     places: npt.NDArray[np.int64] | None = None
     if plan.truth is not None:
