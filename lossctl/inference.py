@@ -79,7 +79,7 @@ class Inference:
         things = "rows" if self.plan.group is None else "units"
         found = self._over_rows(key, cells) if things == "rows" else self._over_units(key, cells)
         if found.moments.used.min() < 2:
-            raise IntervalError(f"one of them does not tell how {things} vary")
+            raise IntervalError(f"at least 2 {things} that count are needed")
         linear = intervals.linearise(found.moments, found.slopes, found.curves)
         if linear is None or not linear.finite:
             raise IntervalError("the value cannot be linearised at these totals")

@@ -345,8 +345,8 @@ def test_resampled_sums_vary_as_sums_do(n: int) -> None:
         ("nrmse(normalizer=range)", {}, "largest or smallest rows"),
         ("median_absolute_error", {}, "needs all rows at once"),
         ("mae", {"reduction": "none"}, "not reduced"),
-        ("mae", {"limit": 1}, "one of them does not tell how rows vary"),
-        ("rmse", {"group": "region", "where": "region == 'eu'"}, "one of them does not tell how units vary"),
+        ("mae", {"limit": 1}, "at least 2 rows that count are needed"),
+        ("rmse", {"group": "region", "where": "region == 'eu'"}, "at least 2 units that count are needed"),
         ("mae", {"ci_method": "bootstrap", "limit": 50}, "use --ci-method normal"),
     ],
 )

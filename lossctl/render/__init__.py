@@ -9,6 +9,7 @@ from lossctl.results import Report
 
 FORMATS = ("table", "json", "csv", "markdown")
 PRECISION = 6
+UNASKED = ("dry run", "not reduced")  # why there is no value where none was asked for
 
 
 class Style(NamedTuple):
@@ -71,13 +72,14 @@ def export(text: str) -> tuple[str, str]:
 
 
 def bare(report: Report, precision: int | None) -> str:
-    """The value of the whole and of each slice, a line each; values that are not reduced, a line each."""
+    """The value (or `undefined`) of the whole and of each slice, a line each; so with values that are not reduced."""
     lines = []
     for result in report.results:
         if result.values is not None:
             lines += [plain(value, None, precision) for value in result.values]
         else:
-            lines.append(plain(result.value, result.reason, precision))
+            reason = result.reason if result.reason in UNASKED else None
+            lines.append(plain(result.value, reason, precision))
     return "\n".join(lines)
 
 
