@@ -84,9 +84,7 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
                 f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: "
                 "keys must be written alike in both files"
             )
-        raise DataError(
-            f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else '; rows are needed below the header'}."
-        )
+        raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else _empty(job)}.")
     weight = request.weight or request.unit_weight
     if weight is not None and whole.value is None and _weightless(whole, outcome):
         raise DataError(f"{path}, column {weight!r}: the weights sum to 0; some row must weigh more.")
@@ -98,6 +96,12 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
                     f"{path}, column {name!r}: no row holds the positive label {binding.positive!r}, but "
                     f"{' and '.join(sorted(map(repr, found)))}. Name one of them with --positive-label."
                 )
+
+
+def _empty(job: Job) -> str:
+    """What a dataset without rows lacks."""
+    csv = any(source.format == "csv" for source in job.plan.sources)
+    return "; rows are needed below the header" if csv else "; it is empty"
 
 
 def _weightless(whole: Evaluation, outcome: Outcome) -> bool:
@@ -152,10 +156,22 @@ def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
 
 def dry_run(job: Job) -> Report:
     """What would be evaluated, and on which columns."""
-    inputs = [Input(source.path, source.format, source.rows or 0, source.bytes) for source in job.plan.sources]
-    rows = sum(item.rows for item in inputs)
-    cells = [Reduced(None, DRY_RUN, None, rows)] * len(job.plan.terms)
-    return Report("compute", inputs, [_evaluation(job, (), (), cells, None)])
+    inputs = [Input(source.path, source.format, source.rows, source.bytes) for source in job.plan.sources]
+    counts = [item.rows for item in inputs if item.rows is not None]
+    rows = sum(counts) if len(counts) == len(inputs) else None
+    cells = [Reduced(None, DRY_RUN, None, 0)] * len(job.plan.terms)
+    found = _evaluation(job, (), (), cells, None)._replace(rows=rows)
+    request = job.request
+    fewer = {
+        "--where": request.where,
+        "--limit": request.limit is not None,
+        "--join inner": request.join == "inner",
+        "--missing skip": request.missing == "skip",
+    }
+    if rows is not None and any(fewer.values()):
+        options = " and ".join(option for option, given in fewer.items() if given)
+        found = found._replace(details={**found.details, "rows": f"counted before {options}"})
+    return Report("compute", inputs + _truth_input(job), [found])
 
 
 def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcome: Outcome | None) -> Evaluation:

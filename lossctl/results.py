@@ -13,7 +13,7 @@ MISSING = "(missing)"  # a null that cuts a slice, as people read it
 
 
 class Input(NamedTuple):
-    """A file that was read.
+    """A file that was read; `rows` is None where nobody counted them yet.
 
     >>> import lossctl
     >>> lossctl.compute("mse", "sample_data/preds.parquet").inputs[0].rows
@@ -22,7 +22,7 @@ class Input(NamedTuple):
 
     path: str
     format: str
-    rows: int
+    rows: int | None
     bytes: int
 
 
@@ -98,7 +98,8 @@ class Distribution(NamedTuple):
 class Evaluation(NamedTuple):
     """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason.
 
-    A null that cuts a slice is None. `places` tell what each of `values` is of: rows by number or id, units by label.
+    A null that cuts a slice is None, and so are rows that a dry run did not count. `places` tell what each of `values`
+    is of: rows by number or id, units by label.
 
     >>> import lossctl
     >>> data = {"y": [3.0, 2.0, 7.0], "yhat": [2.5, 5.0, 7.0], "site": ["a", "b", "b"]}
@@ -119,7 +120,7 @@ class Evaluation(NamedTuple):
     reason: str | None
     reduction: str
     denominator: Denominator | None
-    rows: int
+    rows: int | None
     skipped: int = 0
     ignored: int = 0
     units: int | None = None

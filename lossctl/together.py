@@ -84,4 +84,6 @@ def _difference(base: Evaluation, result: Evaluation) -> Comparison:
         difference, _ = defined(result.value - base.value)
     over = "as many rows" if base.rows == result.rows else "different rows"
     method = f"difference of values over {over}"
-    return Comparison(result.spec, base.data, result.data, result.slice, difference, None, None, method, result.rows)
+    return Comparison(
+        result.spec, base.data, result.data, result.slice, difference, None, None, method, result.rows or 0
+    )

@@ -5,6 +5,7 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -273,3 +274,50 @@ def test_the_checks_of_several_losses_name_the_loss(data: str, folder: Path, run
 
 def test_the_checks_of_one_model_and_loss_need_no_name(data: str, run: Run) -> None:
     assert run("compare", data, "--loss", "mae", "--max", 9).out.splitlines()[-1] == "pass: whole: 0.875 <= 9.0"
+
+
+# ------------------------------------------------------------------------------------------------------------- dry runs
+def test_a_dry_run_does_not_say_how_many_rows_a_text_file_has(data: str, run: Run) -> None:
+    found = report(run("compute", "mae", data, "--dry-run", "--format", "json"))
+    VALIDATOR.validate(found)
+    assert found["inputs"][0]["rows"] is None
+    assert found["results"][0]["rows"] is None
+    assert run("compute", "mae", data, "--dry-run").out.splitlines()[-1].split()[-1] == "-"
+    assert told(run, "compute", "mae", data, "--dry-run")[0]["rows"] == ""
+
+
+def test_a_dry_run_says_before_what_the_rows_are_counted(folder: Path, run: Run) -> None:
+    path = write_parquet(folder / "x.parquet", DATA)
+    whole = run("compute", "mae", path, "--dry-run").out.splitlines()
+    assert whole[-1].split()[-1] == "4"
+    some = run("compute", "mae", path, "--dry-run", "--where", "y > 2", "--missing", "skip").out.splitlines()
+    assert some[-2].split()[-1] == "4"
+    assert some[-1] == "rows are counted before --where and --missing skip"
+
+
+def test_a_dry_run_shows_the_truth_too(joined: tuple[str, ...], run: Run) -> None:
+    found = report(run("compute", "mae", *joined, "--dry-run", "--format", "json"))
+    assert [(each["path"], each["rows"]) for each in found["inputs"]] == [("pred.csv", None), ("t.csv", 4)]
+
+
+# ---------------------------------------------------------------------------------------------------------------- words
+def test_an_interval_of_one_row_says_how_many_are_needed(data: str, run: Run) -> None:
+    shown = run("compute", "mae", data, "--ci", 95, "--limit", 1).out
+    assert "no interval: at least 2 rows that count are needed" in shown
+
+
+def test_a_bare_value_that_is_undefined_is_one_word(folder: Path, run: Run) -> None:
+    path = write_parquet(folder / "c.parquet", {"y": [5.0, 5.0], "yhat": [5.0, 5.5]})
+    done = run("compute", "relative_squared_error", path, "-q")
+    assert (done.code, done.out) == (2, "undefined\n")
+    assert "could not be evaluated" in done.err
+
+
+def test_what_has_no_header_is_not_asked_for_one(folder: Path) -> None:
+    np.save(folder / "e.npy", np.zeros((0, 2)))
+    for given, target, pred in (("e.npy", "c0", "c1"), ({"y": [], "yhat": []}, "y", "yhat")):
+        with pytest.raises(lossctl.LossctlError, match=r"has no rows to evaluate; it is empty\.$"):
+            lossctl.compute("mae", given, target=target, pred=pred)
+    (folder / "e.csv").write_text("y,yhat\n", encoding="utf-8")
+    with pytest.raises(lossctl.LossctlError, match="rows are needed below the header"):
+        lossctl.compute("mae", "e.csv")

@@ -18,6 +18,7 @@ from lossctl.render.layout import (
     interval_head,
     leading,
     remarks,
+    row_count,
     side_by_side,
     statistic,
 )
@@ -198,7 +199,7 @@ def markdown(report: Report, precision: int | None) -> str:
     lines = _head([*names, "value", *(name for name, _ in said), "unit", "over", "rows"]) if results else []
     for result in results:
         keys = [f"`{result.spec}`", *(head.of(result) for head in heads)]
-        after = [*(of(result) for _, of in said), result.dimension, _over(result), _rows(result)]
+        after = [*(of(result) for _, of in said), result.dimension, _over(result), row_count(result)]
         own = [Line(result, 0, result.value, result.reason)] if result.values is None else _apart(result, 0)
         for line in own:
             at = [str(column.of(line)) for column in places]
@@ -225,10 +226,6 @@ def _over(result: Evaluation) -> str:
     if result.denominator is None:
         return ""
     return "-" if result.denominator.kind == "none" else f"{result.denominator.value:,.6g} {result.denominator.kind}"
-
-
-def _rows(result: Evaluation) -> str:
-    return "-" if result.rows is None else f"{result.rows:,}"
 
 
 def _head(cells: list[str]) -> list[str]:

@@ -106,6 +106,7 @@ def remarks(results: Sequence[Evaluation]) -> list[str]:
         for result in results
         if name in result.details
     ]
+    said += [f"rows are {result.details['rows']}" for result in results if result.rows and "rows" in result.details]
     several = len({result.data for result in results}) > 1
     joins = ((result.data, _coverage(result.details.get("join", {}))) for result in results)
     said += [f"{data}: {line}" if several else line for data, line in joins if line]
@@ -120,6 +121,11 @@ def _coverage(join: Mapping[str, Any]) -> str:
     return (
         f"joined {'on ' + ', '.join(join['on']) if join['on'] else 'by position'}: {'; '.join(parts)}" if parts else ""
     )
+
+
+def row_count(result: Evaluation) -> str:
+    """How many rows, where that is known."""
+    return "-" if result.rows is None else f"{result.rows:,}"
 
 
 def number(value: float, precision: int) -> str:

@@ -21,6 +21,7 @@ from lossctl.render.layout import (
     leading,
     number,
     remarks,
+    row_count,
     side_by_side,
     statistic,
 )
@@ -137,7 +138,7 @@ def _values(
         extras = [interval(result, precision)] if intervals else []
         extras += [moved(result)] if report.comparisons else []
         over = _denominator(result) if len(reductions) == 1 else f"{result.reduction}: {_denominator(result)}"
-        table.add_row(*keys, value, *extras, result.dimension, over, f"{result.rows:,}", *counts)
+        table.add_row(*keys, value, *extras, result.dimension, over, row_count(result), *counts)
     return table
 
 
