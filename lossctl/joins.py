@@ -61,6 +61,10 @@ class Truth(NamedTuple):
                 columns[name] = self.table.column(name).combine_chunks().take(index)
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
+    def holds(self, column: str) -> bool:
+        """Whether a column of joined rows is the truth's; keys are those of the predictions."""
+        return column in self.table.schema.names and column not in self.on
+
     def own_name(self, column: str) -> str:
         """What a column of the truth is called in its file."""
         own = column.removeprefix(TRUE)

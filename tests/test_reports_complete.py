@@ -237,6 +237,20 @@ def test_bad_cells_of_the_truth_count_once_whatever_files_and_blocks_they_meet(f
     assert str(failure.value).splitlines()[0].endswith(told)
 
 
+def test_a_bad_key_is_the_predictions_own(folder: Path) -> None:
+    for name, column in (("p", "yhat"), ("t", "y")):
+        write_csv(folder / f"{name}.csv", {"k": ["1", "2", "x"], column: [1.0, 2.0, 3.0]})
+    with pytest.raises(lossctl.LossctlError, match=r"^p\.csv, column 'k': .* row 3 \(line 4\)"):
+        lossctl.compute("mae", "p.csv", truth="t.csv", on="k", pred="k", target="y")
+
+
+def test_labels_of_a_truth_that_are_too_many_are_told_of_its_file(folder: Path) -> None:
+    write_csv(folder / "p.csv", {"k": [1, 2, 3], "prob": [0.1, 0.2, 0.3]})
+    write_csv(folder / "t.csv", {"k": [1, 2, 3], "label": [0, 1, -1]})
+    with pytest.raises(lossctl.LossctlError, match=r"^t\.csv, column 'label': both 0 and -1"):
+        lossctl.compute("bce", "p.csv", truth="t.csv", on="k")
+
+
 def test_a_bad_list_of_the_truth_is_found_in_its_file(folder: Path) -> None:
     write_parquet(folder / "p.parquet", {"k": ["a", "b", "b"], "pred": [[1.0, 2.0]] * 3})
     write_parquet(folder / "t.parquet", {"k": ["b", "a"], "target": [[1.0, float("inf")], [1.0, 2.0]]})

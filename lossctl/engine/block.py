@@ -234,7 +234,7 @@ def clean(
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():
-        if plan.truth is not None and truths is not None and trouble.column in plan.truth.table.schema.names:
+        if plan.truth is not None and truths is not None and plan.truth.holds(trouble.column):
             trouble = trouble._replace(column=plan.truth.own_name(trouble.column))
             fault = _in_truth(fault, truths)
         elif origin is not None:

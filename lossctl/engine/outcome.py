@@ -113,10 +113,9 @@ class Outcome:
 
     def _check_labels(self, plan: Plan) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""
-        theirs = () if plan.truth is None else plan.truth.table.schema.names
         for name, labels in self.seen.items():
             where = ", ".join(source.path for source in plan.sources)
-            if plan.truth is not None and name in theirs:
+            if plan.truth is not None and plan.truth.holds(name):
                 where, name = plan.truth.path, plan.truth.own_name(name)
             if {"-1", "0"} <= labels:
                 raise DataError(
