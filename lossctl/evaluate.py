@@ -14,7 +14,7 @@ from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
 from lossctl.errors import UsageError
 from lossctl.mapping import natural
-from lossctl.results import Denominator
+from lossctl.results import MISSING, Denominator
 from lossctl.roles import Array, Flags
 from lossctl.segments import Key
 
@@ -156,11 +156,11 @@ def defined(value: float) -> tuple[float | None, str | None]:
     return value, "infinite" if isinf(value) else None
 
 
-def slice_of(plan: Plan, view: View, key: Key) -> dict[str, str | None] | None:
-    """The slice a cell is, by column; the whole is None, and so is a null in it."""
+def slice_of(plan: Plan, view: View, key: Key) -> dict[str, str] | None:
+    """The slice a cell is, by column; the whole is None."""
     if not view:
         return None
-    return {plan.by[at]: None if label is None else str(label) for at, label in zip(view, key, strict=True)}
+    return {plan.by[at]: MISSING if label is None else str(label) for at, label in zip(view, key, strict=True)}
 
 
 def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:

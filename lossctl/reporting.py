@@ -14,7 +14,7 @@ from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, sli
 from lossctl.labels import is_label
 from lossctl.params import show
 from lossctl.request import Job
-from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue, said_slice
+from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
 from lossctl.segments import Key
 
@@ -313,7 +313,7 @@ def _checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
 
 
 def _check(evaluation: Evaluation, op: str, threshold: float) -> Check:
-    where = ", ".join(f"{name}={value}" for name, value in said_slice(evaluation).items()) or "whole"
+    where = ", ".join(f"{name}={value}" for name, value in (evaluation.slice or {}).items()) or "whole"
     value = evaluation.value
     if value is None:
         status, said = "error", f"not evaluated ({evaluation.reason})"

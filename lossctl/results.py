@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 SCHEMA = "lossctl.report/1"
-MISSING = "(missing)"  # a null that cuts a slice, as people read it
+MISSING = "(missing)"  # what a null that cuts a slice is called
 
 
 class Input(NamedTuple):
@@ -98,8 +98,8 @@ class Distribution(NamedTuple):
 class Evaluation(NamedTuple):
     """One loss on one dataset or slice. `value` may be infinite here; reports write null with a reason.
 
-    A null that cuts a slice is None, and so are rows that a dry run did not count. `places` tell what each of `values`
-    is of: rows by number or id, units by label.
+    Rows that a dry run did not count are None. `places` tell what each of `values` is of: rows by number or id, units
+    by label.
 
     >>> import lossctl
     >>> data = {"y": [3.0, 2.0, 7.0], "yhat": [2.5, 5.0, 7.0], "site": ["a", "b", "b"]}
@@ -115,7 +115,7 @@ class Evaluation(NamedTuple):
     params: Mapping[str, Any]
     data: str
     columns: Mapping[str, list[str]]
-    slice: Mapping[str, str | None] | None
+    slice: Mapping[str, str] | None
     value: float | None
     reason: str | None
     reduction: str
@@ -174,7 +174,7 @@ class Comparison(NamedTuple):
     loss: str
     baseline: str
     candidate: str
-    slice: Mapping[str, str | None] | None
+    slice: Mapping[str, str] | None
     difference: float | None
     interval: Interval | None
     p: float | None
@@ -274,7 +274,7 @@ class Report:
         for item in self.results:
             denominator = item.denominator
             sized = {"over": denominator.kind, "denominator": denominator.value} if denominator else {}
-            rows.append({**said_slice(item), **{name: getattr(item, name) for name in names}, **sized})
+            rows.append({**(item.slice or {}), **{name: getattr(item, name) for name in names}, **sized})
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
@@ -309,14 +309,9 @@ def named_checks(report: Report, name: str) -> list[Check]:
     return [each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in report.checks]
 
 
-def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str | None], ...]:
+def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str], ...]:
     """What tells a slice from the others; nothing for the whole."""
     return tuple((item.slice or {}).items())
-
-
-def said_slice(item: Evaluation) -> dict[str, str]:
-    """The slice in words."""
-    return {name: MISSING if value is None else value for name, value in (item.slice or {}).items()}
 
 
 def _fields(item: Any) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_slices_stand_in_natural_order_beside_the_whole(run: Run, folder: Path) 
     told = report(run("compute", "mae", path, "--by", "m", "--format", "json"))
     assert [result["slice"] for result in told["results"]] == [
         None,
-        *({"m": name} for name in ("m1", "m2", "m10", None)),
+        *({"m": name} for name in ("m1", "m2", "m10", "(missing)")),
     ]
     assert values(told) == [2.5, 4.0, 2.0, 1.0, 3.0]
 

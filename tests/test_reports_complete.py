@@ -155,21 +155,6 @@ def test_every_check_names_its_result(data: str, run: Run) -> None:
     ]
 
 
-# --------------------------------------------------------------------------------------------------------------- slices
-def test_a_missing_key_is_null_and_no_text(folder: Path, run: Run) -> None:
-    keys = ["(missing)", None, "(missing)", None]
-    path = write_parquet(folder / "n.parquet", {"y": DATA["y"], "yhat": DATA["yhat"], "g": keys})
-    told = report(run("compute", "mae", path, "--by", "g", "--format", "json"))
-    assert [each["slice"] for each in told["results"]] == [None, {"g": "(missing)"}, {"g": None}]
-    shown = run("compute", "mae", path, "--by", "g", "--max", 9).out
-    assert shown.count("(missing)") == 4
-    assert [each["g"] for each in lines(run("compute", "mae", path, "--by", "g", "--format", "csv").out)] == [
-        "",
-        "(missing)",
-        "(missing)",
-    ]
-
-
 # ---------------------------------------------------------------------------------------------------------------- joins
 @pytest.fixture
 def joined(folder: Path) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from lossctl.render.layout import (
     side_by_side,
     statistic,
 )
-from lossctl.results import Check, Evaluation, Report, said_slice
+from lossctl.results import Check, Evaluation, Report
 
 BOUNDS = {"<=": "max", ">=": "min"}
 FIXED = ("value", "reason", "dimension", "reduction", "denominator_kind", "denominator", "rows", "skipped", "units")
@@ -59,7 +59,7 @@ def csv_text(report: Report, precision: int | None) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["spec", "data", *names, *FIXED, *(column.name for column in columns)])
     for line in _lines(report):
-        result, parts = line.result, said_slice(line.result)
+        result, parts = line.result, line.result.slice or {}
         denominator = result.denominator
         writer.writerow(
             [

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lossctl.errors import counted
-from lossctl.results import Comparison, Distribution, Evaluation, Report, said_slice, sliced
+from lossctl.results import Comparison, Distribution, Evaluation, Report, sliced
 
 STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 
@@ -47,7 +47,7 @@ def _bound(role: str, result: Evaluation) -> str:
 
 
 def _part(name: str, result: Evaluation) -> str:
-    return said_slice(result).get(name, "(all)")
+    return (result.slice or {}).get(name, "(all)")
 
 
 def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
