@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.engine.plan import Plan, block_rows
-from lossctl.errors import DataError, NoColumnError, UsageError, listing
+from lossctl.errors import DataError, UsageError, listing
 from lossctl.mapping import Binding, Table, expand
 from lossctl.request import Request
 from lossctl.sources import As, Sieve, Source, knowing, open_sources, prune
@@ -102,7 +102,7 @@ def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, 
         found = source.columns()
         for name in columns:
             if name not in found:
-                raise NoColumnError(
+                raise DataError(
                     f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
                     "Files of one dataset need the same columns.",
                     name,

@@ -24,13 +24,9 @@ class UsageError(LossctlError):
 
 
 class DataError(LossctlError):
-    """A file, column or row that cannot be used as it is."""
+    """A file, column or row that cannot be used as it is; `column` is one that is named and not known to be there."""
 
-
-class NoColumnError(DataError):
-    """A column that is named is not there, as far as its file is known."""
-
-    def __init__(self, message: str, column: str) -> None:
+    def __init__(self, message: str, column: str | None = None) -> None:
         super().__init__(message)
         self.column = column
 

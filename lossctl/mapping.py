@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix
 from typing import Literal, NamedTuple
 
-from lossctl.errors import DataError, NoColumnError, UsageError, did_you_mean, listing
+from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.kernel import LossRole
 from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
@@ -67,7 +67,7 @@ class Table(NamedTuple):
     def require(self, name: str, option: str) -> ColumnInfo:
         """What the file says of a column, or the error that it is not there."""
         if name not in self.columns:
-            raise NoColumnError(
+            raise DataError(
                 f"column {name!r} is not in {self.path} (it has: {listing(self.columns)})."
                 f"{did_you_mean(name, self.columns)} Name a column of the file with {option}.",
                 name,

@@ -12,7 +12,7 @@ from lossctl.checks import check_request
 from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
-from lossctl.errors import DataError, NoColumnError, UsageError, did_you_mean, listing
+from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
 from lossctl.params import ColumnRef, Value
@@ -48,8 +48,8 @@ def prepare(requests: Sequence[Request]) -> Work:
     while True:
         try:
             return _work(asked, open_dataset(requests[0], late))
-        except NoColumnError as error:
-            if error.column in late:
+        except DataError as error:
+            if error.column is None or error.column in late:
                 raise
             late |= {error.column}
 
