@@ -1,8 +1,11 @@
 """What can go wrong, and the exit code each kind of trouble ends with."""
 
+import codecs
 from collections.abc import Iterable
 
 EXIT_OK, EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_DEFECT, EXIT_INTERRUPT, EXIT_PIPE = 0, 1, 2, 3, 130, 141
+EXIT_TERMINATED = 143
+ESCAPED = "lossctl.escaped"  # what an encoding lacks is written as JSON escapes it
 
 
 class LossctlError(Exception):
@@ -62,6 +65,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def counted(count: int, one: str, several: str) -> str:
     """'1 key stands', '1,200 keys stand'."""
     return f"{count:,} {one if count == 1 else several}"
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be encoded as in JSON, where a character beyond 0xffff is two: the text stays valid there too."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)), error.end
+
+
+codecs.register_error(ESCAPED, _escape)
+
+
+def encodable(text: str) -> bool:
+    """Whether a text is one: half a character, a surrogate that stands alone, is none."""
+    return text.isascii() or text == text.encode(errors="replace").decode()
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text without what a terminal would obey: control characters, but for those kept, are shown as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(repr(char)[1:-1] if _is_control(char) and char not in keep else char for char in text)
+
+
+def _is_control(char: str) -> bool:
+    return char < " " or "\x7f" <= char < "\xa0"
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:

@@ -1,29 +1,36 @@
-"""Files that appear whole or not at all: opened before the long work, written under a temporary name, then renamed."""
+"""Files that appear whole or not at all: opened before the long work, written under a temporary name, then renamed.
+
+What is there and is no regular file, a pipe or a device, is written straight through.
+"""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import IO
 
-from lossctl.errors import OutputError, UsageError
+from lossctl.errors import ESCAPED, OutputError, UsageError
+
+STREAMS = {"/dev/stdout": "/dev/fd/1", "/dev/stderr": "/dev/fd/2"}
+DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 
 
 class OutputFile:
-    """A binary file that takes its name only when the work has succeeded."""
+    """A binary file that takes its name only when the work has succeeded; `straight` where it cannot be renamed to."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._temporary = f"{path}.{os.getpid()}.partial"
-        folder = os.path.dirname(path) or "."
-        if os.path.isdir(path):
-            raise OutputError(f"{path} is a folder; name a file to write.")
-        if not os.path.isdir(folder):
-            raise OutputError(f"{path} cannot be written: there is no folder {folder}.")
-        if os.path.exists(path) and not os.access(path, os.W_OK):
-            raise OutputError(f"{path} cannot be written: permission denied.")
+        self._target = _target(path)  # a link stays one
+        self._temporary = f"{self._target}.{os.getpid()}.partial"
+        self.straight = is_straight(path)
         with self.trouble():
-            self.file: IO[bytes] = open(self._temporary, "wb")  # noqa: SIM115  closed by __exit__
+            self.file: IO[bytes] = self._open()
+
+    def _open(self) -> IO[bytes]:
+        if (number := _descriptor(self.path)) is not None:
+            return os.fdopen(os.dup(number), "wb")  # opened anew, a regular file behind it would be overwritten
+        return open(self.path if self.straight else self._temporary, "wb")
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
@@ -42,16 +49,43 @@ class OutputFile:
         try:
             with self.trouble():
                 self.file.close()
-                if kind is None:
-                    os.replace(self._temporary, self.path)
+                if kind is None and not self.straight:
+                    os.replace(self._temporary, self._target)
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Leave no trace of a file that was not finished."""
         self.file.close()
-        if os.path.exists(self._temporary):
+        if not self.straight and os.path.exists(self._temporary):
             os.unlink(self._temporary)
+
+
+def _target(path: str) -> str:
+    """The file that a path stands for, once it is known that it could be written."""
+    if not path:
+        raise OutputError("the name of a file to write is empty; give one.")
+    if os.path.isdir(path):
+        raise OutputError(f"{path} is a folder; name a file to write.")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise OutputError(f"{path} cannot be written: permission denied.")
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(target) or "."
+    if not is_straight(path) and not os.path.isdir(folder):
+        raise OutputError(f"{path} cannot be written: there is no folder {folder}.")
+    return target
+
+
+def is_straight(path: str) -> bool:
+    """Whether a path leads to a pipe, a device or an open descriptor, which no file may replace."""
+    return _descriptor(path) is not None or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode))
+
+
+def _descriptor(path: str) -> int | None:
+    """The descriptor that a path is another name of."""
+    path = STREAMS.get(path, path)
+    number = next((path.removeprefix(folder) for folder in DESCRIPTORS if path.startswith(folder)), "")
+    return int(number) if number.isdecimal() else None
 
 
 def check_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
@@ -69,10 +103,12 @@ def check_apart(outputs: Sequence[str], inputs: Sequence[str]) -> None:
 def write_text(path: str, text: str) -> None:
     """Write a whole text file, or leave what was there."""
     with OutputFile(path) as output, output.trouble():
-        output.file.write(text.encode())
+        output.file.write(text.encode(errors=ESCAPED))
 
 
 def check_writable(path: str) -> None:
     """Raise before the long work where a file could not be written after it."""
-    output = OutputFile(path)
-    output.discard()
+    if is_straight(path):  # a pipe that is opened and closed has nobody at its other end any more
+        _target(path)
+    else:
+        OutputFile(path).discard()

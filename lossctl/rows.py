@@ -17,7 +17,7 @@ from lossctl.arrays import Ragged
 from lossctl.engine.block import RowValues
 from lossctl.engine.units import Units
 from lossctl.errors import UsageError
-from lossctl.outputs import OutputFile
+from lossctl.outputs import OutputFile, is_straight
 from lossctl.roles import Array
 from lossctl.sources import kinds
 
@@ -31,6 +31,8 @@ class RowFile:
         self.suffix = os.path.splitext(path)[1].lower()
         if self.suffix not in SUFFIXES:
             raise UsageError(f"--per-row {path}: the suffix must be one of {', '.join(SUFFIXES)}.")
+        if self.suffix == ".parquet" and is_straight(path):
+            raise UsageError(f"--per-row {path}: Parquet cannot be written to a pipe or device; use .csv or .jsonl.")
         self._output = OutputFile(path)
         self._writer: Any = None
 

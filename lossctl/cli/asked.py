@@ -24,7 +24,7 @@ def output_of(values: dict[str, object], files: Sequence[str]) -> Output:
 
     exports = [export(text) for text in texts(values["export"])]
     file = None if values["output"] is None else str(values["output"])
-    written = [path for _, path in exports] + ([file] if file else [])
+    written = [path for _, path in exports] + ([] if file is None else [file])
     per_row, truth = (None if values.get(name) is None else str(values[name]) for name in ("per_row", "truth"))
     check_apart([*written, *([per_row] if per_row else [])], [*files, *([truth] if truth else [])])
     for path in written:
