@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from pyarrow import json
 
-from lossctl.errors import DataError, listing
+from lossctl.errors import DataError, encodable, listing
 from lossctl.sources import kinds, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
@@ -146,6 +146,8 @@ class JsonSource(TextSource):
         """The rows of a piece."""
         fields = {name: self.fields[name] for name in reading.columns}
         for name, field in fields.items():
+            if not encodable(name):
+                raise DataError(f"{self.path}: the key {name!r} is no text: a surrogate stands alone. Rename it.")
             if field.kind == "other":
                 raise self._unusable(name, field)
         schema = pa.schema([(name, field.arrow(reading.columns[name])) for name, field in fields.items()])
@@ -202,7 +204,7 @@ class JsonSource(TextSource):
                 raise refusal(self.path, name, where, error.value) from None
             except ConflictError as error:
                 line = self.line_at(found[error.row][0])
-                raise conflict(self.path, name, line, error.value, fields[name]) from None
+                raise conflict(self.path, name, line, error, fields[name]) from None
         return pa.RecordBatch.from_arrays(arrays, names=schema.names)
 
 

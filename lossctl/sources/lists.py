@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lossctl.errors import encodable
 from lossctl.sources import kinds
 
 OPEN, CLOSE, COMMA = b"[],"
@@ -76,7 +77,9 @@ def _words(cell: str) -> list[str | None] | list[bool | None] | None:
         return None
     if not isinstance(items, list) or len({type(item) for item in items if item is not None} & set(ITEMS)) != 1:
         return None
-    return items if all(item is None or type(item) in ITEMS for item in items) else None
+    if not all(item is None or type(item) in ITEMS for item in items):
+        return None
+    return items if all(encodable(item) for item in items if isinstance(item, str)) else None
 
 
 def _balanced(text: str, depth: int) -> bool:

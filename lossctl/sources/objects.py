@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from lossctl.errors import DataError
+from lossctl.errors import DataError, encodable
 from lossctl.sources import kinds
 from lossctl.sources.base import As, ColumnInfo, Kind
 
@@ -223,6 +223,10 @@ class InexactError(ConflictError):
     """A whole number that the column's type does not hold; in a list the value is that number."""
 
 
+class HalfError(ConflictError):
+    """Text with half a character, a surrogate that stands alone; in a list the value is that text."""
+
+
 def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
     """Values as a column of a type; numbers without fraction may be wider than was expected."""
     if pa.types.is_list(kind):
@@ -232,6 +236,9 @@ def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
             raise ConflictError(row, value)
     present = np.array([value is not None for value in values], dtype=bool)
     if pa.types.is_string(kind):
+        for row, value in enumerate(values):
+            if isinstance(value, str) and not encodable(value):
+                raise HalfError(row, value)
         return kinds.strings([value if isinstance(value, str) else None for value in values])
     if pa.types.is_boolean(kind):
         return kinds.primitive(np.array([value is True for value in values], dtype=bool), present)
@@ -276,14 +283,19 @@ def _list_column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
         inner = column(items, kind.value_type)
     except ConflictError as error:
         row = int(np.searchsorted(offsets, error.row, "right")) - 1
-        error.row, error.value = row, error.value if isinstance(error, InexactError) else values[row]
+        error.row, error.value = row, error.value if isinstance(error, InexactError | HalfError) else values[row]
         raise
     return kinds.lists(inner, offsets, np.array([value is not None for value in values], dtype=bool))
 
 
-def conflict(path: str, key: str, line: int, value: JSON, field: Field) -> DataError:
+def conflict(path: str, key: str, line: int, error: ConflictError, field: Field) -> DataError:
     """The error for a value of another type than the first rows have."""
-    shown = json.dumps(value, ensure_ascii=False)[:SHOWN]
+    if isinstance(error, HalfError):
+        return DataError(
+            f"{path}, line {line}: {key!r} holds {json.dumps(error.value)[:SHOWN]}, in which a surrogate stands alone: "
+            "half a character, which is no text. Write the whole character, or take it out."
+        )
+    shown = json.dumps(error.value, ensure_ascii=False)[:SHOWN]
     return DataError(
         f"{path}, line {line}: {key!r} holds {shown}, and in the first rows {field.info.type}. "
         "Give all rows values of one type."
