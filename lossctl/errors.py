@@ -78,6 +78,11 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ESCAPED, _escape)
 
 
+def valid(text: str) -> str:
+    """A text with what is none in it escaped: bytes of a file name that are no UTF-8, for one."""
+    return text if text.isascii() else text.encode(errors=ESCAPED).decode()
+
+
 def encodable(text: str) -> bool:
     """Whether a text is one: half a character, a surrogate that stands alone, is none."""
     return text.isascii() or text == text.encode(errors="replace").decode()

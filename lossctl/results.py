@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lossctl.errors import valid
+
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
@@ -287,7 +289,7 @@ class Report:
         """
         import json
 
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+        return valid(json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Comparison] = ()) -> Report:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 
-from lossctl.errors import DataError, did_you_mean, listing
+from lossctl.errors import DataError, did_you_mean, listing, valid
 from lossctl.sources.formats import SUFFIXES, VAGUE, known_suffix
 
 STDIN = "-"
@@ -120,7 +120,7 @@ def partitions(path: str) -> dict[str, str | None]:
     for folder in os.path.dirname(path).split(os.sep):
         key, sign, value = folder.partition("=")
         if key and sign:
-            found[unquote(key)] = None if value == NO_VALUE else unquote(value)
+            found[valid(unquote(key))] = None if value == NO_VALUE else valid(unquote(value))
     return found
 
 
