@@ -1,18 +1,14 @@
 """What stands around the command line: pipes, closed streams, encodings, signals, and names that are no plain text."""
 
-import json
 import os
-import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from support import Outcome, check_refused, command, environment, leftovers, write_parquet
+from support import Outcome, check_refused, command, environment, leftovers
 
 Run = Callable[..., Outcome]
 ROWS = "y_true,y_pred,model\n1,2,a\n3,5,b\n"

@@ -7,6 +7,7 @@ from io import StringIO
 from math import isinf
 from typing import Any, NamedTuple, TypeAlias
 
+from lossctl.errors import printable
 from lossctl.render import PRECISION, plain
 from lossctl.render.layout import (
     STATISTICS,
@@ -215,7 +216,7 @@ def markdown(report: Report, precision: int | None) -> str:
         lines += ["", f"**{finding.severity} {finding.code}**: {finding.message}"]
     for check in report.checks:
         lines += ["", f"**{check.status}**: {check.message}"]
-    return "\n".join(lines).lstrip("\n") + "\n"
+    return printable("\n".join(lines).lstrip("\n") + "\n", keep="\n")
 
 
 def _slices(report: Report) -> list[str]:

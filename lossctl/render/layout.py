@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from lossctl.errors import counted
+from lossctl.errors import counted, printable
 from lossctl.results import Comparison, Distribution, Evaluation, Report, sliced
 
 STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
@@ -34,12 +34,12 @@ def _places(names: Iterable[Hashable]) -> dict[Hashable, int]:
 
 def leading(results: Sequence[Evaluation]) -> list[Head]:
     """The columns before the value: what differs between results, and their slices."""
-    heads = [Head("loss", lambda result: result.spec), Head("data", lambda result: result.data)]
+    heads = [Head("loss", lambda result: printable(result.spec)), Head("data", lambda result: printable(result.data))]
     roles = dict.fromkeys(role for result in results for role in result.columns)
     heads += [Head(role, partial(_bound, role)) for role in roles]
     heads = [head for head in heads if len({head.of(result) for result in results}) > 1]
     names = dict.fromkeys(name for result in results for name in result.slice or {})
-    return heads + [Head(name, partial(_part, name)) for name in names]
+    return heads + [Head(printable(name), partial(_part, name)) for name in names]
 
 
 def _bound(role: str, result: Evaluation) -> str:
@@ -47,7 +47,7 @@ def _bound(role: str, result: Evaluation) -> str:
 
 
 def _part(name: str, result: Evaluation) -> str:
-    return (result.slice or {}).get(name, "(all)")
+    return printable((result.slice or {}).get(name, "(all)"))
 
 
 def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
@@ -135,4 +135,4 @@ def number(value: float, precision: int) -> str:
 
 def brief(columns: Sequence[str]) -> str:
     """The columns of a role, the first and the last where there are many."""
-    return ", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})"
+    return printable(", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})")

@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lossctl.errors import printable
 from lossctl.render.layout import (
     STATISTICS,
     Head,
@@ -81,8 +82,9 @@ def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text
     whole, heads = results[0], leading(results)
     names = dict.fromkeys(head.name for head in heads)
     specs, data = ([getattr(result, name) for result in results] for name in ("spec", "data"))
-    title = f"{len(set(specs))} losses" if "loss" in names else whole.spec
-    yield Text.assemble((title, "bold"), f" on {f'{len(set(data))} datasets' if 'data' in names else whole.data}")
+    title = f"{len(set(specs))} losses" if "loss" in names else printable(whole.spec)
+    where = f"{len(set(data))} datasets" if "data" in names else printable(whole.data)
+    yield Text.assemble((title, "bold"), f" on {where}")
     roles = (f"{role}: {brief(columns)}" for role, columns in whole.columns.items() if role not in names)
     if said := "  ".join(roles):
         yield Text(said, style="dim")
@@ -90,14 +92,14 @@ def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text
     if any(result.distribution for result in results):
         yield _distributions(results, heads, terminal, precision)
     for remark in remarks(results):
-        yield Text(remark, style="dim")
+        yield Text(printable(remark), style="dim")
     if whole.terms and "loss" not in names:
         yield _terms(whole, terminal, precision)
     if whole.values is not None:
         yield Text("\n".join(number(value, precision) if value is not None else "undefined" for value in whole.values))
     for finding in report.findings:
         yield Text(
-            f"{finding.severity} {finding.code}{_about(finding, report, heads)}: {finding.message}",
+            printable(f"{finding.severity} {finding.code}{_about(finding, report, heads)}: {finding.message}", "\n"),
             style=STYLES[finding.severity],
         )
 
@@ -134,7 +136,7 @@ def _values(
     for result in results:
         keys = [escape(head.of(result)) for head in heads]
         counts = [f"{getattr(result, name) or 0:,}" for name in extra]
-        value = number(result.value, precision) if result.value is not None else f"({result.reason})"
+        value = number(result.value, precision) if result.value is not None else printable(f"({result.reason})")
         extras = [interval(result, precision)] if intervals else []
         extras += [moved(result)] if report.comparisons else []
         over = _denominator(result) if len(reductions) == 1 else f"{result.reduction}: {_denominator(result)}"
@@ -161,8 +163,8 @@ def _terms(result: Evaluation, terminal: bool, precision: int) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("term", overflow="fold")
     for term in result.terms or []:
-        value = number(term.value, precision) if term.value is not None else f"({term.reason})"
-        table.add_row(f"{term.factor:g}", value, escape(term.spec))
+        value = number(term.value, precision) if term.value is not None else printable(f"({term.reason})")
+        table.add_row(f"{term.factor:g}", value, escape(printable(term.spec)))
     return table
 
 
@@ -181,4 +183,4 @@ def _denominator(result: Evaluation) -> str:
 
 
 def _check(check: Check) -> Text:
-    return Text(f"{check.status}: {check.message}", style=STYLES.get(check.status, "red"))
+    return Text(printable(f"{check.status}: {check.message}", "\n"), style=STYLES.get(check.status, "red"))
