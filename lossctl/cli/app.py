@@ -49,6 +49,8 @@ def action(args: list[str]) -> Action:
     try:
         code = app(args, prog_name="lossctl", standalone_mode=terminal)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Rich and Typer end with 1, which is a failed check
+            raise end.__context__ from None
         if end.code or not found:
             raise
     except PARSER_ERROR as error:
