@@ -1,5 +1,6 @@
 """A first look at the command line: which losses it names decides which options there are."""
 
+import os
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,7 +95,7 @@ def _check_names(
         name, _, value = token.partition("=")
         if _is_option(token):
             if name not in known and not (name.startswith("--no-") and known.get("--" + name[5:])):
-                wrong.append(f"{', '.join(losses)} has no option {name}.{_tip(name, known)}")
+                wrong.append(f"{', '.join(losses)} has no option {name}.{_file_tip(token) or _tip(name, known)}")
             elif not value and not known.get(name, True):
                 at += 1
         at += 1
@@ -107,6 +108,11 @@ def _check_names(
 def _tip(name: str, known: Iterable[str]) -> str:
     """What may have been meant; the dashes, which all names have, say nothing."""
     return did_you_mean(name.lstrip("-"), [option.lstrip("-") for option in known]).replace(" '", " '--")
+
+
+def _file_tip(token: str) -> str:
+    """How a file whose name begins with a dash is named."""
+    return f" The file of that name is ./{token}." if os.path.exists(token) else ""
 
 
 def _switches(args: list[str], own: dict[str, bool]) -> list[str]:

@@ -45,6 +45,8 @@ def _accessible(path: str) -> tuple[str, str]:
         from lossctl.sources.spool import spooled
 
         return _filled("stdin", spooled(path))
+    if not path:
+        raise DataError("the name of a file is empty; name one, or - for standard input.")
     try:
         found = os.stat(path)
     except FileNotFoundError:
