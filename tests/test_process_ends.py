@@ -1,14 +1,18 @@
 """What stands around the command line: pipes, closed streams, encodings, signals, and names that are no plain text."""
 
+import json
 import os
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from support import Outcome, check_refused, command, environment, leftovers
+from support import Outcome, check_refused, command, environment, leftovers, python, write_parquet
 
 Run = Callable[..., Outcome]
 ROWS = "y_true,y_pred,model\n1,2,a\n3,5,b\n"
@@ -103,3 +107,200 @@ def test_standard_output_can_be_named_as_the_output_wherever_it_goes(ok: Path, f
 def test_an_output_without_a_name_is_refused_before_the_work(run: Run, folder: Path) -> None:
     (folder / "bad.csv").write_text("y_true,y_pred\n1,oops\n")
     check_refused(run("compute", "mae", "bad.csv", "--output", ""), "the name of a file to write is empty")
+
+
+# ------------------------------------------------------------------------------------------------ names and encodings
+@pytest.fixture
+def odd(ok: Path) -> bytes:
+    """The same file under a name that is no UTF-8."""
+    ok.rename(b"bad\xff.csv".decode(errors="surrogateescape"))
+    return b"bad\xff.csv"
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
+def test_a_file_name_that_is_no_text_comes_out_escaped(odd: bytes, folder: Path, format: str) -> None:
+    line = ("compute", "mae", odd, "--format", format)
+    printed = lossctl(*line)
+    assert (printed.returncode, printed.stderr) == (0, b"")
+    assert lossctl(*line, "--output", "out").returncode == 0
+    for text in (printed.stdout.decode(), (folder / "out").read_bytes().decode()):
+        assert format == "markdown" or r"bad\udcff.csv" in text
+    if format == "json":
+        assert json.loads(printed.stdout)["inputs"][0]["path"] == "bad\udcff.csv"
+
+
+def test_a_folder_name_that_is_no_text_is_an_escaped_label(ok: Path, folder: Path) -> None:
+    deep = folder / b"m=\xff".decode(errors="surrogateescape")
+    deep.mkdir()
+    ok.rename(deep / "ok.csv")
+    done = lossctl("compute", "mae", b"m=\xff", "--by", "m", "--per-row", "rows.csv", "--id", "m")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(rb"\udcff") == 2
+    assert (folder / "rows.csv").read_text() == '"m","loss"\n"\\udcff",1\n"\\udcff",2\n'
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_stream_that_lacks_a_character_gets_it_escaped(ok: Path, folder: Path, encoding: str) -> None:
+    ok.rename(folder / "ü♥😀.csv")
+    variables = {**environment(), "PYTHONIOENCODING": encoding}
+    for format in ("table", "json", "csv"):
+        done = lossctl("compute", "mae", "ü♥😀.csv", "--format", format, env=variables)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert r"\u2665\ud83d\ude00.csv" in done.stdout.decode(encoding)
+        if format == "json":
+            assert json.loads(done.stdout.decode(encoding))["inputs"][0]["path"] == "ü♥😀.csv"
+    done = lossctl("compute", "mae", "♥.csv", env=variables)
+    assert done.returncode == 2
+    assert rb"there is no file \u2665.csv" in done.stderr
+
+
+RED = "\x1b[31m"
+
+
+@pytest.mark.parametrize("format", ["table", "markdown"])
+def test_control_characters_are_shown_and_not_obeyed(run: Run, folder: Path, format: str) -> None:
+    name = f"{RED}.csv"
+    (folder / name).write_text(f"y_true,y_pred,{RED}k\n1,2,{RED}label\n3,5,\x9bother\n", encoding="utf-8")
+    done = run("compute", "mae", name, "--by", f"{RED}k", "--max", "1", "--format", format)
+    assert done.code == 1
+    assert not set("\x1b\x9b") & set(done.out + done.err)
+    for part in (r"\x1b[31mk", r"\x1b[31mlabel", r"\x9bother"):
+        assert part in done.out
+    assert "\x1b" not in run("compute", "mae", name, "--dry-run").out
+
+
+def test_messages_show_control_characters_too(run: Run, ok: Path) -> None:
+    said = check_refused(run("compute", "mae", "\x1bc.csv"), r"there is no file \x1bc.csv")
+    assert "\x1b" not in said
+
+
+# ------------------------------------------------------------------------------------------------------ half characters
+@pytest.mark.parametrize(
+    "options",
+    [("--by", "model"), ("--where", "model = 'A'"), ("--per-row", "rows.csv", "--id", "model")],
+    ids=lambda options: options[0],
+)
+@pytest.mark.parametrize("array", [False, True], ids=["lines", "array"])
+def test_half_a_character_in_json_is_refused_with_its_line(
+    run: Run, folder: Path, options: tuple[str, ...], array: bool
+) -> None:
+    lines = ['{"y_true":1,"y_pred":2,"model":"A"}', '{"y_true":1,"y_pred":2,"model":"\\ud800"}']
+    (folder / "x.json").write_text("[" + ",\n".join(lines) + "]" if array else "\n".join(lines))
+    check_refused(run("compute", "mae", "x.json", *options), "x.json, line 2: 'model'", r'"\ud800"', "half a character")
+    assert run("compute", "mae", "x.json", "-q").out == "1.0\n"
+
+
+def test_half_a_character_in_a_list_is_refused_with_its_line(run: Run, folder: Path) -> None:
+    (folder / "x.jsonl").write_text('{"t":["a"],"p":["a"]}\n{"t":["\\udfff"],"p":["a"]}\n')
+    check_refused(
+        run("compute", "jaccard", "x.jsonl", "--target", "t", "--pred", "p"), "line 2: 't'", r'"\udfff"', "Write the"
+    )
+
+
+def test_a_key_with_half_a_character_is_refused_where_it_is_asked_for(run: Run, folder: Path) -> None:
+    (folder / "x.jsonl").write_text('{"y_true":1,"y_pred":2,"\\udcff":"A"}\n')
+    assert run("compute", "mae", "x.jsonl", "-q").out == "1.0\n"
+    check_refused(run("compute", "mae", "x.jsonl", "--by", "\udcff"), r"'\udcff'", "Rename it")
+
+
+# ------------------------------------------------------------------------------------------------------- closed streams
+def test_a_good_run_needs_no_standard_error(ok: Path) -> None:
+    done = shell('"$@" 2>&-', "compute", "mae", ok, "-q")
+    assert (done.returncode, done.stdout) == (0, b"1.5\n")
+
+
+@pytest.mark.parametrize("line", [("compute", "mae", "ok.csv", "-q"), ("list",), ("--version",), ("compute", "--help")])
+def test_a_closed_standard_output_is_one_message(ok: Path, line: tuple[str, ...]) -> None:
+    done = shell('"$@" >&-', *line)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"lossctl: the output cannot be written: it is closed.")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_run_that_prints_nothing_needs_no_stream_at_all(ok: Path, folder: Path) -> None:
+    assert shell('"$@" <&- >&- 2>&-', "compute", "mae", ok, "--output", "out.txt").returncode == 0
+    assert (folder / "out.txt").read_text().startswith("mae on ")
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code(ok: Path) -> None:
+    assert shell('"$@" 2>&-', "compute", "mae", "gone.csv").returncode == 2
+    assert shell('"$@" 2>&1 >&- | true; exit ${PIPESTATUS[0]}', "compute", "mae", "gone.csv").returncode == 2
+
+
+@pytest.mark.parametrize("line", [("--help",), ("compute", "--help"), ("compute", "mae", "--help"), ("list", "--help")])
+def test_help_into_a_broken_pipe_is_silent(folder: Path, line: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = lossctl(*line, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+# -------------------------------------------------------------------------------------------------------------- signals
+IMPORTING = """
+import signal, sys
+from lossctl import __main__
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lossctl.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+__main__.entry()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_ends_cleanly() -> None:
+    done = python(IMPORTING, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "lossctl: interrupted\n")
+
+
+def test_an_ignored_ctrl_c_stays_ignored(ok: Path) -> None:
+    done = shell("trap '' INT; \"$@\"", "compute", "mae", ok, "-q")
+    assert (done.returncode, done.stdout) == (0, b"1.5\n")
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_terminated_run_leaves_no_partial_file(folder: Path, threads: str) -> None:
+    target = np.random.default_rng(1).normal(size=1_000_000)
+    big = write_parquet(folder / "big.parquet", {"y_true": target, "y_pred": target + 1.0}, rows_per_group=20_000)
+    process = subprocess.Popen(
+        command("compute", "huber", big, "--per-row", "rows.jsonl", "--threads", threads),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    deadline = time.monotonic() + 20
+    while not any(path.stat().st_size > 100_000 for path in folder.glob("rows.jsonl.*")):
+        assert process.poll() is None, "it ended before it could be terminated"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (143, b"", b"lossctl: terminated\n")
+    assert [path.name for path in folder.iterdir()] == ["big.parquet"]
+
+
+def test_no_copy_of_standard_input_stays(ok: Path, folder: Path) -> None:
+    (folder / "temporary").mkdir()
+    done = shell('cat ok.csv | "$@"', "compute", "mae", "-", "-q", TMPDIR=str(folder / "temporary"))
+    assert (done.returncode, done.stdout) == (0, b"1.5\n")
+    assert list((folder / "temporary").iterdir()) == []
+
+
+# -------------------------------------------------------------------------------------------------------- small matters
+@pytest.mark.parametrize("columns", ["0", ""])
+def test_a_terminal_without_a_width_shows_help(folder: Path, columns: str) -> None:
+    done = lossctl("compute", "--help", env={**environment(), "COLUMNS": columns})
+    assert done.returncode == 0
+    assert b"Usage: lossctl compute" in done.stdout
+
+
+def test_an_empty_file_name_is_told_as_such(run: Run, folder: Path) -> None:
+    check_refused(run("compute", "mae", ""), "the name of a file is empty", "- for standard input")
+
+
+def test_a_file_that_begins_with_a_dash_is_pointed_at(run: Run, ok: Path, folder: Path) -> None:
+    ok.rename(folder / "-dash.csv")
+    check_refused(run("compute", "mae", "-dash.csv"), "mae has no option -dash.csv", "./-dash.csv")
+    assert run("compute", "mae", "./-dash.csv", "-q").out == "1.5\n"
+    assert "./-" not in check_refused(run("compute", "mae", "-other.csv"), "mae has no option -other.csv")
