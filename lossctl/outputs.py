@@ -70,6 +70,8 @@ def _target(path: str) -> str:
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise OutputError(f"{path} cannot be written: permission denied.")
     target = os.path.realpath(path) if os.path.islink(path) else path
+    if os.path.islink(target):
+        raise OutputError(f"{path} cannot be written: its links lead in a circle.")
     folder = os.path.dirname(target) or "."
     if not is_straight(path) and not os.path.isdir(folder):
         raise OutputError(f"{path} cannot be written: there is no folder {folder}.")

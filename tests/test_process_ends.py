@@ -94,6 +94,21 @@ def test_a_link_into_no_folder_is_refused(run: Run, ok: Path, folder: Path) -> N
     check_refused(run("compute", "mae", ok, "--output", "link.csv"), "link.csv", "no folder", "nowhere")
 
 
+def test_links_in_a_circle_are_refused(run: Run, ok: Path, folder: Path) -> None:
+    (folder / "a").symlink_to("b")
+    (folder / "b").symlink_to("a")
+    check_refused(run("compute", "mae", ok, "--output", "a"), "a cannot be written", "circle")
+    assert (folder / "a").is_symlink()
+
+
+def test_a_reader_that_leaves_a_pipe_is_told(run: Run, folder: Path) -> None:
+    (folder / "long.csv").write_text("y_true,y_pred\n" + "1,2\n" * 200_000)
+    os.mkfifo(folder / "f.csv")
+    reader = threading.Thread(target=lambda: (folder / "f.csv").open("rb").close(), daemon=True)
+    reader.start()
+    check_refused(run("compute", "mae", "long.csv", "--per-row", "f.csv"), "f.csv cannot be written: Broken pipe")
+
+
 def test_standard_output_can_be_named_as_the_output_wherever_it_goes(ok: Path, folder: Path) -> None:
     line = ("compute", "mae", ok, "--output", "/dev/stdout", "--format", "csv")
     assert shell('"$@" | cat', *line).stdout.startswith(b"spec,data,")
