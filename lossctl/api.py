@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from lossctl import keywords
 from lossctl.engine import local
 from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
-from lossctl.errors import UsageError
+from lossctl.errors import DataError, UsageError
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
-from lossctl.request import Job, Request, check_types
+from lossctl.request import Job, Request
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 from lossctl.sources import TextOptions
@@ -22,6 +23,8 @@ from lossctl.together import compare_all, evaluated
 if TYPE_CHECKING:
     from lossctl.memory import MemorySource
     from lossctl.spec import Loss
+
+TRUTH = "(truth in memory)"
 
 
 def compute(
@@ -36,7 +39,7 @@ def compute(
     id: str | None = None,
     where: str | None = None,
     limit: int | None = None,
-    truth: "str | os.PathLike[str] | None" = None,
+    truth: object = None,
     on: str | Sequence[str] = (),
     join: Literal["strict", "inner"] = "strict",
     many_to_one: bool = False,
@@ -69,8 +72,8 @@ def compute(
     `loss` is a name, an expression, or one of `lossctl.losses`. `data` is a file, a folder or a glob, a list of files
     that make one dataset, or data in memory: a pandas or Polars data frame (anything with the Arrow stream protocol),
     an Arrow table, a dict of arrays (`(n,)`, or `(n, d)` where a row holds several numbers), an iterator of record
-    batches. The keywords are the options of `lossctl compute`; `options` are the loss's own parameters and the columns
-    of its roles (`pred="y_hat"`).
+    batches; `truth` is a file or such data. The other keywords are the options of `lossctl compute`; `options` are the
+    loss's own parameters and the columns of its roles (`pred="y_hat"`).
 
     The report holds the whole first, then the slices of `by`; its `value` is the whole's, in the unit that
     `report.results[0].dimension` names. Raises `LossctlError` for anything that cannot be evaluated: a wrong name, an
@@ -119,7 +122,7 @@ def compute(
     lossctl.errors.DataError: column 'y_hat' is not in (memory) (it has: y, yhat, site). Did you mean 'yhat'? ...
     """
     named = {name: value for name, value in locals().items() if name not in ("loss", "data", "options")}
-    return run(_request(loss, _paths(data), options, **named))
+    return run(_request(loss, _paths(data), options, **_keywords(named)))
 
 
 def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:
@@ -148,7 +151,7 @@ def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) 
     models = list(data) if several else [data]  # type: ignore[call-overload]
     wanted = list(losses) if isinstance(losses, list | tuple) else [losses]
     defaults = dict(compute.__kwdefaults__ or {})
-    named = defaults | {name: value for name, value in options.items() if name in defaults}
+    named = _keywords(defaults | {name: value for name, value in options.items() if name in defaults})
     own = {name: value for name, value in options.items() if name not in defaults}
     sources = [_paths(model, at if len(models) > 1 else 0) for at, model in enumerate(models, 1)]
     return compare_all([[_request(loss, source, own, **named) for loss in wanted] for source in sources], baseline)
@@ -182,47 +185,49 @@ def _request(
     data: "tuple[tuple[str, ...], MemorySource | None]",
     options: Mapping[str, object],
     *,
-    by: str | Sequence[str],
-    on: str | Sequence[str],
-    truth: "str | os.PathLike[str] | None",
-    per_row: "str | os.PathLike[str] | None",
     delimiter: str | None,
     quote: str | None,
     decimal: str | None,
     header: bool | None,
-    na_values: Sequence[str] | None,
-    log_var: Sequence[float],
-    reference: Sequence[float],
+    na_values: tuple[str, ...] | None,
     positive_label: object,
-    classes: Sequence[str],
-    max: float | None,
-    min: float | None,
     memory: str | None,
     **plain: Any,
 ) -> Request:
     """The request that keywords of `compute` make."""
     paths, table = data
-    request = Request(
+    return Request(
         loss=loss if isinstance(loss, str) else str(getattr(loss, "name", loss)),
         files=paths,
         memory=table,
         options=options,
-        by=(by,) if isinstance(by, str) else tuple(by),
-        on=(on,) if isinstance(on, str) else tuple(on),
-        truth=None if truth is None else os.fspath(truth),
-        per_row=None if per_row is None else os.fspath(per_row),
-        text=TextOptions(delimiter, quote, header, decimal, None if na_values is None else tuple(na_values)),
-        log_var=tuple(log_var),
-        reference=tuple(reference),
+        text=TextOptions(delimiter, quote, header, decimal, na_values),
         positive_label=None if positive_label is None else str(positive_label),
-        classes=tuple(map(str, classes)),
-        max=None if max is None else float(max),
-        min=None if min is None else float(min),
         memory_limit=memory,
         **plain,
     )
-    check_types(request)
-    return request
+
+
+def _keywords(given: Mapping[str, object]) -> dict[str, Any]:
+    """Keywords of `compute` in the types of a request."""
+    named = keywords.read(given)
+    named["truth"], named["truth_memory"] = _truth(named["truth"])
+    return named
+
+
+def _truth(truth: object) -> "tuple[str | None, MemorySource | None]":
+    """The path of the truth, or the source of one in memory, which has a name of its own."""
+    if truth is None:
+        return None, None
+    try:
+        paths, found = _paths(truth)
+    except DataError as error:
+        raise UsageError(f"truth: {error}") from None
+    if found is not None:
+        return TRUTH, replace(found, path=TRUTH)
+    if len(paths) > 1:
+        raise UsageError(f"truth is one file, not {len(paths)}: join them to one, or give the rows in memory.")
+    return paths[0], None
 
 
 def _paths(data: object, at: int = 0) -> tuple[tuple[str, ...], "MemorySource | None"]:

@@ -138,4 +138,4 @@ def _truth_source(request: Request, late: Collection[str]) -> Source | None:
         if request.on or request.join == "inner" or request.many_to_one:
             raise UsageError("--on, --join and --many-to-one need --truth FILE.")
         return None
-    return knowing(open_sources([request.truth], request.text)[0], late)
+    return knowing(request.truth_memory or open_sources([request.truth], request.text)[0], late)

@@ -77,10 +77,13 @@ class Parameter(NamedTuple):
 
     def check(self, value: object, loss: str) -> Value:
         """The value in its own type, or a UsageError naming the range."""
+        value = plain(value)
         if isinstance(value, str):
             value = self._read(value, loss)
-        if isinstance(value, list):
-            value = tuple(value)
+        if isinstance(value, list | tuple):
+            value = tuple(map(plain, value))
+        if self.choices and isinstance(value, int | float):
+            value = self._choice(value)
         if not self._fits(value):
             raise UsageError(f"{loss}: {self.option} must be {self.domain}, not {show(value)}.")
         if isinstance(value, tuple):
@@ -108,10 +111,17 @@ class Parameter(NamedTuple):
             return tuple in self.types and len(value) > 0 and all(numbers)
         return isinstance(value, str) and str in self.types
 
+    def _choice(self, value: float) -> Value:
+        """The choice that a number means: 2.0 is 2, and infinity 'inf'."""
+        numbers = {choice: number(choice) if isinstance(choice, str) else choice for choice in self.choices}
+        same = (choice for choice, meant in numbers.items() if meant == value and not isinstance(value, bool))
+        return next(same, value)
+
     def _read(self, text: str, loss: str) -> object:
         """Text from a command line or an expression as a value; what it cannot be stays text for `check` to refuse."""
+        parsed = number(text)
         for choice in self.choices:
-            if text == show(choice):
+            if text == show(choice) or (parsed is not None and self._choice(parsed) is choice):
                 return choice
         if self.choices and NoneType not in self.types:
             tip = did_you_mean(text, [str(choice) for choice in self.choices])
@@ -124,10 +134,18 @@ class Parameter(NamedTuple):
             items = [number(item.strip()) for item in text.strip("[]").split(",") if item.strip()]
             if all(item is not None for item in items):
                 return tuple(items)
-        parsed = number(text)
         if parsed is not None and {int, float, tuple} & self.types:
             return (parsed,) if not {int, float} & self.types else parsed
         return text
+
+
+def plain(value: object) -> object:
+    """A NumPy scalar or array as Python's own number, truth, text or list; anything else as it is."""
+    read = getattr(value, "tolist", None)
+    if read is None:
+        return str(value) if isinstance(value, str) else value
+    found: object = read()
+    return float(found) if hasattr(found, "tolist") else found  # type: ignore[arg-type]  # a long double is left as it is
 
 
 def number(text: str) -> int | float | None:

@@ -5,7 +5,6 @@ from typing import Any, Literal, NamedTuple
 
 from lossctl import spec
 from lossctl.engine.plan import Plan
-from lossctl.errors import UsageError
 from lossctl.evaluate import Blend, Reduced
 from lossctl.mapping import Table
 from lossctl.sources import Source, TextOptions
@@ -46,26 +45,12 @@ class Request(NamedTuple):
     memory_limit: str | None = None
     batch_rows: int = 0
     memory: Source | None = None
+    truth_memory: Source | None = None
     text: TextOptions = TextOptions()
     coef_file: str | None = None
     combine: Literal["uncertainty", "normalized"] | None = None
     log_var: tuple[float, ...] = ()
     reference: tuple[float, ...] = ()
-
-
-def check_types(request: Request) -> None:
-    """Refuse what a command line cannot say, but Python can: another word, text for a number."""
-    words = {"missing": ("error", "skip"), "join": ("strict", "inner")}
-    for name, known in {**words, "combine": (None, "uncertainty", "normalized")}.items():
-        given = getattr(request, name)
-        if given not in known:
-            raise UsageError(f"{name} must be one of {', '.join(map(repr, known))}, not {given!r}.")
-    for name, least in {"limit": 1, "threads": 0}.items():
-        given = getattr(request, name)
-        if given is not None and (not isinstance(given, int) or given < least):
-            raise UsageError(f"{name} must be a whole number >= {least}, not {given!r}.")
-    if request.ci is not None and not isinstance(request.ci, int | float):
-        raise UsageError(f"ci must be a level in percent, e.g. 95, not {request.ci!r}.")
 
 
 class Constant(NamedTuple):

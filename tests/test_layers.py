@@ -69,6 +69,7 @@ ORDER = (
     "reporting",
     "together",
     "gate",
+    "keywords",
     "api",
     "render",
     "cli",

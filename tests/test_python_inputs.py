@@ -1,0 +1,156 @@
+"""What Python hands over: NumPy's scalars for numbers, odd columns beside those asked for, a truth in memory."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import lossctl
+
+DATA = {"y_true": [1.0, 2.0, 7.0], "y_pred": [2.0, 2.0, 3.0]}
+
+
+def frame(**more: object) -> pd.DataFrame:
+    return pd.DataFrame({**DATA, **more})
+
+
+def refused(says: str, loss: str, data: object, **options: object) -> None:
+    with pytest.raises(lossctl.LossctlError) as caught:
+        lossctl.compute(loss, data, **options)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------------------- NumPy's scalars
+@pytest.mark.parametrize("two", [np.float32(2), np.float64(2), np.int64(2), np.array(2.0), np.longdouble(2)], ids=repr)
+def test_a_parameter_takes_numbers_of_numpy(two: object) -> None:
+    found = lossctl.compute("huber", DATA, delta=two).results[0]
+    assert (found.spec, found.value) == ("huber(delta=2.0)", lossctl.compute("huber", DATA, delta=2).value)
+    assert lossctl.losses.huber([9.0], [1.0], delta=two).tolist() == [14.0]
+
+
+def test_flags_words_and_lists_of_numpy_are_pythons() -> None:
+    probabilities = [[0.2, 0.3, 0.5]]
+    quantiles = np.array([0.1, 0.5, 0.9], dtype=np.float64)
+    pinball = lossctl.losses.multi_quantile
+    assert pinball([0.3], probabilities, levels=quantiles) == pinball([0.3], probabilities, levels=[0.1, 0.5, 0.9])
+    assert pinball([0.3], probabilities, levels=list(quantiles)) == pinball(
+        [0.3], probabilities, levels=(0.1, 0.5, 0.9)
+    )
+    poisson = lossctl.losses.poisson_nll
+    assert poisson([1.0], [2.0], log_input=np.bool_(False)) == poisson([1.0], [2.0], log_input=False)
+    box = [[1.0, 1.0, 2.0, 2.0]]
+    iou = lossctl.losses.box_iou
+    assert iou(box, [[2.0, 2.0, 2.0, 2.0]], box_format=np.str_("xywh")) == iou(
+        box, [[2.0, 2.0, 2.0, 2.0]], box_format="xywh"
+    )
+
+
+@pytest.mark.parametrize("given", [True, np.bool_(True), np.nan, math.inf, np.array([2.0]), 1j])
+def test_what_is_no_number_is_no_parameter(given: object) -> None:
+    refused("huber: --delta must be a number > 0, not ", "huber", DATA, delta=given)
+
+
+@pytest.mark.parametrize(
+    ("norm", "word"),
+    [(math.inf, "inf"), (np.inf, "inf"), ("inf", "inf"), (1.0, "1"), (np.int64(2), "2"), (2.0, "2"), ("2.0", "2")],
+)
+def test_one_of_a_list_of_numbers_may_be_given_as_any_number(norm: object, word: str) -> None:
+    call = lossctl.losses.ece
+    target, pred = [0, 1, 1], [0.2, 0.7, 0.9]
+    assert call(target, pred, norm=norm) == call(target, pred, norm=word)
+    found = lossctl.compute("ece", {"y": target, "p": pred}, pred="p", norm=norm).results[0]
+    assert found.spec == f"expected_calibration_error(bins=15, norm={word})"
+
+
+@pytest.mark.parametrize("norm", [True, 3, -math.inf, math.nan, 1.5])
+def test_another_number_is_none_of_the_list(norm: object) -> None:
+    with pytest.raises(lossctl.LossctlError, match="--norm must be one of 1, 2, inf, not"):
+        lossctl.losses.ece([0, 1], [0.2, 0.7], norm=norm)
+
+
+def test_keywords_take_numbers_of_numpy() -> None:
+    found = lossctl.compute("mae", DATA, limit=np.int64(2), threads=np.int32(1), seed=np.int64(3), ci=np.int64(95))
+    assert found.results[0].rows == 2
+    assert found.results[0].interval is not None
+    options = {"stats": np.bool_(True), "missing": np.str_("skip"), "max": np.float32(3), "min": np.int8(0)}
+    report = lossctl.compute("mae", frame(site=["a", "b", "b"]), by=np.array(["site"]), **options)  # type: ignore[arg-type]
+    assert [check.threshold for check in report.checks if check.op == "<="] == [3.0] * 3
+    assert "np." not in report.to_json()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ci": True}, "ci must be a level in percent, e.g. 95, not True"),
+        ({"limit": True}, "limit must be a whole number >= 1, not True"),
+        ({"limit": np.int64(0)}, "limit must be a whole number >= 1, not 0"),
+        ({"seed": 1.5}, "seed must be a whole number >= 0, not 1.5"),
+        ({"max": "a"}, "max must be a number, not 'a'"),
+        ({"stats": "no"}, "stats must be True or False, not 'no'"),
+        ({"where": 3}, "where must be a condition, e.g. 'h < 3', not 3"),
+        ({"by": 3}, "by must be the name of a column, not 3"),
+        ({"by": ["y_true", 3]}, "by must be the name of a column, not 3"),
+        ({"weight": [1, 2]}, "weight must be the name of a column, not [1, 2]. Values go into the data"),
+        ({"weight": frame()}, "weight must be the name of a column, not DataFrame"),
+        ({"group": 3}, "group must be the name of a column, not 3"),
+        ({"on": 3}, "on must be the name of a column, not 3"),
+        ({"reduction": 3}, "reduction must be a word, e.g. 'sum', not 3"),
+        ({"memory": 3}, "memory must be a size, e.g. '2GB', not 3"),
+        ({"per_row": 3}, "per_row must be the path of a file, not 3"),
+        ({"na_values": "NA"}, "na_values must be a list of texts, not 'NA'"),
+        ({"log_var": 3}, "log_var must be a list of numbers, not 3"),
+        ({"log_var": ["a"]}, "log_var must be a list of numbers, not ['a']"),
+        ({"delimiter": 3}, "delimiter must be a character, not 3"),
+    ],
+    ids=str,
+)
+def test_a_keyword_that_cannot_be_meant_says_what_it_takes(options: dict[str, object], says: str) -> None:
+    refused(says, "mae", DATA, **options)
+    if "per_row" not in options:
+        with pytest.raises(lossctl.LossctlError) as caught:
+            lossctl.compare(DATA, ["mae", "mse"], **options)
+        assert says in str(caught.value)
+
+
+# ----------------------------------------------------------------------------------------------------- truth in memory
+TRUTH = {"key": ["a", "b", "c"], "y_true": [1.0, 2.0, 7.0]}
+PREDICTED = {"key": ["c", "a", "b"], "y_pred": [3.0, 2.0, 2.0]}
+
+
+def batches() -> Iterator[pa.RecordBatch]:
+    return iter(pa.table(TRUTH).to_batches(max_chunksize=2))
+
+
+@pytest.mark.parametrize(
+    "form", [pd.DataFrame, pa.table, dict, lambda _: batches()], ids=["pandas", "table", "dict", "batches"]
+)
+def test_the_truth_may_be_in_memory(form: object) -> None:
+    truth = form(TRUTH)  # type: ignore[operator]
+    report = lossctl.compute("mae", PREDICTED, truth=truth, on="key")
+    assert report.value == lossctl.compute("mae", DATA).value
+    assert report.results[0].columns == {"target": ["y_true"], "pred": ["y_pred"]}
+    by_place = {"y_pred": [2.0, 2.0, 3.0]}
+    assert lossctl.compute("mae", by_place, truth={"y_true": DATA["y_true"]}).value == report.value
+
+
+def test_several_losses_share_a_truth_that_is_read_once() -> None:
+    found = lossctl.compare(PREDICTED, ["mae", "mse"], truth=batches(), on="key")
+    assert [result.value for result in found] == [5 / 3, 17 / 3]
+
+
+@pytest.mark.parametrize(
+    ("truth", "says"),
+    [
+        (3, "truth: int cannot be evaluated: give paths, a data frame"),
+        (["a.csv", "b.csv"], "truth is one file, not 2"),
+        ({"key": ["a", "b", "b"], "y_true": [1.0, 2.0, 7.0]}, "(truth in memory): 1 key stands twice"),
+        ({"key": ["a", "b"], "y_true": [1.0, 2.0]}, "(truth in memory)"),
+        ({"y_true": [1.0, 2.0, 3.0]}, "column 'key' is not in (truth in memory)"),
+    ],
+    ids=["number", "files", "twice", "absent", "no key"],
+)
+def test_a_truth_that_cannot_be_used_says_why(truth: object, says: str) -> None:
+    refused(says, "mae", PREDICTED, truth=truth, on="key")
