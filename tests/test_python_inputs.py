@@ -154,3 +154,108 @@ def test_several_losses_share_a_truth_that_is_read_once() -> None:
 )
 def test_a_truth_that_cannot_be_used_says_why(truth: object, says: str) -> None:
     refused(says, "mae", PREDICTED, truth=truth, on="key")
+
+
+# --------------------------------------------------------------------------------------------------------- odd columns
+ODD = {
+    "mixed": [1, "a", 2],
+    "objects": [object(), {}, 1],
+    "sparse": pd.arrays.SparseArray([1, 0, 0]),
+    "complex": np.array([1j, 2.0, 3.0]),
+    "huge": [1 << 70, 1, 2],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("form", [pd.DataFrame, dict], ids=["frame", "dict"])
+def test_a_column_that_nobody_asks_for_does_no_harm(form: type, name: str) -> None:
+    data = form({**DATA, "odd": ODD[name], "site": ["a", "b", "b"]})
+    assert [result.value for result in lossctl.compute("mae", data, by="site")] == [5 / 3, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["mixed", "objects", "sparse", "complex", "huge"])
+@pytest.mark.parametrize("option", ["pred", "by", "weight", "where"])
+def test_a_column_that_is_asked_for_and_cannot_be_read_says_so(option: str, name: str) -> None:
+    asked = "odd > 1" if option == "where" else "odd"
+    refused("column 'odd' of (memory) cannot be read: it holds ", "mae", frame(odd=ODD[name]), **{option: asked})
+
+
+def test_a_frame_that_lost_a_column_keeps_its_index() -> None:
+    found = lossctl.compute("mae", frame(odd=[1, "a", {}]).set_index(pd.Index(["x", "y", "y"], name="site")), by="site")
+    assert [result.slice for result in found] == [None, {"site": "x"}, {"site": "y"}]
+
+
+class Frame:
+    """A frame of another library: some columns export, one to addresses, and one does not."""
+
+    columns = ("y_true", "y_pred", "wide", "things")
+    dtypes = ("Float64", "Float64", "Int128", "Object")
+
+    def __init__(self, columns: list[str] | None = None) -> None:
+        self.columns = tuple(columns or self.columns)
+
+    def __getitem__(self, columns: list[str]) -> "Frame":
+        return Frame(columns)
+
+    def __arrow_c_stream__(self, schema: object = None) -> object:
+        if "wide" in self.columns:
+            raise pa.ArrowInvalid("unsupported format string: 'i128'")
+        columns = {**DATA, "things": pa.array([b"12345678"] * 3, pa.binary(8))}
+        return pa.table({name: columns[name] for name in self.columns}).__arrow_c_stream__()
+
+
+def test_a_frame_of_another_library_is_read_column_by_column() -> None:
+    assert lossctl.compute("mae", Frame()).value == 5 / 3
+    refused("column 'wide' of (memory) cannot be read: it holds Int128 values (unsupported", "mae", Frame(), by="wide")
+    refused("column 'things' of (memory) cannot be read: it holds Object values.", "mae", Frame(), by="things")
+
+
+@pytest.mark.parametrize("form", ["pandas", "arrow"])
+def test_two_columns_of_one_name_are_refused_where_they_are_asked_for(form: str) -> None:
+    rows, names = np.array([[1.0, 2.0, 3.0, 4.0]]), ["y_true", "y_pred", "x", "x"]
+
+    def made(names: list[str]) -> object:
+        if form == "pandas":
+            return pd.DataFrame(rows, columns=names)
+        return pa.Table.from_arrays(list(map(pa.array, rows.T)), names)
+
+    assert lossctl.compute("mae", made(names)).value == 1.0
+    refused("column 'x' of (memory) cannot be read: several columns have this name", "mae", made(names), by="x")
+    twice = made(["y_true", "y_pred", "x", "y_pred"])
+    refused("column 'y_pred' of (memory) cannot be read: several columns have this name", "mae", twice)
+
+
+# ------------------------------------------------------------------------------------------------------- record batches
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ({"y_true": [1.0], "y_pred": [2.0]}, "'y_true' is int64 in batch 1 and double in batch 2"),
+        ({"y_true": [1]}, "'y_pred' is int64 in batch 1 and absent in batch 2"),
+        ({"y_true": [1], "y_pred": [2], "x": [3]}, "'x' is absent in batch 1 and int64 in batch 2"),
+        ({"y_pred": [1], "y_true": [2]}, "in one order: batch 2 has another than batch 1"),
+    ],
+    ids=["types", "fewer", "more", "order"],
+)
+def test_batches_that_differ_say_where(second: dict[str, list[object]], says: str) -> None:
+    given = [pa.record_batch({"y_true": [1], "y_pred": [2]}), pa.record_batch(second)]
+    refused(says, "mae", iter(given))
+
+
+def test_no_batches_are_no_data() -> None:
+    refused("list_iterator is empty: give at least one record batch", "mae", iter([]))
+    refused("list is empty", "mae", [])
+
+
+# ------------------------------------------------------------------------------------------------ periods and intervals
+def test_periods_and_intervals_are_named_as_pandas_writes_them() -> None:
+    months = pd.PeriodIndex(["2024-01", "NaT", "2024-01"], freq="M")
+    data = frame(month=months, bin=pd.cut([1, 2, 2], [0, 1, 2]), span=pd.arrays.IntervalArray.from_breaks([0, 1, 2, 3]))
+
+    def slices(column: str) -> list[str]:
+        return [result.slice[column] for result in lossctl.compute("mae", data, by=column) if result.slice]
+
+    assert slices("month") == ["2024-01", "(missing)"]
+    assert slices("bin") == ["(0, 1]", "(1, 2]"]
+    assert slices("span") == ["(0, 1]", "(1, 2]", "(2, 3]"]
+    assert lossctl.compute("mae", data, where="month == '2024-01'").results[0].rows == 2
+    refused("column 'month' of (memory) holds period[M] values", "mae", data, pred="month")
