@@ -224,6 +224,12 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
     scope = loss.kernel_for(bindings).scope
+    if scope != "row":
+        for name in columns:
+            raise UsageError(
+                f"{loss.name}: {loss.params[name].option} cannot be a column here, where a unit's rows have one value; "
+                f"give a number, or {listing('--' + role.replace('_', '-') for role in loss.without)}."
+            )
     nested = scope != "row" and any(binding.nested for binding in bindings.values())
     ordered = {name: shown[name] for name in loss.params if name in shown}
     return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, params, columns)

@@ -218,9 +218,9 @@ def _inverted(box: Array, box_format: str) -> npt.NDArray[np.bool_]:
     return negative
 
 
-def _padded(below: Array, eps: float) -> Array:
+def _padded(below: Array, eps: float | Array) -> Array:
     """What is divided by, with eps, never 0."""
-    padded: Array = below + max(eps, TINY)
+    padded: Array = below + np.maximum(eps, TINY)
     return padded
 
 
