@@ -41,7 +41,8 @@ class MemorySource:
 
     def columns(self) -> dict[str, ColumnInfo]:
         found = {field.name: _info(field, self.table) for field in self.table.schema}
-        return found | {name: ColumnInfo("unknown", "unreadable") for name in self.unread}
+        held = {name: f"what cannot be read ({why.partition('. ')[0]})" for name, why in self.unread.items()}
+        return found | {name: ColumnInfo("unknown", what) for name, what in held.items()}
 
     def pieces(self, file: int, columns: Sequence[str]) -> list[Piece]:
         for name in columns:

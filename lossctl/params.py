@@ -1,7 +1,8 @@
 """Parameters of losses: declared as annotations, read from text, checked against their range, printed canonically."""
 
+import sys
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
@@ -102,12 +103,12 @@ class Parameter(NamedTuple):
         if isinstance(value, bool):
             return bool in self.types
         if isinstance(value, int):
-            return bool({int, float} & self.types) and value in self.interval
+            return bool({int, float} & self.types) and is_finite(value) and value in self.interval
         if isinstance(value, float):
             whole = int in self.types and value.is_integer()
-            return (float in self.types or whole) and isfinite(value) and value in self.interval
+            return (float in self.types or whole) and is_finite(value) and value in self.interval
         if isinstance(value, tuple):
-            numbers = (isinstance(item, int | float) and isfinite(item) for item in value)
+            numbers = (isinstance(item, int | float) and is_finite(item) for item in value)
             return tuple in self.types and len(value) > 0 and all(numbers)
         return isinstance(value, str) and str in self.types
 
@@ -137,6 +138,11 @@ class Parameter(NamedTuple):
         if parsed is not None and {int, float, tuple} & self.types:
             return (parsed,) if not {int, float} & self.types else parsed
         return text
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is one that float64 holds: whole numbers may be beyond it."""
+    return abs(value) <= sys.float_info.max
 
 
 def plain(value: object) -> object:

@@ -15,7 +15,7 @@ from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
-from lossctl.params import ColumnRef, Value
+from lossctl.params import ColumnRef, Value, plain
 from lossctl.request import Constant, Job, Request, Work
 from lossctl.roles import Array, Interval, Role
 from lossctl.sources import open_sources
@@ -219,7 +219,7 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
         if name in loss.params and isinstance(value, str) and value.startswith("@"):
             columns[name] = _parameter_column(loss, name, value[1:], data.table)
     params = loss.resolve_params({k: v for k, v in given.items() if k not in roles and k not in columns}, set(columns))
-    named = {name: str(value).removeprefix("@") for name, value in given.items() if name in roles}
+    named = {name: _column_named(loss, name, value) for name, value in given.items() if name in roles}
     bindings = bind(loss, params, data.table, named, data.taken, Labels(request.positive_label, request.classes))
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
@@ -233,6 +233,16 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
     nested = scope != "row" and any(binding.nested for binding in bindings.values())
     ordered = {name: shown[name] for name in loss.params if name in shown}
     return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, params, columns)
+
+
+def _column_named(loss: Loss, role: str, value: object) -> str:
+    """The columns that are named for a role; a data frame's may be numbered."""
+    name = plain(value)
+    if not isinstance(name, str | int):
+        raise UsageError(
+            f"{loss.name}: {role} must name columns of the data ('a', 'a,b' or 'a_*'), and is a {type(value).__name__}."
+        )
+    return str(name).removeprefix("@")
 
 
 def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Binding:

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from numpy.testing import assert_array_equal
 
 import lossctl
+from lossctl import spec
+from lossctl.spec import Loss
 
 DATA = {"y_true": [1.0, 2.0, 7.0], "y_pred": [2.0, 2.0, 3.0]}
 
@@ -48,7 +51,26 @@ def test_flags_words_and_lists_of_numpy_are_pythons() -> None:
     )
 
 
-@pytest.mark.parametrize("given", [True, np.bool_(True), np.nan, math.inf, np.array([2.0]), 1j])
+def as_numpy(value: object) -> object:
+    """A parameter as NumPy would hold it."""
+    if isinstance(value, bool):
+        return np.bool_(value)
+    if isinstance(value, str):
+        return np.str_(value)
+    return value if value is None else np.asarray(value)[()]
+
+
+@pytest.mark.parametrize("loss", list(spec.every()), ids=lambda loss: loss.name)
+def test_every_parameter_of_every_loss_takes_numpys_values_and_lists(loss: Loss) -> None:
+    for example in loss.examples:
+        expected = loss(**example.arrays, **example.params)
+        for convert in (as_numpy, lambda value: list(value) if isinstance(value, tuple) else value):
+            given = {name: convert(value) for name, value in example.params.items()}
+            assert_array_equal(loss(**example.arrays, **given), expected)
+            assert loss.resolve_params(given) == loss.resolve_params(example.params)
+
+
+@pytest.mark.parametrize("given", [True, np.bool_(True), np.nan, math.inf, 10**400, np.array([2.0]), 1j])
 def test_what_is_no_number_is_no_parameter(given: object) -> None:
     refused("huber: --delta must be a number > 0, not ", "huber", DATA, delta=given)
 
@@ -113,6 +135,13 @@ def test_a_keyword_that_cannot_be_meant_says_what_it_takes(options: dict[str, ob
         with pytest.raises(lossctl.LossctlError) as caught:
             lossctl.compare(DATA, ["mae", "mse"], **options)
         assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [["y_pred"], np.array([1.0, 2.0]), 1.5])
+def test_a_role_is_given_by_the_name_of_its_column(given: object) -> None:
+    refused("mae: pred must name columns of the data ('a', 'a,b' or 'a_*'), and is a ", "mae", DATA, pred=given)
+    numbered = pd.DataFrame([[1.0, 2.0], [2.0, 2.0]])
+    assert lossctl.compute("mae", numbered, target=0, pred=np.int64(1)).value == 0.5
 
 
 # ----------------------------------------------------------------------------------------------------- truth in memory
@@ -183,6 +212,11 @@ def test_a_column_that_is_asked_for_and_cannot_be_read_says_so(option: str, name
 def test_a_frame_that_lost_a_column_keeps_its_index() -> None:
     found = lossctl.compute("mae", frame(odd=[1, "a", {}]).set_index(pd.Index(["x", "y", "y"], name="site")), by="site")
     assert [result.slice for result in found] == [None, {"site": "x"}, {"site": "y"}]
+
+
+def test_lists_that_cannot_be_read_say_so() -> None:
+    data = {"label": [0, 1], "logits": [[object()], [1]]}
+    refused("'logits' holds what cannot be read (it holds list values (Could not convert", "cross_entropy", data)
 
 
 class Frame:
