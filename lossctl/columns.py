@@ -173,14 +173,14 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
         return _decode(array, name, says, faults)
     if pt.is_floating(kind) or pt.is_integer(kind):
         raw = primitive(array)
-        gaps = _nulls(array)
+        gaps = nulls(array)
         values: Array = raw.astype(np.float64, copy=False)
         if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8 and len(raw):
             _check_exact(raw, values, gaps, name, faults)
         return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
-    gaps = _nulls(array)
+    gaps = nulls(array)
     if pt.is_boolean(kind):
-        values = _bits(array.buffers()[1], array.offset, len(array)).astype(np.float64)
+        values = bits(array).astype(np.float64)
     elif pt.is_null(kind):
         values, gaps = np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
     else:
@@ -197,12 +197,19 @@ def primitive(array: pa.Array) -> npt.NDArray[np.generic]:
     return np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * dtype.itemsize)
 
 
+def bits(array: pa.Array) -> Mask:
+    """A boolean column as a mask."""
+    buffer = array.buffers()[1]
+    return np.zeros(len(array), dtype=bool) if buffer is None else _bits(buffer, array.offset, len(array))
+
+
 def _bits(buffer: pa.Buffer, offset: int, size: int) -> Mask:
     packed = np.frombuffer(buffer, np.uint8)
     return np.unpackbits(packed, bitorder="little", count=offset + size)[offset:].astype(bool)
 
 
-def _nulls(array: pa.Array) -> Mask | None:
+def nulls(array: pa.Array) -> Mask | None:
+    """The mask of a column's nulls; None where it has none."""
     if not array.null_count:
         return None
     buffer = array.buffers()[0]
@@ -223,7 +230,7 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None,
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
     inner: Faults = {}
     entries, entry_gaps = floats(array.dictionary, name, says, inner)
-    gaps = _nulls(array)
+    gaps = nulls(array)
     index = primitive(array.indices).astype(np.intp)
     if gaps is not None:
         index = np.where(gaps, 0, index)
@@ -272,7 +279,7 @@ def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | 
     """A list column as its values one after another, the offsets of the rows in them, and the mask of null rows."""
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
-    gaps, size = _nulls(array), len(array)
+    gaps, size = nulls(array), len(array)
     if pt.is_fixed_size_list(array.type):
         width = array.type.list_size
         return array.values.slice(array.offset * width, size * width), np.arange(size + 1) * width, gaps

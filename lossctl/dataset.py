@@ -1,6 +1,7 @@
 """The files of a request as one table: opened, its keys checked, and the columns a plan reads of it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.engine.plan import Plan, block_rows
@@ -66,11 +67,13 @@ def with_columns(plan: Plan, data: Dataset) -> Plan:
     if plan.where is not None:
         from lossctl import filters
 
-        for name, kinds in filters.columns(plan.where).items():
+        for name in filters.columns(plan.where):
             table.require(name, "--where")
             table.require_plain(name, "--where")
-            columns.setdefault(name, "number" if kinds == {float} else "text")
-        filters.check_kinds(plan.where, lambda name: table.columns[name].kind == "number")
+        where = filters.settle(plan.where, table.columns)
+        for name, kinds in filters.columns(where).items():
+            columns.setdefault(name, "number" if kinds and kinds <= {int, Decimal} else "text")
+        plan = plan._replace(where=where)
     if truth is not None:
         from lossctl import joins
 

@@ -3,49 +3,33 @@
 model == 'a' and (horizon <= 2 or target in ('Cases', 'Deaths')) and not note is null
 """
 
-import operator
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-from pyarrow import types as pt
 
-from lossctl.columns import floats
-from lossctl.errors import DataError, UsageError
-from lossctl.keys import encode
-from lossctl.params import number
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Literal: TypeAlias = float | str | bool
+from lossctl.compared import COMPARE, Mask, compare, missing
+from lossctl.errors import UsageError
+from lossctl.literals import Literal, numeral, settled
+from lossctl.sources import ColumnInfo
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|'(?P<string>(?:[^']|'')*)'"
     r"|[\"`](?P<quoted>[^\"`]+)[\"`]|(?P<sign><=|>=|==|!=|<>|=|<|>|\(|\)|,)|(?P<word>[^\s()<>=!,'\"`]+))"
 )
 _WORDS = ("and", "or", "not", "in", "is", "null")
-_COMPARE: dict[str, Callable[..., object]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A column against literals: an operator with one of them, or `in` with several."""
+    """A column against literals: an operator with one of them, or `in` with several; `loose` in text files."""
 
     column: str
     sign: str
     values: tuple[Literal, ...]
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +77,17 @@ def columns(part: Filter) -> dict[str, set[type]]:
             return {name: first.get(name, set()) | second.get(name, set()) for name in {**first, **second}}
 
 
-def check_kinds(part: Filter, numeric: Callable[[str], bool]) -> None:
-    """Raise where a column of numbers is held against a word: no row could pass."""
+def settle(part: Filter, table: Mapping[str, ColumnInfo]) -> Filter:
+    """The filter with literals as what the columns hold; raises where one spells nothing such: no row could pass."""
     match part:
-        case Compare(column, _, values):
-            words = [value for value in values if isinstance(value, str) and number(value) is None]
-            if words and numeric(column):
-                raise UsageError(
-                    f"--where: column {column!r} holds numbers, and {words[0]!r} is no number to compare them with."
-                )
+        case Compare(column, sign, values):
+            info = table[column]
+            return Compare(column, sign, settled(column, info, values), info.kind == "unknown")
         case Not(inner):
-            check_kinds(inner, numeric)
-        case Both(_, left, right):
-            check_kinds(left, numeric)
-            check_kinds(right, numeric)
+            return Not(settle(inner, table))
+        case Both(word, left, right):
+            return Both(word, settle(left, table), settle(right, table))
+    return part
 
 
 def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
@@ -118,10 +99,10 @@ def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
 def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
     """Where a filter is true, and where it is false; elsewhere it is unknown."""
     match part:
-        case Compare(column, sign, values):
-            return _compare(batch.column(column), column, sign, values)
+        case Compare(column, sign, values, loose):
+            return compare(batch.column(column), column, sign, values, loose)
         case IsNull(column):
-            null = _null(batch.column(column))
+            null = missing(batch.column(column))
             return null, ~null
         case Not(inner):
             true, false = _evaluate(inner, batch)
@@ -131,65 +112,6 @@ def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
             if word == "and":
                 return first[0] & second[0], first[1] | second[1]
             return first[0] | second[0], first[1] & second[1]
-
-
-def _null(array: pa.Array) -> Mask:
-    if pt.is_floating(array.type):
-        return np.isnan(floats(array, "", "", {})[0])
-    keys = encode(array)
-    return _lookup(np.array([label is None for label in keys.labels], dtype=bool), keys.codes)
-
-
-def _compare(array: pa.Array, column: str, sign: str, values: tuple[Literal, ...]) -> tuple[Mask, Mask]:
-    kind = array.type
-    numeric = pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
-    if numeric and all(isinstance(value, float) for value in values):
-        found, _ = floats(array, column, "a number", {})
-        known = ~np.isnan(found)
-        true = _any_of(found, sign, values)
-        return true & known, ~true & known
-    keys = encode(array)
-    compare = [compare_label(label, sign, values, column) for label in keys.labels]
-    true = _lookup(np.array([result is True for result in compare], dtype=bool), keys.codes)
-    return true, _lookup(np.array([result is False for result in compare], dtype=bool), keys.codes)
-
-
-def _any_of(found: npt.NDArray[np.float64], sign: str, values: tuple[Literal, ...]) -> Mask:
-    if sign == "in":
-        return np.isin(found, np.array(values, dtype=np.float64))
-    result: Mask = _COMPARE[sign](found, values[0])  # type: ignore[assignment]
-    return result
-
-
-def compare_label(label: str | None, sign: str, values: tuple[Literal, ...], column: str) -> bool | None:
-    """A label against literals: as numbers where the literals are numbers, as text (dates too) otherwise."""
-    if label is None:
-        return None
-    sides: list[tuple[object, object]] = []
-    for value in values:
-        text = value if isinstance(value, str) else as_text(value)
-        if isinstance(value, float):
-            read = number(label)
-            if read is None and sign not in ("=", "==", "!=", "<>", "in"):
-                raise DataError(
-                    f"--where: column {column!r} holds {label!r}, which is no number to hold against {value:g}. "
-                    f"Put text in single quotes: '{value:g}'."
-                )
-            sides.append((label if read is None else float(read), text if read is None else value))
-        else:
-            sides.append((label, text))
-    if sign == "in":
-        return any(left == right for left, right in sides)
-    return bool(_COMPARE[sign](*sides[0]))
-
-
-def as_text(value: Literal) -> str:
-    """A literal as keys write it."""
-    return ("true" if value else "false") if isinstance(value, bool) else f"{value:g}"
-
-
-def _lookup(table: Mask, codes: npt.NDArray[np.int64]) -> Mask:
-    return table[codes] if len(table) else np.zeros(len(codes), dtype=bool)
 
 
 class _Parser:
@@ -275,7 +197,7 @@ class _Parser:
         if self._word("in"):
             inside = Compare(column, "in", self._list())
             return Not(inside) if negated else inside
-        sign = self._word(*_COMPARE)
+        sign = self._word(*COMPARE)
         if negated or sign is None:
             raise self._error()
         return Compare(column, sign, (self._literal(),))
@@ -293,7 +215,9 @@ class _Parser:
     def _literal(self) -> Literal:
         kind, text = self._next()
         if kind == "number":
-            return float(text)
+            value = numeral(text)
+            assert value is not None, text
+            return value
         if kind == "string":
             return text.replace("''", "'")
         if kind == "quoted":

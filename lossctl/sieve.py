@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossctl.compared import compare_label
 from lossctl.errors import DataError
-from lossctl.filters import Both, Compare, Filter, IsNull, Not, as_text, columns, compare_label
+from lossctl.filters import Both, Compare, Filter, IsNull, Not, columns
+from lossctl.literals import against, bound
 from lossctl.sources import Span
 
 UNKNOWN = (True, True)
@@ -52,21 +54,20 @@ def possible(part: Filter, spans: Mapping[str, Span]) -> tuple[bool, bool]:
 
 
 def _compare(part: Compare, span: Span) -> tuple[bool, bool]:
-    low, high = span.low, span.high
-    if low is None or high is None:
+    if span.low is None or span.high is None:
         return NOTHING
-    if isinstance(low, str) and low == high:
+    if isinstance(span.low, str) and span.low == span.high:
         try:
-            result = compare_label(low, part.sign, part.values, part.column)
+            result = compare_label(span.low, part.sign, part.values, part.column, part.loose)
         except DataError:
             return UNKNOWN  # the rows say where, once they are read
         return bool(result), not result
-    values = [as_text(value) if isinstance(value, bool) else value for value in part.values]
-    if any(isinstance(value, str) != isinstance(low, str) for value in values):
-        return UNKNOWN  # numbers are held against text in the order of text, which is not theirs
-    alone = low == high
+    values = [against(span.low, value) for value in part.values]
+    if None in values:
+        return UNKNOWN  # the rows say so: numbers against text, or what is no date
+    value, alone = values[0], span.low == span.high
+    low, high = bound(span.low), bound(span.high)
     inside = [low <= value <= high for value in values]  # type: ignore[operator]
-    value = values[0]
     match part.sign:
         case "in" | "=" | "==":
             return any(inside), not (alone and any(inside))

@@ -51,6 +51,8 @@ ORDER = (
     "keys",
     "labels",
     "reading",
+    "literals",
+    "compared",
     "filters",
     "sieve",
     "joins",

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from datetime import date, time
+    from decimal import Decimal
+    from typing import TypeAlias
+
     import pyarrow as pa
+
+    Bound: TypeAlias = bool | int | float | str | Decimal | date | time
 
 # How a column is to be read: as float64 where the file has text, as text (keys, labels, ids), or as it stands.
 As = Literal["number", "text", "raw"]
@@ -80,11 +86,11 @@ class Source(Protocol):
 class Span(NamedTuple):
     """What a file says of a column in some rows: its least and its largest value, both None where all are missing.
 
-    Numbers, or text as keys write it; `gapless` where no value is missing for certain.
+    Numbers, truth, dates, times, or text as keys write it; `gapless` where no value is missing for certain.
     """
 
-    low: "float | str | None"
-    high: "float | str | None"
+    low: "Bound | None"
+    high: "Bound | None"
     gapless: bool = False
 
 

@@ -1,6 +1,6 @@
-"""What Parquet's statistics say of a column: in the words that filters compare, or nothing where these differ."""
+"""What Parquet's statistics say of a column: in the order that filters compare by, or nothing where these differ."""
 
-from datetime import date, datetime
+from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,18 @@ from lossctl.sources.base import Span
 if TYPE_CHECKING:
     from pyarrow.parquet import ColumnChunkMetaData
 
+    from lossctl.sources.base import Bound
+
 
 def told(kind: pa.DataType) -> bool:
     """Whether the order of a column's statistics is that of its values as filters see them: numbers, or text."""
     if pt.is_dictionary(kind):
         return told(kind.value_type)
     if pt.is_timestamp(kind):
-        # Summer time turns the clock back, and nanoseconds are no datetime.
+        # Only of UTC is the zone of the column that of its statistics, and nanoseconds are no datetime.
         return kind.unit != "ns" and kind.tz in (None, "UTC")
+    if pt.is_time(kind):
+        return bool(kind.unit != "ns")
     numeric = pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
     return bool(numeric or pt.is_boolean(kind) or pt.is_date(kind) or pt.is_string(kind) or pt.is_large_string(kind))
 
@@ -44,15 +48,5 @@ def span(chunk: "ColumnChunkMetaData", kind: pa.DataType) -> Span | None:
     return Span(low, high, counted and statistics.null_count == 0 and not pt.is_floating(kind))
 
 
-def _read(value: object) -> float | str | None:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return float(value)
-        case int() | float() | str():
-            return value
-        case datetime() | date():
-            return str(value)
-        case _:
-            return None
+def _read(value: object) -> "Bound | None":
+    return value if isinstance(value, bool | int | float | str | Decimal | date | time) else None
