@@ -120,8 +120,13 @@ def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, 
 
 def read_filter(text: str | None) -> "Filter | None":
     """What --where says."""
-    if not text:
+    if text is None:
         return None
+    if not text.strip():
+        raise UsageError(
+            f"--where {text!r} is empty and says nothing of which rows to keep; write a filter, for example "
+            "\"model == 'a'\", or leave the option out for all rows."
+        )
     from lossctl import filters
 
     return filters.parse(text)
