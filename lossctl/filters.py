@@ -205,6 +205,8 @@ class _Parser:
     def _list(self) -> tuple[Literal, ...]:
         if not self._word("("):
             raise self._error()
+        if self._word(")"):
+            raise UsageError(f"--where {self._text!r}: 'in ()' needs a value: in ('a', 'b').")
         values = [self._literal()]
         while self._word(","):
             values.append(self._literal())
@@ -225,6 +227,10 @@ class _Parser:
         if kind == "word" and text.lower() in ("true", "false"):
             return text.lower() == "true"
         self._at -= 1
+        if kind != "word":
+            raise self._error()
+        if text.lower() == "null":
+            raise UsageError(f"--where {self._text!r}: nothing equals null; write 'is null' or 'is not null'.")
         raise UsageError(
             f"--where {self._text!r}: {text!r} is no value to compare with; put text in single quotes: '{text}'."
         )
