@@ -75,9 +75,14 @@ def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     rows = outcome.rows if None in told else sum(count or 0 for count in told)
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
-        if request.where:
+        if why and request.limit is not None:
+            why.append(f"--limit {request.limit:,} takes no others; raise it")
+        elif why and request.where:
+            why.append(f"--where {request.where!r} keeps no others")
+        elif request.where and rows > outcome.unmatched:
             why.append(
-                f"--where {request.where!r} keeps none of {rows:,}; loosen it, or see how the file writes those values"
+                f"--where {request.where!r} keeps none of {rows - outcome.unmatched:,}; loosen it, or see how the file "
+                "writes those values"
             )
         if outcome.unmatched:
             why.append(
