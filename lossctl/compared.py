@@ -1,5 +1,6 @@
 """Columns against the literals of a filter: as exact numbers, dates and times where they hold such, else as text."""
 
+import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ COMPARE: dict[str, Callable[..., object]] = {
 ORDERED = ("<", "<=", ">", ">=")
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86400
+# So few values are compared one by one.
+FEW = 8
 
 
 def missing(array: pa.Array) -> Mask:
@@ -149,8 +152,8 @@ def _whole(value: int | Decimal | Fraction | None) -> int | None:
 
 def _equal(found: npt.NDArray[np.generic], sign: str, values: npt.NDArray[np.generic]) -> Mask:
     """Where a column equals one of some values, or where it does not; all of one type."""
-    if len(values) == 1:
-        same: Mask = found == values[0]
+    if 0 < len(values) <= FEW:
+        same: Mask = functools.reduce(operator.or_, [found == value for value in values])
     else:
         same = np.isin(found, values)
     return ~same if sign in ("!=", "<>") else same
