@@ -340,3 +340,52 @@ def test_no_row_that_passes_is_ruled_out_by_statistics(tmp_path: Path, name: str
                 batch = pa.record_batch({"k": column})
                 passed = np.flatnonzero(filters.passing(part, batch)) // group
                 assert set(passed.tolist()) <= kept, f"{negated}{sign} {literal}"
+
+
+# --------------------------------------------------------------------------------------------------------------- words
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_filter_is_refused(run: Run, folder: Path, blank: str) -> None:
+    text(folder, [1, 2])
+    check_refused(run("compute", "mae", "a.csv", "--where", blank), "--where", "empty", "leave the option out")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("k in ()", "'in ()' needs a value"), ("k = null", "write 'is null'"), ("k in (null)", "write 'is null'")],
+)
+def test_what_misses_a_value_is_told_what_to_write(run: Run, folder: Path, where: str, said: str) -> None:
+    text(folder, [1, 2])
+    told = check_refused(run("compute", "mae", "a.csv", "--where", where), said)
+    assert "put text in single quotes" not in told
+
+
+def test_a_filter_is_not_said_to_keep_none_where_rows_are_missing(run: Run, folder: Path) -> None:
+    (folder / "a.csv").write_text("m,y_true,y_pred\na,1,1\na,1,1\nb,,1\nb,1,2\n")
+    command = ("compute", "mae", "a.csv", "--missing", "skip", "--where", "m='b'")
+    told = check_refused(run(*command, "--limit", 1), "1 left out as missing in 'y_true'", "--limit 1 takes no others")
+    assert "keeps none" not in told
+    (folder / "a.csv").write_text("m,y_true,y_pred\na,1,1\nb,,1\n")
+    told = check_refused(run(*command), "1 left out as missing", "--where \"m='b'\" keeps no others")
+    assert "keeps none" not in told
+
+
+def test_rows_without_a_truth_are_no_rows_that_a_filter_left_out(run: Run, folder: Path) -> None:
+    write_csv(folder / "t.csv", {"id": ["x", "y"], "y_true": [1.0, 2.0]})
+    write_csv(folder / "p.csv", {"id": ["v", "w"], "y_pred": [1.0, 2.0], "m": ["b", "b"]})
+    command = ("compute", "mae", "p.csv", "--truth", "t.csv", "--on", "id", "--join", "inner", "--where", "m='b'")
+    assert "keeps none" not in check_refused(run(*command), "2 without a truth")
+
+
+# --------------------------------------------------------------------------------------------------------------- NumPy
+@pytest.mark.parametrize("unit", ["W", "D", "h", "m", "s", "ms", "us", "ns", "12h"])
+@pytest.mark.parametrize("packed", [np.savez, np.savez_compressed])
+def test_dates_of_numpy_are_dates(tmp_path: Path, unit: str, packed: Callable[..., None]) -> None:
+    days = np.array(["2024-02-29", "2024-03-07", "2024-10-03", "NaT"], f"M8[{unit}]")
+    path = tmp_path / "a.npz"
+    packed(path, k=days, y_true=np.zeros(4), y_pred=2.0 ** np.arange(4))
+    assert rows(path, "k > '2024-3-1'") == [1, 2]
+    assert rows(path, "k = '2024-03-07T00:00'") == [1]
+    assert rows(path, "k is null") == [3]
+    slices = [result.slice for result in lossctl.compute("mae", path, by="k", missing="skip")]
+    assert len(slices) == 5
+    assert any("2024-03-07" in str(key) for key in slices)

@@ -44,6 +44,8 @@ DAMAGED = (
 )
 DEEPEST = 3
 LAST_CHARACTER = 0x10FFFF
+# The units of Arrow's timestamps; coarser ones are dates, hours and minutes seconds.
+UNITS = ("s", "ms", "us", "ns")
 
 Values: TypeAlias = npt.NDArray[np.generic]
 
@@ -194,13 +196,15 @@ class NumpySource(FileSource):
                 for start in range(piece.start, piece.stop, reading.batch_rows):
                     stop = min(start + reading.batch_rows, piece.stop)
                     rows = {member: array.rows(start, stop) for member, array in arrays.items()}
-                    values = [_array(_part(rows[column.member], column)) for column in wanted.values()]
+                    values = [_column(_part(rows[column.member], column), column) for column in wanted.values()]
                     yield pa.RecordBatch.from_arrays(values, names=list(wanted))
         except DAMAGED as error:
             raise _unreadable(stamp.path, error) from None
 
 
 def _info(column: Column) -> ColumnInfo:
+    if (moments := _moments(column)) is not None:
+        return ColumnInfo("other", str(moments))
     said = "pickled object" if column.dtype.hasobject else str(column.dtype)
     said += "".join(f"[{size}]" for size in column.shape)
     if _kind(column.dtype) != "number":
@@ -208,6 +212,18 @@ def _info(column: Column) -> ColumnInfo:
     if len(column.shape) >= DEEPEST:
         return ColumnInfo("other", said)
     return ColumnInfo("list" if column.shape else "number", said, max(1, prod(column.shape)))
+
+
+def _moments(column: Column) -> pa.DataType | None:
+    """The type of a column of dates or timestamps; None where it holds something else."""
+    if column.dtype.kind != "M" or column.shape:
+        return None
+    unit, step = np.datetime_data(column.dtype)
+    if unit in ("Y", "M", "W", "D"):
+        return pa.date32()
+    if step == 1 and unit in UNITS:
+        return pa.timestamp(unit)
+    return pa.timestamp("s") if unit in ("s", "m", "h") else None
 
 
 def _kind(dtype: np.dtype[Any]) -> Kind:
@@ -222,7 +238,7 @@ def _check_readable(path: str, name: str, column: Column) -> None:
             f"{path}: {name!r} holds Python objects, which are stored as code (pickle) and never loaded. "
             "Save numbers or text: array.astype(float)."
         )
-    if _info(column).kind == "other":
+    if _info(column).kind == "other" and _moments(column) is None:
         raise DataError(f"{path}: {name!r} holds {_info(column).type}, which is no number, text or list of numbers.")
 
 
@@ -282,6 +298,17 @@ def _points(values: Values) -> npt.NDArray[np.uint32]:
         np.dtype("u4").newbyteorder(values.dtype.byteorder)
     )
     return points
+
+
+def _column(values: Values, column: Column) -> pa.Array:
+    """Rows of a column as Arrow's."""
+    moments = _moments(column)
+    if moments is None:
+        return _array(values)
+    day = pa.types.is_date(moments)
+    ticks = values.astype("M8[D]" if day else f"M8[{moments.unit}]").astype(np.int64)
+    present, width = kinds.validity(~np.isnat(values)), np.int32 if day else np.int64
+    return pa.Array.from_buffers(moments, len(values), [present, pa.py_buffer(ticks.astype(width))])
 
 
 def _array(values: Values) -> pa.Array:
