@@ -1,6 +1,5 @@
 """Columns against the literals of a filter: as exact numbers, dates and times where they hold such, else as text."""
 
-import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -34,7 +33,7 @@ COMPARE: dict[str, Callable[..., object]] = {
 ORDERED = ("<", "<=", ">", ">=")
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86400
-# So few values are compared one by one.
+# So few values are looked for one by one.
 FEW = 8
 
 
@@ -65,10 +64,15 @@ def compare(
         keys = encode(array)
         found = [compare_label(label, sign, values, column, loose) for label in keys.labels]
         return tuple(_lookup([result is wanted for result in found], keys.codes) for wanted in (True, False))  # type: ignore[return-value]
-    if not array.null_count and not pt.is_floating(kind):
+    if not array.null_count and not (pt.is_floating(kind) and _gapped(primitive(array))):
         return true, ~true
     gone = missing(array)
     return true & ~gone, ~true & ~gone
+
+
+def _gapped(found: npt.NDArray[Any]) -> bool:
+    """Whether a NaN is among floats: it hides the least of them."""
+    return bool(len(found) and np.isnan(found.min()))
 
 
 def _spread(array: pa.DictionaryArray, true: Mask, false: Mask) -> tuple[Mask, Mask]:
@@ -152,10 +156,10 @@ def _whole(value: int | Decimal | Fraction | None) -> int | None:
 
 def _equal(found: npt.NDArray[np.generic], sign: str, values: npt.NDArray[np.generic]) -> Mask:
     """Where a column equals one of some values, or where it does not; all of one type."""
-    if 0 < len(values) <= FEW:
-        same: Mask = functools.reduce(operator.or_, [found == value for value in values])
+    if len(values) == 1:
+        same: Mask = found == values[0]
     else:
-        same = np.isin(found, values)
+        same = np.isin(found, values, kind="sort" if len(values) <= FEW else None)
     return ~same if sign in ("!=", "<>") else same
 
 

@@ -1,7 +1,6 @@
 """The files of a request as one table: opened, its keys checked, and the columns a plan reads of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.engine.plan import Plan, block_rows
@@ -66,13 +65,14 @@ def with_columns(plan: Plan, data: Dataset) -> Plan:
             columns[name] = "raw" if name in columns or name == plan.id else "text"
     if plan.where is not None:
         from lossctl import filters
+        from lossctl.literals import is_float
 
         for name in filters.columns(plan.where):
             table.require(name, "--where")
             table.require_plain(name, "--where")
         where = filters.settle(plan.where, table.columns)
-        for name, kinds in filters.columns(where).items():
-            columns.setdefault(name, "number" if kinds and kinds <= {int, Decimal} else "text")
+        for name, values in filters.columns(where).items():
+            columns.setdefault(name, "number" if values and all(map(is_float, values)) else "text")
         plan = plan._replace(where=where)
     if truth is not None:
         from lossctl import joins

@@ -63,18 +63,18 @@ def parse(text: str) -> Filter:
     return _Parser(text).whole()
 
 
-def columns(part: Filter) -> dict[str, set[type]]:
-    """The columns a filter reads, with the types of the literals they are compared with."""
+def columns(part: Filter) -> dict[str, tuple[Literal, ...]]:
+    """The columns a filter reads, with the literals they are compared with."""
     match part:
         case Compare(column, _, values):
-            return {column: {type(value) for value in values}}
+            return {column: values}
         case IsNull(column):
-            return {column: set()}
+            return {column: ()}
         case Not(inner):
             return columns(inner)
         case Both(_, left, right):
             first, second = columns(left), columns(right)
-            return {name: first.get(name, set()) | second.get(name, set()) for name in {**first, **second}}
+            return {name: first.get(name, ()) + second.get(name, ()) for name in {**first, **second}}
 
 
 def settle(part: Filter, table: Mapping[str, ColumnInfo]) -> Filter:

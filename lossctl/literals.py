@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from lossctl.errors import UsageError
 from lossctl.sources import ColumnInfo
+from lossctl.sources.kinds import EXACT_INTEGERS
 
 Number: TypeAlias = int | Decimal
 Literal: TypeAlias = Number | str | bool
@@ -53,6 +54,11 @@ def numeral(text: str) -> Number | None:
     if value and value.adjusted() > LARGEST:
         value = Decimal("Infinity").copy_sign(value)
     return int(value) if value.is_finite() and value == value.to_integral_value() else value
+
+
+def is_float(value: Literal) -> bool:
+    """Whether a literal is a number that columns read as float64 are held against exactly."""
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and -EXACT_INTEGERS < value < EXACT_INTEGERS
 
 
 def truth(text: str) -> bool | None:
