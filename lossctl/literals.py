@@ -103,7 +103,7 @@ def _offset(text: str | None) -> timedelta | None:
     if text in "Zz":
         return timedelta(0)
     hours, minutes = int(text[1:3]), int(text[-2:]) if len(text) > 3 else 0
-    if minutes > 59:
+    if hours > 23 or minutes > 59:
         raise ValueError(text)
     return (-1 if text[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes)
 
@@ -113,7 +113,13 @@ def zone_of(name: str) -> tzinfo:
     """The time zone of a column."""
     if re.fullmatch(r"[+-]\d\d:?\d\d", name):
         return timezone(_offset(name) or timedelta(0))
-    return UTC if name.upper() in ("UTC", "Z") else ZoneInfo(name)
+    try:
+        return UTC if name.upper() in ("UTC", "Z") else ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(
+            f"--where: a column is in the time zone {name!r}, which is not known here; pip install tzdata, or store "
+            "the column in UTC."
+        ) from None
 
 
 def seconds(value: Literal, zone: tzinfo | None, alone: bool) -> Fraction | None:
