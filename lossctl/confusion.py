@@ -10,6 +10,7 @@ from lossctl.vectors import sigmoid, softmax_k, sum_k
 
 DOMINATES = 0.1  # the share of a denominator from which smoothing is remarked on
 BINARY = "beside one probability per pixel the target must be 0 or 1"
+TINY = float(np.finfo(np.float64).smallest_normal)
 
 
 def confusion(
@@ -65,6 +66,19 @@ def weighed(value: Array, sums: Sums) -> Array:
     return np.where(sums["weight"] > 0.0, value, np.nan)
 
 
+def class_weighted(sums: Sums, class_weighting: str) -> tuple[Array, Array]:
+    """TP, and FP + FN, of all classes together."""
+    tp, fp, fn = (np.atleast_2d(sums[name]) for name in ("tp", "fp", "fn"))
+    size = tp + fn
+    power = {"square": 2.0, "simple": 1.0, "uniform": 0.0}[class_weighting]
+    weight = np.where(size > 0, np.maximum(size, TINY) ** -power, 0.0)
+    largest = weight.max(axis=0)
+    weight = np.where(size > 0, weight, np.where(largest > 0, largest, 1.0))
+    right: Array = (weight * tp).sum(axis=0)
+    wrong: Array = (weight * (fp + fn)).sum(axis=0)
+    return right, wrong
+
+
 def dominates(smooth: float, wrong: Array, whole: Array) -> Flags:
     """Where smoothing decides the value: a unit without a mistake is worth 0 whatever is added."""
     decides: Flags = (wrong > 0) & (smooth > DOMINATES * (whole + smooth))
@@ -113,3 +127,13 @@ def _at(places: npt.NDArray[np.intp], values: Array, shape: tuple[int, ...]) -> 
     result = np.zeros(shape)
     result.reshape(-1)[places] = values
     return result
+
+
+def uncorrelated(tp: Array, tn: Array, fp: Array, fn: Array) -> Array:
+    """One minus Matthews' correlation of counts above 0, to the last digit also where the correlation is nearly 1."""
+    cross = tp * tn - fp * fn
+    root = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
+    mixed = (tp * tn + fp * fn) * (tp + tn) * (fp + fn) + (tp * fn + tn * fp) * (tp * fp + tn * fn)
+    lack = 4.0 * tp * tn * fp * fn + mixed  # root^2 - cross^2, without the difference
+    value: Array = np.where(cross > 0.0, lack / (root * (root + np.maximum(cross, 0.0))), 1.0 - cross / root)
+    return value

@@ -373,7 +373,8 @@ def test_nothing_is_observed_that_is_not_asked_for() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [({"ci": 0.95}, "--ci 95"), ({"ci": 100}, "--ci 95"), ({"ci_method": "bootstrap"}, "--ci LEVEL"),
-     ({"ci": 95, "ci_method": "magic"}, "normal or bootstrap"), ({"ci": 95, "seed": -1}, "--seed")],
+     ({"ci": 95, "ci_method": "magic"}, "normal or bootstrap"),
+     ({"ci": 95, "seed": -1}, "seed must be a whole number >= 0, not -1")],
 )  # fmt: skip
 def test_levels_and_methods_are_checked(options: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):

@@ -6,13 +6,24 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.confusion import BINARY, averaged, confusion, counted_classes, dominates, stray, weighed, without_positive
+from lossctl.confusion import (
+    BINARY,
+    TINY,
+    averaged,
+    class_weighted,
+    confusion,
+    counted_classes,
+    dominates,
+    stray,
+    uncorrelated,
+    weighed,
+    without_positive,
+)
 from lossctl.params import Param
 from lossctl.roles import Array, Flags, LogitD, Mask, ProbabilityD, SoftBinaryD
 from lossctl.spec import example, loss
 from lossctl.totals import Statistics, Sums
 
-TINY = float(np.finfo(np.float64).smallest_normal)
 ALMOST = "almost (soft)"
 EMPTY = "A unit with no target and no prediction is a perfect match. A row's weight multiplies its pixel's counts."
 
@@ -142,7 +153,7 @@ def generalized_dice(
 
 @generalized_dice.finish
 def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Array:
-    right, wrong = _weighted(sums, class_weighting)
+    right, wrong = class_weighted(sums, class_weighting)
     return weighed(wrong / np.maximum(2.0 * right + wrong + smooth, TINY), sums)
 
 
@@ -336,14 +347,7 @@ def mcc_loss(
 
 @mcc_loss.finish
 def _(sums: Sums, *, eps: float, average: str, **_: object) -> Array:
-    tp, tn, fp, fn = (sums[name] + eps for name in ("tp", "tn", "fp", "fn"))
-    cross = tp * tn - fp * fn
-    root = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
-    # root^2 - cross^2 without its difference, so that a correlation of nearly 1 keeps what it lacks
-    lack = (
-        4 * tp * tn * fp * fn + (tp * tn + fp * fn) * (tp + tn) * (fp + fn) + (tp * fn + tn * fp) * (tp * fp + tn * fn)
-    )
-    value = np.where(cross > 0, lack / (root * (root + np.maximum(cross, 0.0))), 1.0 - cross / root)
+    value = uncorrelated(*(sums[name] + eps for name in ("tp", "tn", "fp", "fn")))
     touched = sums["tp"] + sums["fp"] + sums["fn"] > 0
     return averaged(np.where(touched, value, 0.0), sums, average)
 
@@ -351,19 +355,6 @@ def _(sums: Sums, *, eps: float, average: str, **_: object) -> Array:
 def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Array:
     wrong = alpha * sums["fp"] + beta * sums["fn"]
     return wrong / np.maximum(sums["tp"] + wrong + smooth, TINY)
-
-
-def _weighted(sums: Sums, class_weighting: str) -> tuple[Array, Array]:
-    """TP, and FP + FN, of all classes together."""
-    tp, fp, fn = (np.atleast_2d(sums[name]) for name in ("tp", "fp", "fn"))
-    size = tp + fn
-    power = {"square": 2.0, "simple": 1.0, "uniform": 0.0}[class_weighting]
-    weight = np.where(size > 0, np.maximum(size, TINY) ** -power, 0.0)
-    largest = weight.max(axis=0)
-    weight = np.where(size > 0, weight, np.where(largest > 0, largest, 1.0))
-    right: Array = (weight * tp).sum(axis=0)
-    wrong: Array = (weight * (fp + fn)).sum(axis=0)
-    return right, wrong
 
 
 @dice.unit_finding("LC341")
@@ -379,7 +370,7 @@ def _wrong(sums: Sums, squared: bool) -> Array:
 
 @generalized_dice.unit_finding("LC341")
 def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Flags:
-    right, wrong = _weighted(sums, class_weighting)
+    right, wrong = class_weighted(sums, class_weighting)
     return dominates(smooth, wrong, 2.0 * right + wrong)
 
 
