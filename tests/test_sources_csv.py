@@ -46,6 +46,21 @@ def test_commas_in_text_do_not_outdo_the_separator(tmp_path: Path) -> None:
     }
 
 
+def test_a_missing_value_spelled_like_infinity_is_missing_however_it_stands(tmp_path: Path) -> None:
+    for cell in ("INF", '"INF"'):
+        source = text_source(tmp_path, "y,p\n1,2\n" + f"{cell},3\n", na_values=("INF",))
+        assert read(source) == {"y": [1.0, None], "p": [2.0, 3.0]}
+
+
+def test_a_file_of_a_byte_order_mark_alone_is_empty(tmp_path: Path) -> None:
+    refused(lambda: text_source(tmp_path, "\ufeff").columns(), "is empty")
+
+
+def test_missing_values_are_text() -> None:
+    with pytest.raises(UsageError, match=r"--na-values .* is no text"):
+        TextOptions(na_values=("\udcff",))
+
+
 def test_separators_in_quotes_do_not_count(tmp_path: Path) -> None:
     source = text_source(tmp_path, '"a;b;c;d",y\n"1;2;3;4",5\n')
     assert read(source, {"a;b;c;d": "text", "y": "number"}) == {"a;b;c;d": ["1;2;3;4"], "y": [5.0]}

@@ -145,7 +145,9 @@ def test_what_is_not_plain_is_left(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"decimal": ","}, {"missing": ("", "-999")}, {"delimiter": "."}, {"delimiter": " "}]
+    "changes",
+    [{"decimal": ","}, {"missing": ("", "-999")}, {"missing": ("INF",)}, {"delimiter": "."}, {"delimiter": " "}]
+    + [{"quote": sign} for sign in "-.e+5"],
 )
 def test_dialects_in_which_cells_mean_something_else_are_left(changes: dict[str, object]) -> None:
     assert by_compiled("1,x,2\n", dialect(**changes), OUTER) is None
@@ -242,6 +244,16 @@ def test_every_number_is_the_nearest_one(written: Callable[[float], str]) -> Non
     columns = by_compiled("".join(f"{written(value)}\n" for value in values), dialect(names=("a",)), {"a": "number"})
     assert columns is not None
     assert columns["a"].to_pylist() == values
+
+
+def test_a_mark_of_the_order_of_bytes_inside_a_file_is_part_of_its_cell() -> None:
+    text = b"1,\xef\xbb\xbfa,2\n1,a,2\n"
+    for data in (text, b"\xef\xbb\xbf" + text):
+        wanted: dict[str, As] = {"b": "text"} if data is text else {"a": "text"}
+        found = by_compiled(data, dialect(), wanted)
+        assert found is not None
+        assert shown(found) == shown(by_arrow(data, dialect(), wanted))
+        assert found.popitem()[1].to_pylist()[0].startswith("\ufeff")
 
 
 # ----------------------------------------------------------------------------------------------------------- installed

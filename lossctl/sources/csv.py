@@ -12,7 +12,7 @@ from lossctl.sources import kinds, packed, plain
 from lossctl.sources.absent import numbers_in, without
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
-from lossctl.sources.dialect import NUMBER, Dialect, recognise
+from lossctl.sources.dialect import BOM, NUMBER, Dialect, recognise
 from lossctl.sources.options import TextOptions
 from lossctl.sources.quotes import Rules
 from lossctl.sources.text import TextSource
@@ -173,10 +173,13 @@ class _Parser(NamedTuple):
         if not size:
             return {name: pa.nulls(0, kind) for name, kind in types.items()}
         quote = dialect.quote if dialect.rules.quoted(*part[:3]) else False
+        text = pa.py_buffer(part.data).slice(part.start, size)
+        if part.data.startswith(BOM, part.start):  # Arrow takes it off, wherever in a file it stands
+            text = pa.py_buffer(BOM + part.data[part.start : part.stop])
         try:
             table = csv.read_csv(
-                pa.BufferReader(pa.py_buffer(part.data).slice(part.start, size)),
-                csv.ReadOptions(use_threads=False, column_names=list(dialect.names), block_size=size + 1),
+                pa.BufferReader(text),
+                csv.ReadOptions(use_threads=False, column_names=list(dialect.names), block_size=len(text) + 1),
                 csv.ParseOptions(delimiter=dialect.delimiter, quote_char=quote),
                 csv.ConvertOptions(
                     column_types=types,

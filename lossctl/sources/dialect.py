@@ -19,8 +19,8 @@ WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 CANDIDATES = ",;\t|"
 SAMPLE_ROWS = 200
 SHOWN = 60
-NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
-NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|[iI]nf(?:inity)?)\s*")
+NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")
+NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")
 # 1,234 and 1.234 may be as many thousands, or a number with three decimals.
 THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}(?:,\d{3}|\.\d{3})\s*")
 BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
@@ -78,7 +78,7 @@ def recognise(path: str, head: bytes, whole: bool, options: TextOptions) -> Dial
 
 def _check_text(path: str, head: bytes) -> int:
     """The length of the byte-order mark; refuse what is no UTF-8 text."""
-    if not head.strip():
+    if not head.removeprefix(BOM).strip():
         raise DataError(f"{path} is empty ({len(head)} bytes of white space); rows are needed.")
     for mark, encoding in WIDE_BOMS.items():
         if head.startswith(mark):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lossctl.errors import UsageError
+from lossctl.errors import UsageError, encodable
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "n/a")
 # Characters that a shell makes hard to type, by names that are easy.
@@ -30,6 +30,9 @@ class TextOptions:
             _check_character("--delimiter", self.delimiter)
         if self.quote:
             _check_character("--quote", self.quote)
+        for text in self.na_values or ():
+            if not encodable(text):
+                raise UsageError(f"--na-values {text!r} is no text in UTF-8.")
         if self.decimal not in (None, ".", ","):
             raise UsageError(f"--decimal is '.' or ',', not {self.decimal!r}.")
         given = [character for character in (self.delimiter, self.quote, self.decimal) if character]

@@ -17,6 +17,7 @@ except ImportError:
     _cells = None  # type: ignore[assignment]
 
 NO_QUOTE = -1
+QUOTES = ("", '"', "'")  # other characters may stand in numbers
 
 
 def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa.Array] | None:
@@ -24,6 +25,8 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
     if _cells is None or not wanted or wanted.keys() & dialect.lists.keys():
         return None
     if dialect.decimal != "." or dialect.delimiter not in CANDIDATES or _numeral(dialect.missing):
+        return None
+    if dialect.quote not in QUOTES:
         return None
     numeric = [name for name, how in wanted.items() if how == "number"]
     coded = [name for name, how in wanted.items() if how != "number"]
