@@ -279,4 +279,5 @@ def _shifted(minus_log_p: Array, minus_log_miss: Array, clip: float) -> tuple[Ar
     # log1p is exact up to 1/2, and beyond it 1 - q = (1-p) + clip; each half is constant where the other one counts.
     below = -np.log1p(-np.minimum(q, 0.5))
     above = -np.log(np.minimum(np.exp(-minus_log_miss) + clip, 0.5)) - LOG_2
-    return q, np.where(np.equal(clip, 0.0), minus_log_miss, np.minimum(below + above, minus_log_miss))
+    rest = np.minimum(below + above, minus_log_miss)
+    return q, rest if np.all(clip) else np.where(np.equal(clip, 0.0), minus_log_miss, rest)
