@@ -15,6 +15,7 @@ from pyarrow import types as pt
 
 from lossctl.mapping import Binding
 from lossctl.roles import Array, Interval
+from lossctl.sources import kinds
 from lossctl.sources.kinds import EXACT_INTEGERS
 
 Mask = npt.NDArray[np.bool_]
@@ -200,12 +201,7 @@ def primitive(array: pa.Array) -> npt.NDArray[np.generic]:
 def bits(array: pa.Array) -> Mask:
     """A boolean column as a mask."""
     buffer = array.buffers()[1]
-    return np.zeros(len(array), dtype=bool) if buffer is None else _bits(buffer, array.offset, len(array))
-
-
-def _bits(buffer: pa.Buffer, offset: int, size: int) -> Mask:
-    packed = np.frombuffer(buffer, np.uint8)
-    return np.unpackbits(packed, bitorder="little", count=offset + size)[offset:].astype(bool)
+    return np.zeros(len(array), dtype=bool) if buffer is None else kinds.bits(buffer, array)
 
 
 def nulls(array: pa.Array) -> Mask | None:
@@ -213,7 +209,7 @@ def nulls(array: pa.Array) -> Mask | None:
     if not array.null_count:
         return None
     buffer = array.buffers()[0]
-    return ~_bits(buffer, array.offset, len(array)) if buffer is not None else np.ones(len(array), dtype=bool)
+    return ~kinds.bits(buffer, array) if buffer is not None else np.ones(len(array), dtype=bool)
 
 
 def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None, name: str, faults: Faults) -> None:

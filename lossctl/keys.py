@@ -12,7 +12,7 @@ from pyarrow import types as pt
 
 from lossctl.columns import primitive
 from lossctl.segments import HEAD, Key, Segments, runs_of
-from lossctl.sources.kinds import strings
+from lossctl.sources.kinds import present, strings
 
 Codes = npt.NDArray[np.int64]
 # So few labels are worth remembering: the next block most often has the same.
@@ -48,9 +48,7 @@ def _from_dictionary(array: pa.DictionaryArray) -> Encoded:
     labels = _labels(array.dictionary)
     codes = primitive(array.indices).astype(np.int64)
     if array.null_count:
-        mask = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
-        valid = mask[array.offset : array.offset + len(array)].astype(bool)
-        codes = np.where(valid, codes, len(labels))
+        codes[~present(array)] = len(labels)
         labels = (*labels, None)
     return Encoded(codes, labels)
 

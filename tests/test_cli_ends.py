@@ -33,7 +33,12 @@ def long_work(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-def test_ctrl_c_ends_cleanly(long_work: Path, folder: Path, threads: str) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_run_that_is_stopped_ends_cleanly(
+    long_work: Path, folder: Path, threads: str, sent: signal.Signals, code: int, said: str
+) -> None:
     process = subprocess.Popen(
         command("compute", "huber", long_work, "--per-row", "rows.jsonl", "--threads", threads),
         stdout=subprocess.PIPE,
@@ -46,11 +51,11 @@ def test_ctrl_c_ends_cleanly(long_work: Path, folder: Path, threads: str) -> Non
         assert process.poll() is None, "it ended before it could be interrupted"
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert out == ""
-    assert err == "lossctl: interrupted\n"
+    assert err == f"lossctl: {said}\n"
     assert [path.name for path in folder.iterdir()] == ["big.parquet"]
 
 

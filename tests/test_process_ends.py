@@ -2,17 +2,14 @@
 
 import json
 import os
-import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from support import Outcome, check_refused, command, environment, leftovers, python, write_parquet
+from support import Outcome, check_refused, command, environment, leftovers, python
 
 Run = Callable[..., Outcome]
 ROWS = "y_true,y_pred,model\n1,2,a\n3,5,b\n"
@@ -272,27 +269,6 @@ def test_ctrl_c_while_modules_are_imported_ends_cleanly() -> None:
 def test_an_ignored_ctrl_c_stays_ignored(ok: Path) -> None:
     done = shell("trap '' INT; \"$@\"", "compute", "mae", ok, "-q")
     assert (done.returncode, done.stdout) == (0, b"1.5\n")
-
-
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_a_terminated_run_leaves_no_partial_file(folder: Path, threads: str) -> None:
-    target = np.random.default_rng(1).normal(size=1_000_000)
-    big = write_parquet(folder / "big.parquet", {"y_true": target, "y_pred": target + 1.0}, rows_per_group=20_000)
-    process = subprocess.Popen(
-        command("compute", "huber", big, "--per-row", "rows.jsonl", "--threads", threads),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    )
-    deadline = time.monotonic() + 20
-    while not any(path.stat().st_size > 100_000 for path in folder.glob("rows.jsonl.*")):
-        assert process.poll() is None, "it ended before it could be terminated"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (143, b"", b"lossctl: terminated\n")
-    assert [path.name for path in folder.iterdir()] == ["big.parquet"]
 
 
 def test_no_copy_of_standard_input_stays(ok: Path, folder: Path) -> None:

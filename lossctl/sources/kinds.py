@@ -42,11 +42,14 @@ def validity(present: npt.NDArray[np.bool_] | None) -> pa.Buffer | None:
 
 def present(column: pa.Array) -> npt.NDArray[np.bool_]:
     """A mask of the values that are there."""
-    bits = column.buffers()[0]
-    if bits is None:
-        return np.ones(len(column), dtype=bool)
+    buffer = column.buffers()[0]
+    return np.ones(len(column), dtype=bool) if buffer is None else bits(buffer, column)
+
+
+def bits(buffer: pa.Buffer, column: pa.Array) -> npt.NDArray[np.bool_]:
+    """A mask as Arrow keeps it beside a column."""
     stop = column.offset + len(column)
-    return np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little", count=stop)[column.offset :].astype(bool)
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little", count=stop)[column.offset :].astype(bool)
 
 
 def primitive(values: npt.NDArray[np.generic], present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
