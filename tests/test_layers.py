@@ -1,4 +1,4 @@
-"""Data flows one way: every module imports only modules that stand before it in one ordered list."""
+"""Data flows one way: a room imports only the rooms that one table allows it, and no modules stand in a circle."""
 
 import ast
 from collections.abc import Iterator
@@ -13,76 +13,10 @@ from support import ROOT
 
 PACKAGE = ROOT / "lossctl"
 
-# From the left to the right of the data's way. A name stands for its module, or for a folder whose modules may import
-# each other, though never in a circle. A new module takes its place here.
-ORDER = (
-    "errors",
-    "roles",
-    "params",
-    "options",
-    "segments",
-    "vectors",
-    "totals",
-    "special",
-    "entropies",
-    "geometry",
-    "examples",
-    "kernel",
-    "arrays",
-    "confusion",
-    "class_weights",
-    "findings",
-    "scatter",
-    "signatures",
-    "plugins",
-    "config",
-    "signatures",
-    "spec",
-    "manual",
-    "expressions",
-    "catalogue",
-    "losses",
-    "results",
-    "outputs",
-    "sources",
-    "mapping",
-    "hints",
-    "columns",
-    "keys",
-    "labels",
-    "reading",
-    "literals",
-    "compared",
-    "filters",
-    "sieve",
-    "joins",
-    "analysis",
-    "engine",
-    "rows",
-    "memory",
-    "coefficients",
-    "agreement",
-    "evaluate",
-    "request",
-    "checks",
-    "dataset",
-    "prepare",
-    "inference",
-    "reporting",
-    "together",
-    "gate",
-    "keywords",
-    "api",
-    "render",
-    "cli",
-    "__main__",
-)
-
-# Imports inside functions that point back, each with its reason.
-UPWARD = {
-    ("mapping", "hints"): "tips are looked for where a column is missing, in all losses",
-    ("spec", "manual"): "a loss's docstring is written when it is asked for",
-    ("spec", "losses"): "the registry loads the families when it is first asked for a loss",
+# Every room, and what its modules may import besides each other: rooms (the modules that stand in the folder itself),
+# or single modules. Imports inside functions count like any other; those for type checkers alone are free.
+RULES: dict[str, tuple[str, ...]] = {
+    "errors": (),
 }
 
 PANDAS_HOME = "results"  # the one module that knows data frames, and only when one is asked for
@@ -101,7 +35,6 @@ class Import:
     target: str
     name: str
     line: int
-    lazy: bool
 
 
 def modules() -> dict[str, Path]:
@@ -122,30 +55,30 @@ def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def place(module: str) -> int:
-    """Where a module stands: the longest entry that names it or its folder."""
+def room(module: str) -> str:
+    """The room a module stands in: the longest entry of RULES that names it or a folder of it; '' for none."""
     parts = module.split(".")
     for size in range(len(parts), 0, -1):
-        if ".".join(parts[:size]) in ORDER:
-            return ORDER.index(".".join(parts[:size]))
-    return -1
+        if ".".join(parts[:size]) in RULES:
+            return ".".join(parts[:size])
+    return ""
 
 
-def walk(node: ast.AST, lazy: bool = False) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node, and whether it runs only when a function is called."""
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those for type checkers alone."""
     for child in ast.iter_child_nodes(node):
-        inside = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        yield child, inside
-        yield from walk(child, inside)
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from walk(child)
 
 
 def imports(module: str) -> Iterator[Import]:
     """What a module imports of the package, in functions too."""
-    for node, lazy in walk(tree(module)):
+    for node in walk(tree(module)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == "lossctl":
-                    yield Import(module, alias.name.partition(".")[2], "", node.lineno, lazy)
+                    yield Import(module, alias.name.partition(".")[2], "", node.lineno)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"lossctl/{module}:{node.lineno}: imports are absolute"
             base, _, rest = (node.module or "").partition(".")
@@ -154,51 +87,32 @@ def imports(module: str) -> Iterator[Import]:
             for alias in node.names:
                 deeper = f"{rest}.{alias.name}" if rest else alias.name
                 is_module = deeper in MODULES
-                yield Import(module, deeper if is_module else rest, "" if is_module else alias.name, node.lineno, lazy)
+                yield Import(module, deeper if is_module else rest, "" if is_module else alias.name, node.lineno)
 
 
-def test_every_module_has_its_place() -> None:
-    strays = [module for module in MODULES if module and place(module) < 0]
-    assert strays == [], f"give {strays} a place in ORDER of {Path(__file__).name}"
-
-
-def test_every_place_has_its_module() -> None:
-    named = {entry for entry in ORDER if entry not in MODULES}
-    assert named == set()
+def test_every_rule_is_of_rooms_that_are() -> None:
+    named = {*RULES, *(entry for allowed in RULES.values() for entry in allowed)}
+    assert {entry for entry in named if entry not in MODULES} == set()
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module])
-def test_a_module_imports_only_what_stands_before_it(module: str) -> None:
-    wrong = []
+def test_a_module_imports_only_what_its_room_may(module: str) -> None:
+    own, wrong = room(module), []
     for found in imports(module):
         if not found.target:
             # Of the package itself only the version may be asked: its other names are those of the modules.
             if found.name != "__version__":
                 wrong.append(f"line {found.line}: from lossctl import {found.name}")
-        elif place(found.target) > place(module):
-            excused = found.lazy and (module, found.target) in UPWARD
-            if not excused:
-                wrong.append(f"line {found.line}: {found.target} stands after {module}")
-        elif place(found.target) == place(module) and found.target == module:
-            wrong.append(f"line {found.line}: {module} imports itself")
+        elif own and room(found.target) != own and not {found.target, room(found.target)} & {*RULES[own]}:
+            wrong.append(f"line {found.line}: {found.target}, which {own} may not know")
     assert wrong == []
-
-
-def test_every_exception_is_used() -> None:
-    used = {
-        (found.module, found.target)
-        for module in MODULES
-        for found in imports(module)
-        if found.target and place(found.target) > place(found.module)
-    }
-    assert set(UPWARD) <= used
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {
-        module: {found.target for found in imports(module) if not found.lazy and found.target not in ("", module)}
+        module: {found.target for found in imports(module) if found.target not in ("", module)}
         for module in MODULES
-        if module
+        if room(module)
     }
     try:
         order = list(TopologicalSorter(graph).static_order())
@@ -210,7 +124,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_neither_scipy_nor_pandas(module: str) -> None:
     found = set()
-    for node, _ in walk(tree(module)):
+    for node in walk(tree(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -222,7 +136,7 @@ def test_a_module_imports_neither_scipy_nor_pandas(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_takes_no_detour_over_pandas(module: str) -> None:
     wrong = []
-    for node, _ in walk(tree(module)):
+    for node in walk(tree(module)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         if node.func.attr in BANNED_CALLS and module != PANDAS_HOME:
@@ -237,7 +151,7 @@ def test_a_module_takes_no_detour_over_pandas(module: str) -> None:
 @pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("losses.")])
 def test_a_loss_does_no_input_or_output(module: str) -> None:
     names = set()
-    for node, _ in walk(tree(module)):
+    for node in walk(tree(module)):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
