@@ -11,11 +11,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from lossctl import arrays, spec
-from lossctl.arrays import Ragged
+from lossctl.arithmetic.arrays import Array, Ragged
+from lossctl.arithmetic.cells import Runs, Segments
+from lossctl.arithmetic.tally import Tally
 from lossctl.kernel import Kernel, pivots
-from lossctl.roles import Array
-from lossctl.segments import Runs, Segments
-from lossctl.totals import Tally
 
 ROWS, CLASSES, WIDE = 1 << 15, 10, 128
 MASKS, PIXELS = 32, 64 * 64  # as many masks as the engine's blocks of two columns hold

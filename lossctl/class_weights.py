@@ -12,11 +12,11 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Rows
 from lossctl.arrays import Classes
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.params import Param, number
-from lossctl.roles import Array
-from lossctl.totals import Rows
 
 ClassWeight: TypeAlias = Annotated[
     tuple[float, ...] | str | None,

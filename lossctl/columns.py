@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.mapping import Binding
-from lossctl.roles import Array, Interval
-from lossctl.sources import kinds
+from lossctl.roles import Interval
+from lossctl.sources.arrow import flags_of, nulls_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
 Mask = npt.NDArray[np.bool_]
@@ -173,43 +174,20 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
     if pt.is_dictionary(kind):
         return _decode(array, name, says, faults)
     if pt.is_floating(kind) or pt.is_integer(kind):
-        raw = primitive(array)
-        gaps = nulls(array)
+        raw = values_of(array)
+        gaps = nulls_of(array)
         values: Array = raw.astype(np.float64, copy=False)
         if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8 and len(raw):
             _check_exact(raw, values, gaps, name, faults)
         return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
-    gaps = nulls(array)
+    gaps = nulls_of(array)
     if pt.is_boolean(kind):
-        values = bits(array).astype(np.float64)
+        values = flags_of(array).astype(np.float64)
     elif pt.is_null(kind):
         values, gaps = np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
     else:
         values = _parse(array, name, says, faults)
     return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
-
-
-def primitive(array: pa.Array) -> npt.NDArray[np.generic]:
-    """The values buffer of a fixed-width column as it lies in memory (to_numpy would import pandas)."""
-    dtype = np.dtype(array.type.to_pandas_dtype())
-    buffer = array.buffers()[1]
-    if buffer is None or not len(array):
-        return np.zeros(len(array), dtype)
-    return np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * dtype.itemsize)
-
-
-def bits(array: pa.Array) -> Mask:
-    """A boolean column as a mask."""
-    buffer = array.buffers()[1]
-    return np.zeros(len(array), dtype=bool) if buffer is None else kinds.bits(buffer, array)
-
-
-def nulls(array: pa.Array) -> Mask | None:
-    """The mask of a column's nulls; None where it has none."""
-    if not array.null_count:
-        return None
-    buffer = array.buffers()[0]
-    return ~kinds.bits(buffer, array) if buffer is not None else np.ones(len(array), dtype=bool)
 
 
 def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None, name: str, faults: Faults) -> None:
@@ -226,8 +204,8 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None,
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
     inner: Faults = {}
     entries, entry_gaps = floats(array.dictionary, name, says, inner)
-    gaps = nulls(array)
-    index = primitive(array.indices).astype(np.intp)
+    gaps = nulls_of(array)
+    index = values_of(array.indices).astype(np.intp)
     if gaps is not None:
         index = np.where(gaps, 0, index)
     if not len(entries):
@@ -275,7 +253,7 @@ def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | 
     """A list column as its values one after another, the offsets of the rows in them, and the mask of null rows."""
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
-    gaps, size = nulls(array), len(array)
+    gaps, size = nulls_of(array), len(array)
     if pt.is_fixed_size_list(array.type):
         width = array.type.list_size
         return array.values.slice(array.offset * width, size * width), np.arange(size + 1) * width, gaps

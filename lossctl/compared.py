@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.columns import bits, floats, nulls, primitive
+from lossctl.columns import floats
 from lossctl.errors import DataError
 from lossctl.keys import encode
 from lossctl.literals import Holds, Literal, Moment, Number, moment, numeral, refusal, seconds, truth, written, zone_of
 from lossctl.params import number
+from lossctl.sources.arrow import flags_of, nulls_of, values_of
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -45,7 +46,7 @@ def missing(array: pa.Array) -> Mask:
     if pt.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
         keys = encode(array)
         return _lookup([label is None for label in keys.labels], keys.codes)
-    gaps = nulls(array)
+    gaps = nulls_of(array)
     return np.zeros(len(array), dtype=bool) if gaps is None else gaps
 
 
@@ -64,7 +65,7 @@ def compare(
         keys = encode(array)
         found = [compare_label(label, sign, values, column, loose) for label in keys.labels]
         return tuple(_lookup([result is wanted for result in found], keys.codes) for wanted in (True, False))  # type: ignore[return-value]
-    if not array.null_count and not (pt.is_floating(kind) and _gapped(primitive(array))):
+    if not array.null_count and not (pt.is_floating(kind) and _gapped(values_of(array))):
         return true, ~true
     gone = missing(array)
     return true & ~gone, ~true & ~gone
@@ -77,8 +78,8 @@ def _gapped(found: npt.NDArray[Any]) -> bool:
 
 def _spread(array: pa.DictionaryArray, true: Mask, false: Mask) -> tuple[Mask, Mask]:
     """What is true and false of the entries of a dictionary, by rows."""
-    gaps = nulls(array)
-    codes = primitive(array.indices).astype(np.int64)
+    gaps = nulls_of(array)
+    codes = values_of(array.indices).astype(np.int64)
     codes = codes if gaps is None else np.where(gaps, len(true), codes)
     return np.append(true, False)[codes], np.append(false, False)[codes]
 
@@ -88,13 +89,13 @@ def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -
     kind = array.type
     if pt.is_boolean(kind):
         sides = [_needed(value, _truth(value), column, "true and false") for value in values]
-        return _any(bits(array).astype(np.int8), sign, sides)
+        return _any(flags_of(array).astype(np.int8), sign, sides)
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
         numbers = [_number(value) for value in values]
         if None in numbers:
             return None  # a column of a text file that a loss reads as numbers
         if pt.is_integer(kind):
-            return _any(primitive(array), sign, numbers)
+            return _any(values_of(array), sign, numbers)
         if pt.is_floating(kind):
             return _real(floats(array, column, "a number", {})[0], sign, numbers)
         return _decimal(array.to_pylist(), sign, numbers)

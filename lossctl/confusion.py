@@ -3,10 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.arrays import Ragged
-from lossctl.roles import Array, Flags
-from lossctl.totals import Sums
-from lossctl.vectors import sigmoid, softmax_k, sum_k
+from lossctl.arithmetic.arrays import Array, Flags, Ragged
+from lossctl.arithmetic.statistics import Sums
+from lossctl.arithmetic.vectors import sigmoid, softmax_k, sum_k
 
 DOMINATES = 0.1  # the share of a denominator from which smoothing is remarked on
 BINARY = "beside one probability per pixel the target must be 0 or 1"

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossctl import spec
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.cells import Key
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import unit_remarks
 from lossctl.engine.plan import Plan, Term, View
@@ -15,8 +17,6 @@ from lossctl.engine.units import Units, from_tally
 from lossctl.errors import UsageError
 from lossctl.mapping import natural
 from lossctl.results import MISSING, Denominator
-from lossctl.roles import Array, Flags
-from lossctl.segments import Key
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 

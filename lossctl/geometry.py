@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossctl.roles import Array
+from lossctl.arithmetic.arrays import Array
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 

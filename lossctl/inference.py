@@ -10,6 +10,11 @@ import numpy as np
 from lossctl.analysis import bootstrap, intervals
 from lossctl.analysis.distribution import SHARES, describe, exact_percentiles
 from lossctl.analysis.intervals import Curve
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import WHOLE, Key
+from lossctl.arithmetic.moments import Index, Moments, Scatter
+from lossctl.arithmetic.statistics import Pivot
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine import gathered, observed
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Observe, Term, View
@@ -17,10 +22,6 @@ from lossctl.engine.units import Units
 from lossctl.evaluate import Reduced
 from lossctl.request import Job
 from lossctl.results import Distribution, Evaluation, Interval
-from lossctl.roles import Array
-from lossctl.scatter import Index, Moments, Scatter
-from lossctl.segments import WHOLE, Key
-from lossctl.totals import Pivot, Tally
 
 NOT_REDUCED = "not reduced"
 

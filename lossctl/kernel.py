@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lossctl.roles import Array, Flags, Role
-from lossctl.totals import Histogram, Largest, Pivot, Product, Rows, Smallest, Statistic, Statistics, Tally
-from lossctl.vectors import mean_k, sum_k
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Histogram, Largest, Pivot, Product, Rows, Smallest, Statistic, Statistics
+from lossctl.arithmetic.tally import Tally
+from lossctl.arithmetic.vectors import mean_k, sum_k
+from lossctl.roles import Role
 
 Scope = Literal["row", "set", "group"]
 Elements = Literal["mean", "sum"] | None

@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.columns import primitive
-from lossctl.segments import HEAD, Key, Segments, runs_of
-from lossctl.sources.kinds import present, strings
+from lossctl.arithmetic.cells import HEAD, Key, Segments, runs_of
+from lossctl.sources.arrow import present, texts_column, values_of
 
 Codes = npt.NDArray[np.int64]
 # So few labels are worth remembering: the next block most often has the same.
@@ -36,17 +35,17 @@ def encode(array: pa.Array) -> Encoded:
     """A key column as codes; labels are text, so that the same key is the same in every format."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):  # a UUID, say: as it is written
-        return _from_dictionary(strings([label(value) for value in array.to_pylist()]).dictionary_encode())
+        return _from_dictionary(texts_column([label(value) for value in array.to_pylist()]).dictionary_encode())
     if pt.is_dictionary(kind):
         return _from_dictionary(array)
     if (pt.is_integer(kind) or pt.is_floating(kind)) and not array.null_count:
-        return _from_numbers(primitive(array))
+        return _from_numbers(values_of(array))
     return _from_dictionary(array.dictionary_encode())
 
 
 def _from_dictionary(array: pa.DictionaryArray) -> Encoded:
     labels = _labels(array.dictionary)
-    codes = primitive(array.indices).astype(np.int64)
+    codes = values_of(array.indices).astype(np.int64)
     if array.null_count:
         codes[~present(array)] = len(labels)
         labels = (*labels, None)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lossctl import expressions, spec
+from lossctl.arithmetic.arrays import Array
 from lossctl.arrays import Classes
 from lossctl.checks import check_request
 from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
@@ -17,7 +18,7 @@ from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
 from lossctl.params import ColumnRef, Value, plain
 from lossctl.request import Constant, Job, Request, Work
-from lossctl.roles import Array, Interval, Role
+from lossctl.roles import Interval, Role
 from lossctl.sources import open_sources
 from lossctl.spec import Loss
 

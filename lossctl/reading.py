@@ -10,7 +10,9 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl import labels
-from lossctl.arrays import Ragged, misfits
+from lossctl.arithmetic.arrays import Array, Ragged
+from lossctl.arithmetic.vectors import max_k
+from lossctl.arrays import misfits
 from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import (
     NOT_EMPTY,
@@ -30,8 +32,6 @@ from lossctl.errors import DataError, listing
 from lossctl.kernel import Rule
 from lossctl.keys import encode
 from lossctl.mapping import Binding, brief
-from lossctl.roles import Array
-from lossctl.vectors import max_k
 
 SUM_TOLERANCE = 1e-6
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lossctl import __version__, expressions, spec
+from lossctl.arithmetic.cells import Key
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError, counted, listing
@@ -16,7 +17,6 @@ from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
-from lossctl.segments import Key
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 

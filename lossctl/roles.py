@@ -4,14 +4,9 @@ from math import inf
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Array: TypeAlias = npt.NDArray[np.float64]
-    Indexes: TypeAlias = npt.NDArray[np.intp]
-    Flags: TypeAlias = npt.NDArray[np.bool_]
+    from lossctl.arithmetic.arrays import Array
 else:
-    Array = Indexes = Flags = object  # so that naming roles does not cost NumPy's import
+    Array = object  # so that naming roles does not cost NumPy's import
 Shape = Literal["number", "vector", "either", "matrix", "ragged"]
 Kind = Literal["real", "binary", "class", "class or vector", "label", "simplex", "weight"]
 

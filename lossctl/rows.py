@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lossctl.arrays import Ragged
+from lossctl.arithmetic.arrays import Array, Ragged
 from lossctl.engine.block import RowValues
 from lossctl.engine.units import Units
 from lossctl.errors import UsageError
 from lossctl.outputs import OutputFile, is_straight
-from lossctl.roles import Array
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 
@@ -164,7 +163,7 @@ def unit_labels(units: Units) -> list[str]:
 def _numbers(values: Array) -> pa.Array:
     """Values as a column; NaN, which is no value, is null."""
     gaps = np.isnan(values)
-    return kinds.primitive(values, ~gaps) if gaps.any() else doubles(values)
+    return arrow.column_of(values, ~gaps) if gaps.any() else doubles(values)
 
 
 def doubles(values: "Array | np.ndarray[Any, Any]") -> pa.Array:

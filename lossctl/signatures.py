@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, get_args
 
+from lossctl.arithmetic.arrays import Flags
 from lossctl.errors import DeclarationError, did_you_mean, listing
 from lossctl.kernel import SUPPLIED, Finding, Kernel, LossRole, Scope
 from lossctl.options import COMMON_OPTIONS
 from lossctl.params import Parameter, resolve
-from lossctl.roles import Flags, Role
+from lossctl.roles import Role
 
 BUILT_IN = "lossctl.losses."
 

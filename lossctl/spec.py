@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Rows, Sums
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
 from lossctl.examples import Example, example
 from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
-from lossctl.roles import Array, Flags
 from lossctl.signatures import read_finding, read_signature, role_of
-from lossctl.totals import Rows, Sums
 
 
 @dataclass(slots=True, repr=False)

@@ -8,7 +8,7 @@ import pytest
 
 import lossctl
 from lossctl.analysis import bootstrap, intervals
-from lossctl.scatter import Moments, Scatter
+from lossctl.arithmetic.moments import Moments, Scatter
 
 ONE = np.zeros(1, np.intp)
 Draw = Callable[[np.random.Generator, int], np.ndarray]

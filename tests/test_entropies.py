@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from lossctl import entropies
+from lossctl.arithmetic import entropies
 
 # How far apart two numbers are, in logarithms; some are next to where one formula gives way to the other.
 SCALES = (1e-12, 1e-8, 1e-4, 0.01, 0.1, 0.19, 0.3, 1.0, 20.0)

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "lossctl"
 # or single modules. Imports inside functions count like any other; those for type checkers alone are free.
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "arithmetic": ("errors",),
 }
 
 PANDAS_HOME = "results"  # the one module that knows data frames, and only when one is asked for

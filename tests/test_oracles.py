@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl import spec
-from lossctl.arrays import Ragged, classes_of, from_python
+from lossctl.arithmetic.arrays import Ragged
+from lossctl.arrays import classes_of, from_python
 from support import write_csv, write_parquet
 
 FIXTURES = Path(__file__).parent / "oracles" / "fixtures"

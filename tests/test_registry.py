@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from draw import Drawn, Setting, draw, settings, take
 from lossctl import catalogue, spec
-from lossctl.arrays import Ragged
+from lossctl.arithmetic.arrays import Ragged
 from lossctl.options import COMMON_OPTIONS
 from lossctl.spec import Example, Loss
 from support import write_parquet

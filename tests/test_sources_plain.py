@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.errors import DataError
-from lossctl.roles import Array
 from lossctl.sources import As, csv, plain
 from lossctl.sources.complaints import Complaints
 from lossctl.sources.cuts import Part

@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from conftest import Run
-from lossctl.analysis import bootstrap, distribution
-from lossctl.analysis.quantiles import percentiles, student_quantile
+from lossctl.analysis import bootstrap
+from lossctl.arithmetic import sketch
+from lossctl.arithmetic.quantiles import percentiles, student_quantile
 from lossctl.engine import observed, plan
 from lossctl.errors import UsageError
 from lossctl.kernel import Kernel
@@ -282,12 +283,12 @@ def test_a_sketch_holds_numbers_of_every_size_and_merges_in_any_order(sign: floa
     parts = np.array_split(rng.permutation(values), 7)
     told = []
     for order in (range(7), reversed(range(7))):
-        sketch = distribution.Sketch()
+        merged = sketch.Sketch()
         for index in order:
-            part = distribution.Sketch()
+            part = sketch.Sketch()
             part.add_block(parts[index], None, None)
-            sketch.add(part)
-        told.append(sketch.percentiles((), shares))
+            merged.add(part)
+        told.append(merged.percentiles((), shares))
     assert told[0].tobytes() == told[1].tobytes()
     # the order statistics themselves: between two that are decades apart every interpolation is a matter of taste
     ordered = np.sort(values)

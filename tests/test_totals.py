@@ -11,11 +11,12 @@ from numpy.testing import assert_allclose
 import lossctl
 from draw import Setting, draw, settings
 from lossctl import spec
+from lossctl.arithmetic.statistics import Product
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine import vouched
 from lossctl.errors import DataError
 from lossctl.kernel import pivots
 from lossctl.keys import Encoded, segments
-from lossctl.totals import Product, Tally
 from support import write_parquet
 
 

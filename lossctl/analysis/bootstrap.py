@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.analysis.quantiles import normal_cdf, normal_quantile, percentiles
-from lossctl.roles import Array
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.quantiles import normal_cdf, normal_quantile, percentiles
 
 RESAMPLES = 1000
 # Rows are drawn block by block, how many from each being multinomial: the table stays in the cache, and its indexes

@@ -12,9 +12,9 @@ from math import sqrt
 
 import numpy as np
 
-from lossctl.analysis.quantiles import student_quantile
-from lossctl.roles import Array
-from lossctl.scatter import Index, Moments
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.moments import Index, Moments
+from lossctl.arithmetic.quantiles import student_quantile
 
 # The step of numerical derivatives, in standard errors of the totals: a loss that is smooth at all is so on that scale.
 STEP = 1e-4

@@ -8,6 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl import spec
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.tally import Tally
 from lossctl.columns import Fault, Faults, Mask, Numbers, SharedFault, Trouble, note
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.errors import DataError
@@ -16,9 +19,6 @@ from lossctl.labels import Seen
 from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
 from lossctl.results import MISSING
-from lossctl.roles import Array
-from lossctl.segments import WHOLE, Key, Segments
-from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

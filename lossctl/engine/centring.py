@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.columns import Faults
 from lossctl.engine import local
 from lossctl.engine.block import PieceResult, clean, select
@@ -15,7 +16,6 @@ from lossctl.engine.piece import recut
 from lossctl.engine.plan import Levels, Plan, Term
 from lossctl.kernel import pivots
 from lossctl.mapping import Binding
-from lossctl.roles import Array
 from lossctl.sources import Reading
 
 

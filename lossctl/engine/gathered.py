@@ -7,15 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl import spec
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import WHOLE, Key
+from lossctl.arithmetic.statistics import Rows
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
 from lossctl.keys import Encoded, merged, segments
 from lossctl.mapping import Binding
-from lossctl.roles import Array
-from lossctl.segments import WHOLE, Key
-from lossctl.totals import Rows, Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

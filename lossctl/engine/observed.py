@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl import spec
-from lossctl.analysis.distribution import Sketch
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.moments import Index, Scatter
+from lossctl.arithmetic.sketch import Sketch
+from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine.plan import Observe, Term, View
 from lossctl.keys import Encoded, merged, segments
-from lossctl.roles import Array
-from lossctl.scatter import Index, Scatter
-from lossctl.segments import WHOLE, Key, Segments
-from lossctl.totals import Histogram, Largest, Rows, Smallest, Statistics, Tally
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100

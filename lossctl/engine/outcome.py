@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import Key
+from lossctl.arithmetic.tally import Tally
 from lossctl.columns import Fault, SharedFault, Trouble
 from lossctl.engine.block import Kept, PieceResult, Widths, said_width, uneven
 from lossctl.engine.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
-from lossctl.roles import Array
-from lossctl.segments import Key
 from lossctl.sources import Piece, Source
 from lossctl.sources.kinds import INEXACT
-from lossctl.totals import Tally
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

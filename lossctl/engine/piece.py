@@ -7,18 +7,19 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl import spec
-from lossctl.arrays import Ragged, count
+from lossctl.arithmetic.arrays import Array, Flags, Ragged
+from lossctl.arithmetic.cells import Runs, Segments
+from lossctl.arithmetic.statistics import Product, Rows, Smallest, Statistic, Statistics, Sums
+from lossctl.arithmetic.tally import Tally
+from lossctl.arrays import count
 from lossctl.columns import Faults
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, View
 from lossctl.kernel import Kernel, weighed
-from lossctl.roles import Array, Flags
-from lossctl.segments import Runs, Segments
 from lossctl.sources import Piece, Reading
 from lossctl.sources.ahead import ahead
 from lossctl.spec import Loss
-from lossctl.totals import Product, Rows, Smallest, Statistic, Statistics, Sums, Tally
 
 # Bytes of a piece that are worth a thread to read them.
 WORTHWHILE = 1 << 20

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from lossctl import spec
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import Key
 from lossctl.kernel import Kernel, Scope
 from lossctl.mapping import Binding
 from lossctl.params import ColumnRef, Value
-from lossctl.roles import Array
-from lossctl.segments import Key
 from lossctl.sources import As, Piece, Source
 
 if TYPE_CHECKING:

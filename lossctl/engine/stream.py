@@ -11,13 +11,13 @@ from zlib import crc32
 
 import numpy as np
 
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine.block import Kept
 from lossctl.engine.budget import check_held
 from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan
 from lossctl.engine.units import Units
-from lossctl.totals import Tally
 
 # Rows of complete units that are evaluated together, and files that scattered units are spread over.
 FLUSH_ROWS = 1 << 16

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import fsum, isinf, isnan, nan
 
+from lossctl.arithmetic.cells import Key
+from lossctl.arithmetic.tally import Tally
 from lossctl.errors import DataError
-from lossctl.segments import Key
-from lossctl.totals import Tally
 
 
 @dataclass(slots=True, eq=False, repr=False)

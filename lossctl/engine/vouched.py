@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl import spec
-from lossctl.columns import primitive
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Product, Statistics
+from lossctl.arithmetic.tally import Tally
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan import Plan, Term
 from lossctl.keys import encode, segments
-from lossctl.roles import Array
-from lossctl.totals import Product, Statistics, Tally
+from lossctl.sources.arrow import values_of
 
 FLOAT64 = pa.float64()
 
@@ -50,7 +51,7 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
                 column = batch.column(name)
                 if column.type != FLOAT64 or column.null_count:
                     return False
-                columns[name] = primitive(column)  # type: ignore[assignment]
+                columns[name] = values_of(column)  # type: ignore[assignment]
         arrays = {role: columns[binding.columns[0]] for role, binding in term.bindings.items()}
         products = _products(term, arrays) or {}
         totals = {name: part.total() for name, part in products.items()}

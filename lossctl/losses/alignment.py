@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from lossctl.arrays import Ragged
+from lossctl.arithmetic.arrays import Array, Flags, Indexes, Ragged
+from lossctl.arithmetic.vectors import logsumexp_k, softmax_k
 from lossctl.params import Param
-from lossctl.roles import LOG_PROBABILITY, UNIT, Array, Flags, Indexes, Role
+from lossctl.roles import LOG_PROBABILITY, UNIT, Role
 from lossctl.spec import example, loss
-from lossctl.vectors import logsumexp_k, softmax_k
 
 # The logarithm of an impossible path: finite, so that two of them differ by 0 and not by NaN.
 NEVER = -1e290

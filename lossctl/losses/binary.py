@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Product
+from lossctl.arithmetic.vectors import sigmoid
 from lossctl.arrays import Classes
 from lossctl.class_weights import PosWeight, positive
 from lossctl.params import Param
-from lossctl.roles import Array, Flags, LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
+from lossctl.roles import LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
 from lossctl.spec import example, loss
-from lossctl.totals import Product
-from lossctl.vectors import sigmoid
 
 MACHINE = 2.220446049250313e-16
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))

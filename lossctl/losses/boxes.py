@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.geometry import Pair, compare, from_corners
 from lossctl.params import Param
-from lossctl.roles import Array, Box
+from lossctl.roles import Box
 from lossctl.spec import example, loss
 
 Format: TypeAlias = Annotated[Literal["xyxy", "xywh", "cxcywh"], Param("corners; corner and size; or centre and size")]

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Histogram, Statistics, Sums
+from lossctl.arithmetic.vectors import argmax_k, max_k, sum_k
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, ClassIndex, ProbabilityD, Simplex
+from lossctl.roles import Binary, ClassIndex, ProbabilityD, Simplex
 from lossctl.spec import example, loss
-from lossctl.totals import Histogram, Statistics, Sums
-from lossctl.vectors import argmax_k, max_k, sum_k
 
 
 @loss(

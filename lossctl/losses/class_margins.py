@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Rows
+from lossctl.arithmetic.vectors import add_at_k, argmax_k, max_k, pick_k, put_at_k, set_at_k, sum_k
 from lossctl.arrays import Classes
 from lossctl.class_weights import ClassWeight, counted, of_rows, resolve
 from lossctl.params import Param
-from lossctl.roles import Array, BinaryVector, ClassIndex, ClassTarget, Flags, ScoreVector
+from lossctl.roles import BinaryVector, ClassIndex, ClassTarget, ScoreVector
 from lossctl.spec import example, loss
-from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, argmax_k, max_k, pick_k, put_at_k, set_at_k, sum_k
 
 EFFECTIVE_BETA = 0.999
 

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Rows
+from lossctl.arithmetic.vectors import add_at_k, pick_k, sum_k
 from lossctl.arrays import Classes
 from lossctl.class_weights import ClassWeight, counted, of_rows, resolved
 from lossctl.params import Param
-from lossctl.roles import Array, ClassIndex, ClassTarget, Flags, LogProbs, Proportions, Simplex
+from lossctl.roles import ClassIndex, ClassTarget, LogProbs, Proportions, Simplex
 from lossctl.spec import example, loss
-from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, pick_k, sum_k
 
 MACHINE, EFFECTIVE_BETA = 2.220446049250313e-16, 0.999
 TINY = float(np.finfo(np.float64).smallest_normal)

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import dot_k, logsumexp_k, norm_k, sigmoid, softmax_k, softplus, strips
 from lossctl.losses.cosines import unit
 from lossctl.params import Param
-from lossctl.roles import Array, Direction, Directions, Matrix, Vector
+from lossctl.roles import Direction, Directions, Matrix, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import dot_k, logsumexp_k, norm_k, sigmoid, softmax_k, softplus, strips
 
 LOWEST = float(np.finfo(np.float64).min)
 TEMPERATURE = "divides the similarities"

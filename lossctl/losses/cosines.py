@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import dot_k, norm_k
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, Direction, Vector
+from lossctl.roles import Binary, Direction, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import dot_k, norm_k
 
 EPS = "least squared length of a vector; 0: a zero vector is an error"
 

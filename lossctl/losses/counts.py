@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.entropies import excess, expm1_gap
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.entropies import excess, expm1_gap
+from lossctl.arithmetic.special import HALF_LOG_2PI, TINY, binet, stirling_gap
 from lossctl.params import Param
-from lossctl.roles import Array, NotNegativeD, PositiveD, RealD
+from lossctl.roles import NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
-from lossctl.special import HALF_LOG_2PI, TINY, binet, stirling_gap
 
 LARGEST = float(np.finfo(np.float64).max)
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lossctl.entropies import excess, expm1_gap, log_gap, log_ratio
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.entropies import excess, expm1_gap, log_gap, log_ratio
 from lossctl.params import Param
-from lossctl.roles import Array, Flags, NotNegativeD, PositiveD, RealD
+from lossctl.roles import NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
 
 

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.entropies import excess, expm1_gap, jensen_shannon, relative_entropy
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.entropies import excess, expm1_gap, jensen_shannon, relative_entropy
+from lossctl.arithmetic.special import TINY
+from lossctl.arithmetic.vectors import log_softmax_k, softmax_k, sum_k
 from lossctl.params import Param
-from lossctl.roles import Array, Distribution, LogDistribution, Logits, LogProbs, NotNegativeVector, RealD, Simplex
+from lossctl.roles import Distribution, LogDistribution, Logits, LogProbs, NotNegativeVector, RealD, Simplex
 from lossctl.spec import example, loss
-from lossctl.special import TINY
-from lossctl.vectors import log_softmax_k, softmax_k, sum_k
 
 NEVER = -800.0  # a log-probability whose exponential is 0
 

@@ -5,10 +5,11 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import mean_k, norm_k, sum_k
 from lossctl.params import Param
-from lossctl.roles import Array, Matrix, Real, Vector
+from lossctl.roles import Matrix, Real, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import mean_k, norm_k, sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 TWO = "two members or more are needed"

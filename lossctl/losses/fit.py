@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Largest, Pivot, Product, Smallest, Statistics, Sums
 from lossctl.params import Param
-from lossctl.roles import Array, RealD
+from lossctl.roles import RealD
 from lossctl.spec import example, loss
-from lossctl.totals import Largest, Pivot, Product, Smallest, Statistics, Sums
 
 
 @loss(

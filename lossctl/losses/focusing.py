@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import add_at_k, log_softmax_k, pick_k, softmax_at, softmax_k, softplus, sum_k
 from lossctl.arrays import Classes
 from lossctl.class_weights import per_class
 from lossctl.params import Param
-from lossctl.roles import Array, BinaryD, BinaryVector, ClassTarget, LogitD, Logits, ProbabilityD, Simplex
+from lossctl.roles import BinaryD, BinaryVector, ClassTarget, LogitD, Logits, ProbabilityD, Simplex
 from lossctl.spec import example, loss
-from lossctl.vectors import add_at_k, log_softmax_k, pick_k, softmax_at, softmax_k, softplus, sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))

@@ -6,10 +6,11 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.special import erf, erfc
 from lossctl.params import Param
-from lossctl.roles import Array, ClassIndex, Positive, Real, Simplex
+from lossctl.roles import ClassIndex, Positive, Real, Simplex
 from lossctl.spec import example, loss
-from lossctl.special import erf, erfc
 
 SQRT_HALF = float(np.sqrt(0.5))
 INVERSE_SQRT_PI = float(1.0 / np.sqrt(np.pi))

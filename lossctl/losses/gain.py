@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import softplus, strips
 from lossctl.losses.ranking import GROUPS, IN_CACHE, NO_PAIR, lower
 from lossctl.params import Param
-from lossctl.roles import Array, GradedRelevance, Score
+from lossctl.roles import GradedRelevance, Score
 from lossctl.spec import example, loss
-from lossctl.vectors import softplus, strips
 
 NO_RELEVANT = "no item is relevant"
 CUT = "only the first k places count"

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import sigmoid, softplus
 from lossctl.params import Param
-from lossctl.roles import Array, NotNegative, RealD, UnitD
+from lossctl.roles import NotNegative, RealD, UnitD
 from lossctl.spec import example, loss
-from lossctl.vectors import sigmoid, softplus
 
 
 @loss(

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from lossctl.entropies import expm1_gap
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.entropies import expm1_gap
+from lossctl.arithmetic.special import TINY
+from lossctl.arithmetic.vectors import components, mean_k, sigmoid, softplus, sum_k
 from lossctl.errors import UsageError
 from lossctl.params import Param
-from lossctl.roles import Array, FeatureMap, LatentD, NotNegative, Real, RealD, UnitD
+from lossctl.roles import FeatureMap, LatentD, NotNegative, Real, RealD, UnitD
 from lossctl.spec import example, loss
-from lossctl.special import TINY
-from lossctl.vectors import components, mean_k, sigmoid, softplus, sum_k
 
 
 @loss(

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import sum_k
 from lossctl.params import Param
-from lossctl.roles import Array, Image, Vector
+from lossctl.roles import Image, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import sum_k
 
 
 @loss(

@@ -6,8 +6,9 @@ from typing import Annotated, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.params import Param
-from lossctl.roles import Array, Real, Vector
+from lossctl.roles import Real, Vector
 from lossctl.spec import example, loss
 
 Levels: TypeAlias = tuple[float, ...]

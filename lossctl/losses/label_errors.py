@@ -4,22 +4,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.vectors import argmax_k, max_k, sum_k
 from lossctl.losses.class_margins import by_label, false_scores, without_pairs
 from lossctl.params import Param
-from lossctl.roles import (
-    Array,
-    Binary,
-    BinaryVector,
-    ClassIndex,
-    Flags,
-    Label,
-    LabelOrScores,
-    Real,
-    ScoreVector,
-    Vector,
-)
+from lossctl.roles import Binary, BinaryVector, ClassIndex, Label, LabelOrScores, Real, ScoreVector, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import argmax_k, max_k, sum_k
 
 
 @loss(

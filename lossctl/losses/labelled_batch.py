@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array, Flags, Indexes
+from lossctl.arithmetic.statistics import Rows
+from lossctl.arithmetic.vectors import softplus
 from lossctl.losses.contrastive_batch import TEMPERATURE, logsumexp_spent, similarities
 from lossctl.losses.cosines import unit
 from lossctl.params import Param
-from lossctl.roles import Array, Direction, Flags, Indexes, Label
+from lossctl.roles import Direction, Label
 from lossctl.spec import example, loss
-from lossctl.totals import Rows
-from lossctl.vectors import softplus
 
 ONE_BATCH = "Without --group the whole dataset is one batch."
 FOUR: dict[str, Any] = {"embedding": [[3, 4], [5, 0], [0, -2], [-8, -6]], "label": ["a", "b", "a", "b"]}

@@ -5,12 +5,13 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.entropies import excess
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.entropies import excess
+from lossctl.arithmetic.special import HALF_LOG_2PI, binet
+from lossctl.arithmetic.vectors import logsumexp_k, softmax_k
 from lossctl.params import Param
-from lossctl.roles import Array, Distribution, NotNegativeD, PositiveD, PositiveVector, Real, RealD, Vector
+from lossctl.roles import Distribution, NotNegativeD, PositiveD, PositiveVector, Real, RealD, Vector
 from lossctl.spec import example, loss
-from lossctl.special import HALF_LOG_2PI, binet
-from lossctl.vectors import logsumexp_k, softmax_k
 
 LOG_2 = float(np.log(2.0))
 LOG_LEAST = float(np.log(1e-300))

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.confusion import BINARY, confusion, stray
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, BinaryD, LogitD, Mask, ProbabilityD, Score
+from lossctl.roles import Binary, BinaryD, LogitD, Mask, ProbabilityD, Score
 from lossctl.spec import example, loss
 
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import sigmoid, softplus
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, Score
+from lossctl.roles import Binary, Score
 from lossctl.spec import example, loss
-from lossctl.vectors import sigmoid, softplus
 
 TARGETS, SCORES = [1, -1, 1], [0.25, 0.5, 1.75]  # margins 0.25, -0.5, 1.75
 

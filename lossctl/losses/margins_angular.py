@@ -4,10 +4,11 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import add_at_k, pick_k, softmax_at, softmax_k
 from lossctl.params import Param
-from lossctl.roles import Array, ClassIndex, Cosines
+from lossctl.roles import ClassIndex, Cosines
 from lossctl.spec import example, loss
-from lossctl.vectors import add_at_k, pick_k, softmax_at, softmax_k
 
 SCALE = "factor of the cosines before the softmax"
 TINY = float(np.finfo(np.float64).smallest_normal)

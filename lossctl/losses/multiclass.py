@@ -4,14 +4,25 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Rows
+from lossctl.arithmetic.vectors import (
+    add_at_k,
+    below_max_k,
+    dot_k,
+    log_softmax_k,
+    log_sum_k,
+    pick_k,
+    softmax_at,
+    softmax_k,
+    sum_k,
+)
 from lossctl.arrays import Classes
 from lossctl.class_weights import BETA, ClassWeight, counted, effective, given_counts, of_rows, resolved
 from lossctl.errors import UsageError
 from lossctl.params import Param
-from lossctl.roles import Array, ClassTarget, Logits
+from lossctl.roles import ClassTarget, Logits
 from lossctl.spec import example, loss
-from lossctl.totals import Rows
-from lossctl.vectors import add_at_k, below_max_k, dot_k, log_softmax_k, log_sum_k, pick_k, softmax_at, softmax_k, sum_k
 
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 # -log softmax of the logits 0 and log 3, whose probabilities are 1/4 and 3/4

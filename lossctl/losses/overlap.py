@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Statistics, Sums
 from lossctl.confusion import (
     BINARY,
     TINY,
@@ -20,9 +22,8 @@ from lossctl.confusion import (
     without_positive,
 )
 from lossctl.params import Param
-from lossctl.roles import Array, Flags, LogitD, Mask, ProbabilityD, SoftBinaryD
+from lossctl.roles import LogitD, Mask, ProbabilityD, SoftBinaryD
 from lossctl.spec import example, loss
-from lossctl.totals import Statistics, Sums
 
 ALMOST = "almost (soft)"
 EMPTY = "A unit with no target and no prediction is a perfect match. A row's weight multiplies its pixel's counts."

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import norm_k, norm_slope_k
 from lossctl.params import Param
-from lossctl.roles import Array, Binary, Distance, Real, Vector
+from lossctl.roles import Binary, Distance, Real, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import norm_k, norm_slope_k
 
 CONTRASTIVE_MARGIN = "distance from which a dissimilar pair costs nothing"
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import softplus, strips
 from lossctl.params import Param
-from lossctl.roles import Array, GradedRelevance, Relevance, Score
+from lossctl.roles import GradedRelevance, Relevance, Score
 from lossctl.spec import example, loss
-from lossctl.vectors import softplus, strips
 
 IN_CACHE = 2**14  # numbers that stay in the cache while they are worked on
 NO_PAIR = "no two items differ in relevance"

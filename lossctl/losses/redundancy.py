@@ -4,8 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
 from lossctl.params import Param
-from lossctl.roles import Array, Vector
+from lossctl.roles import Vector
 from lossctl.spec import example, loss
 
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.statistics import Statistics, Sums
+from lossctl.arithmetic.vectors import sum_k
 from lossctl.params import Param
-from lossctl.roles import AboveMinusOneD, Array, Flags, Positive, RealD
+from lossctl.roles import AboveMinusOneD, Positive, RealD
 from lossctl.spec import example, loss
-from lossctl.totals import Statistics, Sums
-from lossctl.vectors import sum_k
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 LEAST = float(np.finfo(np.float64).smallest_subnormal)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.statistics import Product
 from lossctl.params import Param
-from lossctl.roles import Array, RealD
+from lossctl.roles import RealD
 from lossctl.spec import example, loss
-from lossctl.totals import Product
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import cumsum_k, sum_k
 from lossctl.arrays import Classes
 from lossctl.errors import UsageError
 from lossctl.params import Param
-from lossctl.roles import Array, Distribution, Real, Simplex
+from lossctl.roles import Distribution, Real, Simplex
 from lossctl.spec import example, loss
-from lossctl.vectors import cumsum_k, sum_k
 
 
 @loss(

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.vectors import norm_k, norm_slope_k, sigmoid, softplus
 from lossctl.losses.pairs import difference
 from lossctl.params import Param
-from lossctl.roles import Array, Distance, Vector
+from lossctl.roles import Distance, Vector
 from lossctl.spec import example, loss
-from lossctl.vectors import norm_k, norm_slope_k, sigmoid, softplus
 
 MARGIN = "lead that the nearer distance must have"
 NORM = "which norm measures the distances"

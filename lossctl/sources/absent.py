@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 from lossctl.sources.dialect import NUMBER, NUMBER_COMMA
 
 
@@ -23,15 +23,15 @@ def without(column: pa.Array, absent: frozenset[float]) -> pa.Array:
     if isinstance(column, pa.DictionaryArray):
         gone = np.array([_among(cell, absent) for cell in column.dictionary.to_pylist()], dtype=bool)
         codes = np.frombuffer(column.indices.buffers()[1] or b"", np.int32)[column.offset :][: len(column)]
-        present = kinds.present(column)
+        present = arrow.present(column)
         if not gone.any():
             return column
-        return kinds.coded(codes, column.dictionary, present & ~gone[np.where(present, codes, 0)])
+        return arrow.coded(codes, column.dictionary, present & ~gone[np.where(present, codes, 0)])
     if pa.types.is_string(column.type):
-        return kinds.strings([None if _among(cell, absent) else cell for cell in column.to_pylist()])
+        return arrow.texts_column([None if _among(cell, absent) else cell for cell in column.to_pylist()])
     values = np.frombuffer(column.buffers()[1] or b"", np.float64)[column.offset :][: len(column)]
     there = ~np.isin(values, list(absent))
-    return column if there.all() else kinds.primitive(np.where(there, values, 0.0), there & kinds.present(column))
+    return column if there.all() else arrow.column_of(np.where(there, values, 0.0), there & arrow.present(column))
 
 
 def _among(cell: str | None, absent: frozenset[float]) -> bool:

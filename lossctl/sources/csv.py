@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 from pyarrow import csv
 
-from lossctl.sources import kinds, packed, plain
+from lossctl.sources import arrow, packed, plain
 from lossctl.sources.absent import numbers_in, without
 from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
@@ -113,7 +113,7 @@ class _Parser(NamedTuple):
             found = self._read(part, types, dialect.missing)
         if found is None:
             found = self._as_text(part, types)
-        if large := [name for name, cells in found.items() if cells.type == number and kinds.large(cells)]:
+        if large := [name for name, cells in found.items() if cells.type == number and arrow.large(cells)]:
             found |= self._integers(part, large)
         for name in self.wanted:
             if name in dialect.lists:
@@ -193,7 +193,7 @@ class _Parser(NamedTuple):
             if "onversion error to double" in str(error):
                 return None
             raise self.complaints().unreadable(part, error) from None
-        found = {name: kinds.whole(table.column(name)) for name in types}
+        found = {name: arrow.whole(table.column(name)) for name in types}
         texts = [name for name, kind in types.items() if kind != pa.float64()]
         if texts and part.data.find(b"\0", part.start, part.stop) >= 0:
             raise self.complaints().zero_byte(part)
@@ -212,7 +212,7 @@ def _with_points(array: pa.Array) -> pa.Array:
     """Numbers with a decimal comma as they are written elsewhere; other text as it is."""
     if isinstance(array, pa.DictionaryArray):
         return pa.DictionaryArray.from_arrays(array.indices, _with_points(array.dictionary))
-    return kinds.strings([None if cell is None else _with_point(cell) for cell in array.to_pylist()])
+    return arrow.texts_column([None if cell is None else _with_point(cell) for cell in array.to_pylist()])
 
 
 def _with_point(cell: str) -> str:

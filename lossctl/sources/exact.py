@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.errors import DataError
+from lossctl.sources.arrow import texts_of
 from lossctl.sources.kinds import INEXACT
-from lossctl.sources.lists import text_of
 
 SHORTEST = len(str(2**53 + 1))
 NOT_IN_INTEGERS = ~np.isin(np.arange(256), np.frombuffer(b"0123456789+- \t", np.uint8))
@@ -33,7 +33,7 @@ def inexact(cell: str | bytes) -> bool:
 
 def inexact_cells(cells: pa.Array) -> list[int]:
     """The rows of a text column that hold such integers."""
-    edges, text = text_of(cells)
+    edges, text = texts_of(cells)
     raw = np.frombuffer(text + b" ", np.uint8)
     rows = np.flatnonzero(np.diff(edges) >= SHORTEST)
     rows = rows[~NOT_IN_INTEGERS[raw[edges[rows] + 1]]]  # most floats this large are written as 1.5e20

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import json
 
 from lossctl.errors import DataError, encodable, listing
-from lossctl.sources import kinds, packed
+from lossctl.sources import arrow, packed
 from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
 from lossctl.sources.cuts import LONGEST_ROW, Part
 from lossctl.sources.objects import (
@@ -183,7 +183,7 @@ class JsonSource(TextSource):
             table.validate(full=True)  # text is UTF-8
         except pa.ArrowInvalid:
             return self._search(part, schema, fields)
-        whole = {name: kinds.whole(table.column(name)) for name in nested.names}
+        whole = {name: arrow.whole(table.column(name)) for name in nested.names}
         arrays = [_taken(whole, fields[name].path) for name in schema.names]
         if any(map(_large, arrays)) and LONG_INTEGER.search(part.data, part.start, part.stop):
             return self._search(part, schema, fields)
@@ -239,7 +239,7 @@ def _large(array: pa.Array) -> bool:
     """Whether a column, be it of lists, was read as float64 and holds numbers beyond 2^53."""
     while pa.types.is_list(array.type):
         array = array.values  # flatten() would import pyarrow.compute
-    return bool(pa.types.is_float64(array.type)) and kinds.large(array)
+    return bool(pa.types.is_float64(array.type)) and arrow.large(array)
 
 
 def _taken(whole: Mapping[str, pa.Array], path: tuple[str, ...]) -> pa.Array:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl.errors import encodable
-from lossctl.sources import kinds
+from lossctl.sources import arrow
+from lossctl.sources.arrow import Offsets, texts_of
 
 OPEN, CLOSE, COMMA = b"[],"
 SEPARATORS = b"[], \t\r\n"
@@ -21,8 +22,6 @@ TOKEN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|-?[iI]nf(?:inity)
 
 WORDS = re.compile(r"\[\s*(?:null\s*,\s*)*(?:\"|true\b|false\b)")
 ITEMS = {str: "string", bool: "bool"}
-
-Offsets = npt.NDArray[np.int64]
 
 
 class Shape(NamedTuple):
@@ -97,7 +96,7 @@ def parse(cells: pa.Array, shape: Shape) -> pa.Array:
     depth = shape.depth
     if shape.item != "double":
         return _parse_words(cells, shape)
-    edges, text = text_of(cells)
+    edges, text = texts_of(cells)
     raw = np.frombuffer(text, np.uint8)
     opens, closes = raw == OPEN, raw == CLOSE
     level = np.cumsum(opens, dtype=np.int32) - np.cumsum(closes, dtype=np.int32)
@@ -109,15 +108,15 @@ def parse(cells: pa.Array, shape: Shape) -> pa.Array:
     values = _numbers(text.translate(TO_LINES))
     if values is None or len(values) != len(tokens):
         raise _first_bad(cells, depth)
-    if kinds.large(values):
+    if arrow.large(values):
         _check_exact(text.translate(TO_LINES).split(), np.searchsorted(edges, tokens, side="right") - 1)
     children = [*starts[1:], tokens]
     inner = values
     for position in range(depth - 1, 0, -1):
         offsets = np.searchsorted(children[position], np.append(starts[position], len(raw)))
-        inner = kinds.lists(inner, offsets)
+        inner = arrow.lists_of(inner, offsets)
     present = edges[1:] > edges[:-1]
-    return kinds.lists(inner, np.searchsorted(children[0], edges), present)
+    return arrow.lists_of(inner, np.searchsorted(children[0], edges), present)
 
 
 def _parse_words(cells: pa.Array, shape: Shape) -> pa.Array:
@@ -131,17 +130,9 @@ def _parse_words(cells: pa.Array, shape: Shape) -> pa.Array:
     items = [item for words in rows for item in words]
     present = np.array([item is not None for item in items], dtype=bool)
     truths = np.array([item is True for item in items], dtype=bool)
-    values = kinds.strings(items) if shape.item == "string" else kinds.primitive(truths, present)
+    values = arrow.texts_column(items) if shape.item == "string" else arrow.column_of(truths, present)
     offsets = np.cumsum([0, *map(len, rows)])
-    return kinds.lists(values, offsets, np.array([cell is not None for cell in texts], dtype=bool))
-
-
-def text_of(cells: pa.Array) -> tuple[Offsets, bytes]:
-    """Where the cells begin and end in their text; a missing cell has no length."""
-    _, offsets, data = cells.buffers()
-    edges = np.frombuffer(offsets, np.int32, len(cells) + 1, cells.offset * 4).astype(np.int64)
-    text = b"" if data is None else data.slice(int(edges[0]), int(edges[-1] - edges[0])).to_pybytes()
-    return edges - edges[0], text
+    return arrow.lists_of(values, offsets, np.array([cell is not None for cell in texts], dtype=bool))
 
 
 def _regular(
@@ -174,7 +165,7 @@ def _numbers(lines: bytes) -> pa.Array | None:
     from pyarrow import csv
 
     if not lines.strip():
-        return kinds.primitive(np.zeros(0))
+        return arrow.column_of(np.zeros(0))
     try:
         table = csv.read_csv(
             pa.BufferReader(lines),
@@ -184,7 +175,7 @@ def _numbers(lines: bytes) -> pa.Array | None:
         )
     except pa.ArrowInvalid:
         return None
-    return kinds.whole(table.column(0))
+    return arrow.whole(table.column(0))
 
 
 def _check_exact(tokens: list[bytes], rows: Offsets) -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl.errors import DataError
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 from lossctl.sources.base import ColumnInfo, FileSource, Kind, Piece, Reading, Stamp, first_line
 
 MAGIC = b"\x93NUMPY"
@@ -307,7 +307,7 @@ def _column(values: Values, column: Column) -> pa.Array:
         return _array(values)
     day = pa.types.is_date(moments)
     ticks = values.astype("M8[D]" if day else f"M8[{moments.unit}]").astype(np.int64)
-    present, width = kinds.validity(~np.isnat(values)), np.int32 if day else np.int64
+    present, width = arrow.validity(~np.isnat(values)), np.int32 if day else np.int64
     return pa.Array.from_buffers(moments, len(values), [present, pa.py_buffer(ticks.astype(width))])
 
 
@@ -317,9 +317,9 @@ def _array(values: Values) -> pa.Array:
         if values.dtype.kind == "U" and values.dtype.itemsize and (_points(values) > LAST_CHARACTER).any():
             raise ValueError("a text is no Unicode")
         texts = values.tolist()
-        return kinds.strings([text.decode() if isinstance(text, bytes) else text for text in texts])
-    flat = kinds.primitive(np.require(values, requirements=["C", "A"]).reshape(-1))
+        return arrow.texts_column([text.decode() if isinstance(text, bytes) else text for text in texts])
+    flat = arrow.column_of(np.require(values, requirements=["C", "A"]).reshape(-1))
     sizes = values.shape
     for depth in range(len(sizes) - 1, 0, -1):
-        flat = kinds.fixed_lists(flat, sizes[depth], prod(sizes[:depth]))
+        flat = arrow.fixed_lists(flat, sizes[depth], prod(sizes[:depth]))
     return flat

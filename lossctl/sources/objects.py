@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.errors import DataError, encodable
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 from lossctl.sources.base import As, ColumnInfo, Kind
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
@@ -239,15 +239,15 @@ def column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
         for row, value in enumerate(values):
             if isinstance(value, str) and not encodable(value):
                 raise HalfError(row, value)
-        return kinds.strings([value if isinstance(value, str) else None for value in values])
+        return arrow.texts_column([value if isinstance(value, str) else None for value in values])
     if pa.types.is_boolean(kind):
-        return kinds.primitive(np.array([value is True for value in values], dtype=bool), present)
+        return arrow.column_of(np.array([value is True for value in values], dtype=bool), present)
     numbers = [_number(value) for value in values]
     whole = pa.types.is_integer(kind) and all(isinstance(number, int) for number in numbers)
     for row, number in enumerate(numbers):
         if isinstance(number, int) and abs(number) > EXACT and not _held(number, whole):
             raise InexactError(row, number)
-    return kinds.primitive(np.array(numbers, dtype=np.int64 if whole else np.float64), present)
+    return arrow.column_of(np.array(numbers, dtype=np.int64 if whole else np.float64), present)
 
 
 def _held(number: int, whole: bool) -> bool:
@@ -285,7 +285,7 @@ def _list_column(values: Sequence[JSON], kind: pa.DataType) -> pa.Array:
         row = int(np.searchsorted(offsets, error.row, "right")) - 1
         error.row, error.value = row, error.value if isinstance(error, InexactError | HalfError) else values[row]
         raise
-    return kinds.lists(inner, offsets, np.array([value is not None for value in values], dtype=bool))
+    return arrow.lists_of(inner, offsets, np.array([value is not None for value in values], dtype=bool))
 
 
 def conflict(path: str, key: str, line: int, error: ConflictError, field: Field) -> DataError:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 from lossctl.sources.base import ColumnInfo, Growing, Piece, Pruning, Reading, Sieve, Source, Span
 
 
@@ -86,7 +86,7 @@ class PartitionedSource:
     def _constant(self, name: str, rows: int) -> pa.Array:
         value = self.values[name]
         present = None if value is not None else np.zeros(rows, dtype=bool)
-        return kinds.coded(np.zeros(rows, np.int32), kinds.strings([value or ""]), present)
+        return arrow.coded(np.zeros(rows, np.int32), arrow.texts_column([value or ""]), present)
 
 
 class _Within(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from lossctl.sources import kinds
+from lossctl.sources import arrow
 from lossctl.sources.absent import numbers_in
 from lossctl.sources.base import As
 from lossctl.sources.cuts import Part
@@ -53,7 +53,7 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
         return None
     found = {}
     for name, values in zip(numeric, numbers[:, :rows], strict=True):
-        found[name] = kinds.primitive(values, ~np.isnan(values))
+        found[name] = arrow.column_of(values, ~np.isnan(values))
     for name, places, (text, ends) in zip(coded, codes[:, :rows], texts, strict=True):
         labels = pa.Array.from_buffers(
             pa.string(), len(ends) // 4 - 1, [None, pa.py_buffer(ends), pa.py_buffer(text)], null_count=0
@@ -62,5 +62,5 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
             labels.validate(full=True)
         except pa.ArrowInvalid:  # no UTF-8 text
             return None
-        found[name] = kinds.coded(places, labels, places >= 0)
+        found[name] = arrow.coded(places, labels, places >= 0)
     return found

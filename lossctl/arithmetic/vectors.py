@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array
+from lossctl.arithmetic.arrays import Array
 
 Indexes: TypeAlias = npt.NDArray[np.intp]
 

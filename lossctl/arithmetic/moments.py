@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array
-from lossctl.segments import WHOLE, Key, Segments
+from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.cells import WHOLE, Key, Segments
 
 Index = npt.NDArray[np.intp]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array, Indexes
+from lossctl.arithmetic.arrays import Array, Indexes
 
 Key: TypeAlias = tuple[Hashable, ...]
 WHOLE: Key = ()

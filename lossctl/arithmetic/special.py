@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.roles import Array
+from lossctl.arithmetic.arrays import Array
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 HALF_LOG_2PI = 0.9189385332046728

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lossctl.roles import Array, Flags
-from lossctl.special import TINY, in_pieces, polynomial
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.special import TINY, in_pieces, polynomial
 
 # (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.099
 _LOG = (

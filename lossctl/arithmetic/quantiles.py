@@ -4,7 +4,7 @@ from math import exp, isfinite, lgamma, log, pi
 
 import numpy as np
 
-from lossctl.roles import Array
+from lossctl.arithmetic.arrays import Array
 
 # From so many degrees of freedom on, an expansion in their inverse has all digits.
 MANY = 1000.0
