@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lossctl import arrays, spec
 from lossctl.arithmetic.arrays import Array, Ragged
 from lossctl.arithmetic.cells import Runs, Segments
 from lossctl.arithmetic.tally import Tally
-from lossctl.kernel import Kernel, pivots
+from lossctl.declare import classes, registry
+from lossctl.declare.declaration import Loss
+from lossctl.declare.kernel import Kernel, pivots
 
 ROWS, CLASSES, WIDE = 1 << 15, 10, 128
 MASKS, PIXELS = 32, 64 * 64  # as many masks as the engine's blocks of two columns hold
@@ -29,7 +30,7 @@ class Case(NamedTuple):
     """
 
     loss: str
-    arrays: Arrays
+    from_python: Arrays
     formula: Formula
     params: Mapping[str, Any] = {}
     says: str = ""
@@ -47,11 +48,11 @@ class Case(NamedTuple):
 
     def work(self) -> Callable[[], Any]:
         """The kernel's part: row values, or those of the units."""
-        loss = spec.get(self.loss)
+        loss = registry.get(self.loss)
         kernel, given = loss.kernel_for(self.arrays), loss.resolve_params(self.params)
         vectors = frozenset(name for name, array in self.arrays.items() if len(array.shape) > 1)
         roles = [role for role in loss.roles_for(given, kernel, vectors) if role.name in self.arrays]
-        params = loss.prepared(given, arrays.classes_of(roles, self.arrays))
+        params = loss.prepared(given, classes.classes_of(roles, self.arrays))
         if kernel.scope == "row":
             return lambda: kernel.rows(self.arrays, params).value
         if kernel.scope == "group":
@@ -84,9 +85,9 @@ def missing(cases: list[Case]) -> list[str]:
     return [loss.name for loss in built_in() if loss.name not in measured]
 
 
-def built_in() -> Iterator[spec.Loss]:
+def built_in() -> Iterator[Loss]:
     """The losses of the catalogue; plug-ins may have brought others."""
-    return (loss for loss in spec.every() if loss.kernel.function.__module__.startswith("lossctl.losses."))
+    return (loss for loss in registry.every() if loss.kernel.function.__module__.startswith("lossctl.losses."))
 
 
 def softplus(x: Array) -> Array:

@@ -4,10 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.arithmetic.arrays import Array
-from lossctl.params import Param
-from lossctl.roles import RealD
-from lossctl.spec import example, loss
+from lossctl.declare import Array, Param, RealD, example, loss
 
 
 @loss(

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lossctl import losses
     from lossctl.api import check, compare, compute
+    from lossctl.declare.declaration import Loss
+    from lossctl.declare.registry import loss
     from lossctl.errors import LossctlError
     from lossctl.results import Report
-    from lossctl.spec import Loss, loss
 
 __version__ = "0.1.0"
 __all__ = ["Loss", "LossctlError", "Report", "__version__", "check", "compare", "compute", "loss", "losses"]
 
 _HOMES = {
-    "Loss": "spec",
+    "Loss": "declare.declaration",
     "LossctlError": "errors",
     "Report": "results",
     "check": "api",
     "compare": "api",
     "compute": "api",
-    "loss": "spec",
+    "loss": "declare.registry",
     "losses": "losses",
 }
 

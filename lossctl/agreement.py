@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lossctl import spec
+from lossctl.declare import registry
 from lossctl.engine.plan import Term
 from lossctl.errors import UsageError
 from lossctl.expressions import Part
@@ -32,7 +32,7 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
         siblings = [fixed[binding.columns] for binding in term.bindings.values() if binding.columns in fixed]
         if _is_open(part, term, options) and siblings:
             meaning, loss = siblings[0]
-            choices = spec.get(term.loss).params[INPUT].choices
+            choices = registry.get(term.loss).params[INPUT].choices
             if meaning not in choices:
                 raise UsageError(
                     f"{loss} says its columns hold {meaning}, which {term.loss} cannot read "
@@ -62,7 +62,7 @@ def _check_defaults(parts: Sequence[Part], terms: Sequence[Term], options: Mappi
 
 def _is_open(part: Part, term: Term, options: Mapping[str, object]) -> bool:
     """Whether a term could read its columns in several ways and nobody has said which."""
-    takes = INPUT in spec.get(term.loss).params
+    takes = INPUT in registry.get(term.loss).params
     return takes and INPUT not in part.given and options.get(INPUT) is None
 
 

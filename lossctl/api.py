@@ -21,8 +21,8 @@ from lossctl.sources import TextOptions
 from lossctl.together import compare_all, evaluated
 
 if TYPE_CHECKING:
+    from lossctl.declare.declaration import Loss
     from lossctl.memory import MemorySource
-    from lossctl.spec import Loss
 
 TRUTH = "(truth in memory)"
 
@@ -171,8 +171,8 @@ def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -
     [('residuals: huber<=0.5:whole', 'pass'), ('residuals by diagnosis: mae<=1.5:whole', 'pass')]
     """
     from lossctl import config as settings
+    from lossctl.declare.registry import load_file
     from lossctl.gate import run_checks
-    from lossctl.plugins import load_file
 
     path, entries = settings.checks(None if config is None else os.fspath(config))
     for plugin in settings.plugins(path):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from math import isfinite
 
+from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import Plan
 from lossctl.errors import UsageError
 from lossctl.mapping import brief
 from lossctl.outputs import check_apart
 from lossctl.request import Request
-from lossctl.spec import Loss
 
 
 def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:

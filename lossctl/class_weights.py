@@ -5,18 +5,16 @@ gives label smoothing nothing to spread. A label whose rows are all positive or 
 `pos_weight` is 1.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Rows
-from lossctl.arrays import Classes
+from lossctl.declare.classes import Classes, ignored_index, numbered
+from lossctl.declare.params import Param, number
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.params import Param, number
 
 ClassWeight: TypeAlias = Annotated[
     tuple[float, ...] | str | None,
@@ -38,19 +36,6 @@ def resolved(params: Mapping[str, Any], classes: Classes, beta: float) -> dict[s
     ignored = None if ignored is None else ignored_index(ignored, numbered(classes.names))
     weights = resolve(params["class_weight"], classes, beta, ignored)
     return {**params, "class_weight": weights, "ignore_index": ignored}
-
-
-@lru_cache(maxsize=64)
-def numbered(names: tuple[str, ...]) -> list[int] | None:
-    """Class names as whole numbers, where all of them are."""
-    return [int(name) for name in names] if names and all(re.fullmatch(r"-?\d+", name) for name in names) else None
-
-
-def ignored_index(value: int, named: Sequence[int] | None) -> int:
-    """The index of ignored rows: that of the class called so; a number that is no class's stays beside them all."""
-    if named is None or named == list(range(len(named))):
-        return value
-    return named.index(value) if value in named else -1
 
 
 def resolve(value: object, classes: Classes, beta: float, ignored: int | None = None) -> Array | None:

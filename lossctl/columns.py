@@ -14,8 +14,8 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array
+from lossctl.declare.roles import Interval
 from lossctl.mapping import Binding
-from lossctl.roles import Interval
 from lossctl.sources.arrow import flags_of, nulls_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 

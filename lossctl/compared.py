@@ -13,10 +13,10 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.columns import floats
+from lossctl.declare.params import number
 from lossctl.errors import DataError
 from lossctl.keys import encode
 from lossctl.literals import Holds, Literal, Moment, Number, moment, numeral, refusal, seconds, truth, written, zone_of
-from lossctl.params import number
 from lossctl.sources.arrow import flags_of, nulls_of, values_of
 
 Mask: TypeAlias = npt.NDArray[np.bool_]

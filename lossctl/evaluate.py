@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.cells import Key
+from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import unit_remarks
 from lossctl.engine.plan import Plan, Term, View
@@ -83,7 +83,7 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
         unit_sums = tally.sums()
         finished = kernel.finish(unit_sums, term.resolved, plan.pivot(term, view, keys))
         units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
-        shown = unit_remarks(spec.get(term.loss), unit_sums, term.resolved)
+        shown = unit_remarks(registry.get(term.loss), unit_sums, term.resolved)
     counts = {code: Counter(keys[at][: len(view)] for at in np.flatnonzero(marks)) for code, marks in shown.items()}
     return {
         key: _unit_value(cell, reduction, plan, {code: found[key] for code, found in counts.items() if found[key]})
@@ -170,4 +170,4 @@ def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:
 
 def undefined_reason(loss: str) -> str:
     """Why a loss can be undefined, as its declaration says."""
-    return spec.get(loss).undefined or "undefined"
+    return registry.get(loss).undefined or "undefined"

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Collection, Sequence
 
-from lossctl import spec
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
+from lossctl.declare.kernel import LossRole
+from lossctl.declare.roles import usual_names
 from lossctl.errors import DataError, listing
-from lossctl.kernel import LossRole
 from lossctl.mapping import Table, search
-from lossctl.roles import usual_names
-from lossctl.spec import Loss
 
 
 def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -> str:
@@ -45,7 +45,7 @@ def _others(loss: Loss, table: Table) -> str:
     from difflib import get_close_matches
 
     fitting = []
-    for other in spec.every():
+    for other in registry.every():
         required = [role for role in other.roles if role.required]
         if other is not loss and len(required) > 1 and other.task.split(", ")[0] == loss.task.split(", ")[0]:
             try:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lossctl.declare.params import plain
 from lossctl.errors import UsageError
-from lossctl.params import plain
 
 SHOWN = 60
 WORDS = {"missing": ("error", "skip"), "join": ("strict", "inner"), "combine": (None, "uncertainty", "normalized")}

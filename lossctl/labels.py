@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import Faults, Mask, Numbers, Trouble, floats, note
+from lossctl.declare.classes import ignored_index, numbered
+from lossctl.declare.params import number
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Binding
-from lossctl.params import number
 
 TRUTHS = {"true": 1.0, "false": 0.0}
 Seen = dict[str, set[str]]

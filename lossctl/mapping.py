@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix
 from typing import Literal, NamedTuple
 
+from lossctl.declare.declaration import Loss
+from lossctl.declare.kernel import LossRole
+from lossctl.declare.roles import Role, usual_names
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.kernel import LossRole
-from lossctl.roles import Role, usual_names
 from lossctl.sources import ColumnInfo
-from lossctl.spec import Loss
 
 CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]

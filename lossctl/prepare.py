@@ -6,21 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossctl import expressions, spec
+from lossctl import expressions
 from lossctl.arithmetic.arrays import Array
-from lossctl.arrays import Classes
 from lossctl.checks import check_request
 from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
+from lossctl.declare import registry
+from lossctl.declare.classes import Classes
+from lossctl.declare.declaration import Loss
+from lossctl.declare.params import ColumnRef, Value, plain
+from lossctl.declare.roles import Interval, Role
 from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
-from lossctl.params import ColumnRef, Value, plain
 from lossctl.request import Constant, Job, Request, Work
-from lossctl.roles import Interval, Role
 from lossctl.sources import open_sources
-from lossctl.spec import Loss
 
 COEF = "coef"
 WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
@@ -36,13 +37,13 @@ class Asked(NamedTuple):
 
     @property
     def losses(self) -> list[Loss]:
-        return [spec.get(part.name) for part in self.parts]
+        return [registry.get(part.name) for part in self.parts]
 
 
 def prepare(requests: Sequence[Request]) -> Work:
     """Resolve every name of requests that differ in their losses; nothing of the data but the files' heads is read."""
     parsed = [expressions.parse(request.loss) for request in requests]
-    _check_options(requests, [spec.get(part.name) for parts in parsed for part in parts])
+    _check_options(requests, [registry.get(part.name) for parts in parsed for part in parts])
     penalised = any(map(_is_penalty, (part for parts in parsed for part in parts)))
     asked = [_asked(request, parts, penalised) for request, parts in zip(requests, parsed, strict=True)]
     late: frozenset[str] = frozenset()
@@ -91,7 +92,7 @@ def _work(asked: Sequence[Asked], data: Dataset) -> Work:
 
 
 def _is_penalty(part: expressions.Part) -> bool:
-    return any(role.name == COEF for role in spec.get(part.name).roles)
+    return any(role.name == COEF for role in registry.get(part.name).roles)
 
 
 def _asked(request: Request, parts: tuple[expressions.Part, ...], penalised: bool) -> Asked:
@@ -183,7 +184,7 @@ def _constants(
         Table(path.files[0], open_sources(path.files)[0].columns()).require(column, "--coef-file FILE:COLUMN")
     found = []
     for part in own:
-        options = {COEF: column, **{k: v for k, v in request.options.items() if k in spec.get(part.name).params}}
+        options = {COEF: column, **{k: v for k, v in request.options.items() if k in registry.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
         job = prepare([one]).jobs[
             0
@@ -270,7 +271,7 @@ def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
 
 
 def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
-    loss = spec.get(term.loss)
+    loss = registry.get(term.loss)
     if loss.preparer is None:
         return term
     scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]

@@ -12,8 +12,6 @@ from pyarrow import types as pt
 from lossctl import labels
 from lossctl.arithmetic.arrays import Array, Ragged
 from lossctl.arithmetic.vectors import max_k
-from lossctl.arrays import misfits
-from lossctl.class_weights import ignored_index, numbered
 from lossctl.columns import (
     NOT_EMPTY,
     Faults,
@@ -28,8 +26,10 @@ from lossctl.columns import (
     numbers,
     of_rows,
 )
+from lossctl.declare.classes import ignored_index, numbered
+from lossctl.declare.from_python import misfits
+from lossctl.declare.kernel import Rule
 from lossctl.errors import DataError, listing
-from lossctl.kernel import Rule
 from lossctl.keys import encode
 from lossctl.mapping import Binding, brief
 

@@ -6,14 +6,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lossctl import __version__, expressions, spec
+from lossctl import __version__, expressions
 from lossctl.arithmetic.cells import Key
+from lossctl.declare import registry
+from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError, counted, listing
 from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
 from lossctl.labels import is_label
-from lossctl.params import show
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
@@ -238,7 +239,7 @@ def _resolved(plan: Plan) -> dict[str, object]:
     """Parameters that were worked out from the data or a file: class weights, positive weights."""
     found: dict[str, object] = {}
     for term in plan.terms:
-        known = spec.get(term.loss).params
+        known = registry.get(term.loss).params
         for name, value in term.resolved.items():
             if isinstance(value, np.ndarray):
                 found[known[name].becomes] = np.ravel(value).tolist()
@@ -295,7 +296,7 @@ def _findings(counts: Mapping[str, int], missing: Mapping[str, int] | None = Non
     """Findings by code; that of rows left out names the columns which lack their values."""
     if not counts:
         return []
-    from lossctl.findings import PITFALLS
+    from lossctl.declare.pitfalls import PITFALLS
 
     found = []
     for code in sorted(counts):

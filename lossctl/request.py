@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from lossctl import spec
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import Plan
 from lossctl.evaluate import Blend, Reduced
 from lossctl.mapping import Table
 from lossctl.sources import Source, TextOptions
-from lossctl.spec import Loss
 
 
 class Request(NamedTuple):
@@ -76,7 +76,7 @@ class Job(NamedTuple):
     @property
     def losses(self) -> list[Loss]:
         """The loss of each term."""
-        return [spec.get(term.loss) for term in self.plan.terms]
+        return [registry.get(term.loss) for term in self.plan.terms]
 
     @property
     def reduction(self) -> str:

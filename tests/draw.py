@@ -7,10 +7,11 @@ from math import inf, isinf
 
 import numpy as np
 
-from lossctl.arrays import classes_of, from_python
-from lossctl.kernel import Kernel, LossRole
-from lossctl.roles import UNIT, Interval
-from lossctl.spec import Loss
+from lossctl.declare.classes import classes_of
+from lossctl.declare.declaration import Loss
+from lossctl.declare.from_python import from_python
+from lossctl.declare.kernel import Kernel, LossRole
+from lossctl.declare.roles import UNIT, Interval
 
 Drawn = dict[str, object]
 Draw = Callable[[Interval, np.random.Generator, tuple[int, ...]], np.ndarray]

@@ -15,8 +15,7 @@ from lossctl.errors import UsageError
 from support import SAMPLE, command, environment, write_parquet
 
 PLUGIN = """
-from lossctl.roles import Real
-from lossctl.spec import example, loss
+from lossctl.declare import Real, example, loss
 
 
 @loss(task="regression", dimension="target units", reference="none", use_when="a test", avoid_when="else", pitfalls="-",

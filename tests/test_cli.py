@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl import spec
+from lossctl.declare import registry
 from support import (
     ROOT,
     SCHEMA,
@@ -215,14 +215,14 @@ def test_options_may_stand_anywhere(run: Run, preds: Path, arguments: tuple[str,
     assert float(done.out) == lossctl.compute("huber", preds, delta=2.0).value
 
 
-@pytest.mark.parametrize("loss", [loss.name for loss in spec.every()])
+@pytest.mark.parametrize("loss", [loss.name for loss in registry.every()])
 def test_help_shows_a_losss_own_columns_and_parameters_with_ranges(
     run: Run, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     done = run("compute", loss, "--help")
     assert done.code == 0
-    declared = spec.get(loss)
+    declared = registry.get(loss)
     for role in declared.roles:
         assert role.option in done.out
     for parameter in declared.params.values():
@@ -230,10 +230,10 @@ def test_help_shows_a_losss_own_columns_and_parameters_with_ranges(
         assert parameter.domain in " ".join(done.out.split())
 
 
-@pytest.mark.parametrize("loss", [loss.name for loss in spec.every()])
+@pytest.mark.parametrize("loss", [loss.name for loss in registry.every()])
 def test_info_tells_everything_declared(run: Run, loss: str) -> None:
     done = run("info", loss)
-    declared = spec.get(loss)
+    declared = registry.get(loss)
     assert done.code == 0
     for text in (declared.summary, declared.use_when, declared.reference, declared.dimension, *declared.params):
         assert text.replace("_", "-") in done.out.replace("_", "-")
@@ -241,7 +241,7 @@ def test_info_tells_everything_declared(run: Run, loss: str) -> None:
 
 def test_list_as_json_has_the_keys_of_the_contract(run: Run) -> None:
     listed = json.loads(run("list", "--format", "json").out)
-    assert [entry["name"] for entry in listed] == [loss.name for loss in spec.every()]
+    assert [entry["name"] for entry in listed] == [loss.name for loss in registry.every()]
     for entry in listed:
         assert {"name", "aliases", "task", "roles", "params", "scope", "properties"} <= set(entry)
 

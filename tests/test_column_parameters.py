@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from draw import Setting, draw, settings
-from lossctl import spec
-from lossctl.spec import Loss
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
 from support import arrow_table
 
 ROWS = 39
@@ -19,7 +19,7 @@ ROWS = 39
 NUMBERS = (0.0, 0.5, 1.0, 2.0, 0.25, 1.5, 3.0, -1.0, 0.75, 1e-3, 1e-9, 7.0, -0.5)
 CASES = [
     (loss, name)
-    for loss in spec.every()
+    for loss in registry.every()
     if loss.scope == "row"
     for name, parameter in loss.params.items()
     if parameter.is_numeric

@@ -8,7 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from draw import Setting, draw, settings
-from lossctl import api, spec
+from lossctl import api
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
 from lossctl.engine import plan
 from lossctl.request import Request
 from lossctl.results import Report
@@ -16,7 +18,7 @@ from lossctl.sources import cuts, parquet
 from support import same_bytes, write_csv, write_parquet
 
 
-def chosen(loss: spec.Loss) -> list[Setting]:
+def chosen(loss: Loss) -> list[Setting]:
     """A loss's first setting, and its first of several numbers per row."""
     shapes: dict[tuple[int, ...], Setting] = {}
     for setting in settings(loss):
@@ -24,7 +26,7 @@ def chosen(loss: spec.Loss) -> list[Setting]:
     return list(shapes.values())
 
 
-SETTINGS = [setting for loss in spec.every() for setting in chosen(loss)]
+SETTINGS = [setting for loss in registry.every() for setting in chosen(loss)]
 ROWS = 400
 # Threads and rows per batch; 0 rows leaves the choice to the engine.
 WAYS = [(1, 0), (2, 7), (5, 1000)]
@@ -113,7 +115,7 @@ def test_they_leave_the_bytes_of_a_csv_file_alone(setting: Setting, tmp_path: Pa
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 @pytest.mark.parametrize("name", ["huber", "quantile"])
 def test_row_values_are_the_same_bytes(name: str, suffix: str, tmp_path: Path) -> None:
-    setting = next(settings(spec.get(name)))
+    setting = next(settings(registry.get(name)))
     path = write_parquet(tmp_path / "data.parquet", columns(setting), rows_per_group=60)
     written = set()
     for threads, rows in WAYS:
@@ -124,7 +126,7 @@ def test_row_values_are_the_same_bytes(name: str, suffix: str, tmp_path: Path) -
 
 
 def test_several_files_are_one_dataset_in_their_order(tmp_path: Path) -> None:
-    setting = next(settings(spec.get("rmse")))
+    setting = next(settings(registry.get("rmse")))
     data = columns(setting)
     whole = write_parquet(tmp_path / "whole.parquet", data, rows_per_group=50)
     parts = [

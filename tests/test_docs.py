@@ -11,7 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from lossctl import errors, spec
+from lossctl import errors
+from lossctl.declare import registry
 from support import ROOT, Outcome
 
 Run = Callable[..., Outcome]
@@ -77,7 +78,7 @@ def test_links_of_the_documentation_lead_somewhere() -> None:
 
 def test_every_loss_is_documented() -> None:
     text = (ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### (\w+)$", text, re.M) == [loss.name for loss in spec.every()]
+    assert re.findall(r"^### (\w+)$", text, re.M) == [loss.name for loss in registry.every()]
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl import examples, manual, results, spec
-from lossctl.spec import Loss
+from lossctl import results
+from lossctl.declare import describe, registry
+from lossctl.declare.declaration import Loss
 from support import ROOT, python
 
-LOSSES = list(spec.every())
+LOSSES = list(registry.every())
 
 # In a process of its own: an example declares a loss, which would stay in the registry.
 MODULES = """
@@ -32,7 +33,7 @@ def test_the_examples_of_the_package_run(tmp_path: Path) -> None:
     *failures, tried = done.stdout.splitlines()
     assert failures == []
     told = json.loads(tried)
-    assert {"lossctl", "lossctl.api", "lossctl.losses", "lossctl.results", "lossctl.spec"} <= set(told)
+    assert {"lossctl", "lossctl.api", "lossctl.losses", "lossctl.results", "lossctl.declare.declaration"} <= set(told)
     assert {name for name, (failed, _) in told.items() if failed} == set()
 
 
@@ -96,16 +97,18 @@ def is_ours(kind: type) -> bool:
     ids=["list", "array", "tuple", "infinite"],
 )
 def test_values_are_written_as_python_reads_them(value: object, text: str) -> None:
-    assert examples.written(value) == text
+    assert describe.written(value) == text
     assert eval(text) is not None
 
 
 def test_a_long_call_is_broken_over_lines() -> None:
-    lines = manual.python_session(lossctl.losses.dice)
+    lines = describe.python_session(lossctl.losses.dice)
     assert "... )" in lines
     assert all(len(line) <= 120 for line in lines)
 
 
 def test_a_loss_is_declared_and_called_without_writing_its_help() -> None:
-    done = python("import sys, lossctl; lossctl.losses.huber([3.0], [2.5]); print('lossctl.manual' in sys.modules)")
+    done = python(
+        "import sys, lossctl; lossctl.losses.huber([3.0], [2.5]); print('lossctl.declare.describe' in sys.modules)"
+    )
     assert done.stdout.strip() == "False"

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from conftest import Run
-from lossctl import plugins, spec
-from lossctl.findings import PITFALLS
+from lossctl.declare import registry
+from lossctl.declare.pitfalls import PITFALLS
 from support import ROOT, write_csv
 
 EXAMPLE = ROOT / "examples" / "asymmetric_plugin.py"
@@ -24,9 +24,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.params import Param
-from lossctl.roles import Array, RealD
-from lossctl.spec import example, loss
+from lossctl.declare import Array, Param, RealD, example, loss
 
 
 @loss(
@@ -53,9 +51,9 @@ def _(target: Array, pred: Array, *, power: float) -> Array:
 
 
 FOUND = """
-from lossctl import spec
+from lossctl.declare import registry
 
-@spec.get("{loss}").{kind}("{code}")
+@registry.get("{loss}").{kind}("{code}")
 def _(*arrays, **params):
     return arrays[0] == 0
 """
@@ -118,7 +116,7 @@ def test_a_plugin_may_find_what_is_in_the_list(tmp_path: Path) -> None:
 
 
 def test_built_in_losses_find_what_is_in_the_list() -> None:
-    codes = {finding.code for loss in spec.every() for finding in (*loss.findings, *loss.unit_findings)}
+    codes = {finding.code for loss in registry.every() for finding in (*loss.findings, *loss.unit_findings)}
     assert "LC201" in codes
     assert codes <= set(PITFALLS)
 
@@ -162,13 +160,13 @@ def test_a_plugin_that_is_not_there_is_named(data: Path, run: Run) -> None:
 
 
 def test_one_declaration_is_found_everywhere(tmp_path: Path) -> None:
-    """A copy of the package with one more file in losses/: list, help, info, compute, docs and tests know it."""
+    """A copy of the package with one more file in a field of losses/: list, help, compute, docs and tests know it."""
     shutil.copytree(ROOT / "lossctl", tmp_path / "lossctl", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("docs", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "oracles"))
     for name in ("README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "lossctl" / "losses" / "of_the_test.py").write_text(DECLARED.lstrip())
+    (tmp_path / "lossctl" / "losses" / "regression" / "of_the_test.py").write_text(DECLARED.lstrip())
     name = "cubed_error_of_the_test"
     data = write_csv(tmp_path / "a.csv", {"y": [0.0, 1.0], "pred": [0.5, 3.0]})
 
@@ -195,7 +193,7 @@ def test_one_declaration_is_found_everywhere(tmp_path: Path) -> None:
 
 
 def test_the_registry_is_not_changed_by_looking_for_what_is_not_there() -> None:
-    before = spec.names()
-    assert spec.find("no such loss") is None
-    assert spec.names() == before
-    assert plugins.GROUP == "lossctl.losses"
+    before = registry.names()
+    assert registry.find("no such loss") is None
+    assert registry.names() == before
+    assert registry.GROUP == "lossctl.losses"

@@ -8,7 +8,7 @@ import pytest
 
 import lossctl
 from conftest import Run
-from lossctl.findings import PITFALLS
+from lossctl.declare.pitfalls import PITFALLS
 from lossctl.reporting import _findings
 
 SINGULAR = {

@@ -18,6 +18,15 @@ PACKAGE = ROOT / "lossctl"
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
+    "declare": ("errors", "arithmetic"),
+    "losses": ("errors", "declare"),
+    "losses.regression": ("errors", "arithmetic", "declare"),
+    "losses.distributions": ("errors", "arithmetic", "declare"),
+    "losses.classification": ("errors", "arithmetic", "declare", "class_weights"),
+    "losses.vision": ("errors", "arithmetic", "declare"),
+    "losses.embedding": ("errors", "arithmetic", "declare"),
+    "losses.structured": ("errors", "arithmetic", "declare"),
+    "losses.generative": ("errors", "arithmetic", "declare"),
 }
 
 PANDAS_HOME = "results"  # the one module that knows data frames, and only when one is asked for

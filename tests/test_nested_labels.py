@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 import lossctl
-from lossctl import spec
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
 from lossctl.errors import LossctlError
-from lossctl.spec import Loss
 from support import write_parquet
 
 CLASSES = ("cat", "dog", "emu")
@@ -35,17 +35,17 @@ def kinds(loss: Loss) -> set[str]:
 
 
 ALL = frozenset({"pred"})
-OF_CLASSES = [loss.name for loss in spec.every() if kinds(loss) & {"class", "class or vector"}]
-OF_BITS = [loss.name for loss in spec.every() if "binary" in kinds(loss)]
+OF_CLASSES = [loss.name for loss in registry.every() if kinds(loss) & {"class", "class or vector"}]
+OF_BITS = [loss.name for loss in registry.every() if "binary" in kinds(loss)]
 OF_ROWS = [
     loss.name
-    for loss in spec.every()
+    for loss in registry.every()
     if loss.scope == "row"
     for role in loss.roles
     if role.name == "target" and role.role.kind == "binary" and role.role.shape in ("vector", "either")
 ]
-OF_LABELS = [loss.name for loss in spec.every() if "label" in {role.role.kind for role in loss.roles}]
-OF_LABELS = [name for name in OF_LABELS if spec.get(name).scope == "group"]
+OF_LABELS = [loss.name for loss in registry.every() if "label" in {role.role.kind for role in loss.roles}]
+OF_LABELS = [name for name in OF_LABELS if registry.get(name).scope == "group"]
 
 
 def coded(rows: list[list[str]]) -> pa.Array:

@@ -12,9 +12,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from lossctl import spec
 from lossctl.arithmetic.arrays import Ragged
-from lossctl.arrays import classes_of, from_python
+from lossctl.declare import registry
+from lossctl.declare.classes import classes_of
+from lossctl.declare.from_python import from_python
 from support import write_csv, write_parquet
 
 FIXTURES = Path(__file__).parent / "oracles" / "fixtures"
@@ -88,7 +89,7 @@ def infinite(cell: Any) -> Any:
 
 
 CASES = load()
-KNOWN = [case for case in CASES if spec.find(case.loss) is not None and case.id not in EXCEPTIONS]
+KNOWN = [case for case in CASES if registry.find(case.loss) is not None and case.id not in EXCEPTIONS]
 ROWS = [case for case in KNOWN if case.rows is not None]
 # A plain function takes no weights: values of weighted units are asked of files alone.
 UNITS = [case for case in KNOWN if case.units is not None and case.weight is None]
@@ -111,7 +112,7 @@ def called(case: Case, rows: Sequence[int]) -> Any:
     columns = {name: [cells[row] for row in rows] for name, cells in case.columns.items()}
     if case.nested:
         columns = {name: _unnested(cells[0]) for name, cells in columns.items()}
-    return spec.get(case.loss)(**columns, **case.params)
+    return registry.get(case.loss)(**columns, **case.params)
 
 
 def _unnested(cell: list[Any]) -> list[Any]:
@@ -135,25 +136,25 @@ def test_exceptions_name_cases_that_exist() -> None:
 @pytest.mark.parametrize("name", sorted({case.loss for case in CASES}))
 def test_a_loss_with_expectations_is_declared_or_still_to_come(name: str) -> None:
     # Tightened to `is not None` when every family is declared.
-    found = spec.find(name)
+    found = registry.find(name)
     assert found is None or found.name == name, f"fixtures go by the canonical name, {found.name if found else ''}"
 
 
-@pytest.mark.parametrize("name", [loss.name for loss in spec.every()])
+@pytest.mark.parametrize("name", [loss.name for loss in registry.every()])
 def test_a_declared_loss_has_expectations(name: str) -> None:
     assert [case.id for case in CASES if case.loss == name] != []
 
 
 def test_every_case_of_a_declared_loss_is_compared() -> None:
     compared = {case.id for case in (*ROWS, *UNITS)} | {case.id for case in KNOWN}
-    assert compared == {case.id for case in CASES if spec.find(case.loss) is not None} - set(EXCEPTIONS)
+    assert compared == {case.id for case in CASES if registry.find(case.loss) is not None} - set(EXCEPTIONS)
 
 
 # ------------------------------------------------------------------------------------------------------------- Python
 @pytest.mark.parametrize("case", ROWS, ids=by_id)
 def test_the_function_gives_the_rows(case: Case) -> None:
     expected = np.array(case.rows, dtype=np.float64)
-    if spec.get(case.loss).kernel_for(case.columns).scope == "group":
+    if registry.get(case.loss).kernel_for(case.columns).scope == "group":
         found = np.full(case.size, np.nan)
         for rows in case.members():
             found[rows] = called(case, rows)
@@ -170,7 +171,7 @@ def test_the_function_gives_the_units(case: Case) -> None:
 
 @pytest.mark.parametrize("case", GRADIENTS, ids=by_id)
 def test_the_gradient_comes_out(case: Case) -> None:
-    loss = spec.get(case.loss)
+    loss = registry.get(case.loss)
     assert loss.slope is not None
     params = loss.resolve_params(case.params)
     kernel = loss.kernel_for(case.columns)

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from lossctl import spec
+from lossctl.declare import registry
 from support import ROOT
 
 REAL = ROOT.parent / "shared" / "real"
@@ -50,5 +50,5 @@ ALPHABET = " !\"#&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 def test_handwriting_is_scored_against_its_text(name: str, text: str, score: float) -> None:
     lines = (REAL / "ctcdecoder" / f"{name}_rnnOutput.csv").read_text(encoding="ascii").split()
     logits = [[float(cell) for cell in line.rstrip(";").split(";")] for line in lines]
-    found = spec.get("ctc")([logits], [text], alphabet=ALPHABET, blank=-1)
+    found = registry.get("ctc")([logits], [text], alphabet=ALPHABET, blank=-1)
     assert_allclose(found, [score], rtol=1e-12)

@@ -11,14 +11,15 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from draw import Drawn, Setting, draw, settings, take
-from lossctl import catalogue, spec
 from lossctl.arithmetic.arrays import Ragged
-from lossctl.options import COMMON_OPTIONS
-from lossctl.spec import Example, Loss
+from lossctl.declare import catalogue, registry
+from lossctl.declare.declaration import Loss
+from lossctl.declare.examples import Example
+from lossctl.declare.options import COMMON_OPTIONS
 from support import write_parquet
 
-LOSSES = list(spec.every())
-NAMES = spec.names()
+LOSSES = list(registry.every())
+NAMES = registry.names()
 SETTINGS = [setting for loss in LOSSES for setting in settings(loss)]
 ROW = [setting for setting in SETTINGS if setting.kernel.scope == "row"]
 # The parameters of the stored expectations (tests/oracles), by loss.

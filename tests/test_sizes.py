@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from draw import Setting, draw, settings
-from lossctl import spec
 from lossctl.api import compute
+from lossctl.declare import registry
+from lossctl.declare.declaration import Loss
 from lossctl.errors import LossctlError
-from lossctl.spec import Loss
 from support import write_parquet
 
-LOSSES = list(spec.every())
+LOSSES = list(registry.every())
 ROWS = 4
 ODD: dict[str, object] = {
     "one": [0.5, 0.2, 0.9, 1.0],

@@ -14,9 +14,9 @@ from conftest import Run
 from lossctl.analysis import bootstrap
 from lossctl.arithmetic import sketch
 from lossctl.arithmetic.quantiles import percentiles, student_quantile
+from lossctl.declare.kernel import Kernel
 from lossctl.engine import observed, plan
 from lossctl.errors import UsageError
-from lossctl.kernel import Kernel
 from lossctl.results import Evaluation, Interval
 from lossctl.sources import parquet
 from support import SAMPLE, regression, write_parquet

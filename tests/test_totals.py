@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from draw import Setting, draw, settings
-from lossctl import spec
 from lossctl.arithmetic.statistics import Product
 from lossctl.arithmetic.tally import Tally
+from lossctl.declare import registry
+from lossctl.declare.kernel import pivots
 from lossctl.engine import vouched
 from lossctl.errors import DataError
-from lossctl.kernel import pivots
 from lossctl.keys import Encoded, segments
 from support import write_parquet
 
@@ -77,7 +77,9 @@ def is_product(part: object) -> bool:
     return isinstance(part, Product) and part.left.ndim == 1
 
 
-VOUCHING = [setting for loss in spec.every() for setting in settings(loss) if products(setting, drawn_arrays(setting))]
+VOUCHING = [
+    setting for loss in registry.every() for setting in settings(loss) if products(setting, drawn_arrays(setting))
+]
 
 
 def test_some_losses_vouch_for_their_numbers() -> None:
@@ -145,7 +147,7 @@ def test_other_types_of_numbers_are_read_as_ever() -> None:
 
 @pytest.mark.parametrize("loss", ["mse", "log_cosh", "rmse", "pearson_loss"])
 def test_a_kernel_sees_every_row_once(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel, seen = spec.get(loss).kernel, []
+    kernel, seen = registry.get(loss).kernel, []
     function = kernel.function
 
     def counted(target: np.ndarray, pred: np.ndarray, **options: object) -> object:
@@ -159,7 +161,7 @@ def test_a_kernel_sees_every_row_once(loss: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_numbers_that_nothing_vouches_for_are_not_tried_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel, seen = spec.get("mse").kernel, []
+    kernel, seen = registry.get("mse").kernel, []
     function = kernel.function
 
     def counted(target: np.ndarray, pred: np.ndarray) -> object:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 import lossctl
-from lossctl import spec
+from lossctl.declare import registry
+from lossctl.declare.pitfalls import PITFALLS
 from lossctl.errors import DeclarationError
-from lossctl.findings import PITFALLS
 from lossctl.results import Report
 from support import write_parquet
 
-SMOOTHED = [loss.name for loss in spec.every() if "smooth" in loss.params]
+SMOOTHED = [loss.name for loss in registry.every() if "smooth" in loss.params]
 MASKS = {
     "target": [1, 0, 1, 0, 0, 0, 0, 0],
     "pred": [0.9, 0.1, 1e-7, 1e-7, 1e-8, 0.0, 0.0, 0.0],
@@ -35,7 +35,7 @@ def test_units_whose_denominator_is_mostly_smoothing_are_counted(name: str) -> N
 def test_every_loss_with_smoothing_has_the_finding() -> None:
     assert {"dice", "jaccard", "tversky"} <= set(SMOOTHED)
     for name in SMOOTHED:
-        assert "LC341" in [finding.code for finding in spec.get(name).unit_findings]
+        assert "LC341" in [finding.code for finding in registry.get(name).unit_findings]
 
 
 @pytest.mark.parametrize("squared", [False, True])
@@ -80,7 +80,7 @@ def test_a_finding_names_the_option_that_answers_it() -> None:
 
 def test_only_a_set_loss_may_declare_one() -> None:
     with pytest.raises(DeclarationError, match="only a set loss"):
-        spec.get("mse").unit_finding("LC341")
+        registry.get("mse").unit_finding("LC341")
 
 
 def test_a_group_of_rows_that_are_units_is_said_to_count_for_nothing() -> None:

@@ -123,7 +123,7 @@ def run(args: list[str]) -> int:
     named = os.environ.get("LOSSCTL_PLUGIN", "").split(os.pathsep)
     plugins = [*config.plugins(), *filter(None, named), *_values_of("--plugin", args)]
     if plugins:
-        from lossctl.plugins import load_file
+        from lossctl.declare.registry import load_file
 
         for path in plugins:
             load_file(path)

@@ -11,7 +11,7 @@ from lossctl.cli import Action, arguments, completion, generated
 from lossctl.errors import EXIT_MISUSE, UsageError
 
 if TYPE_CHECKING:
-    from lossctl.spec import Loss
+    from lossctl.declare.declaration import Loss
 
 HELP = """Evaluate loss functions on the files that models leave behind.
 

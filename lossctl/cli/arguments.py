@@ -9,7 +9,7 @@ from lossctl.cli import generated
 from lossctl.errors import UsageError, did_you_mean, listing
 
 if TYPE_CHECKING:
-    from lossctl.spec import Loss
+    from lossctl.declare.declaration import Loss
 
 TRUTH = {"true": "--", "false": "--no-"}
 
@@ -26,9 +26,10 @@ def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
     texts = _loss_texts(args[1:], words)
     if not texts:
         return args, []
-    from lossctl import expressions, spec
+    from lossctl import expressions
+    from lossctl.declare import registry
 
-    losses = [spec.get(part.name) for text in texts for part in expressions.parse(text)]
+    losses = [registry.get(part.name) for text in texts for part in expressions.parse(text)]
     own = generated.own_options(losses)
     _check_names(args[1:], words.known, own, args[0], texts)
     return _switches(args, own), losses
@@ -36,10 +37,11 @@ def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
 
 def losses_of(args: list[str], words: Words) -> "list[Loss]":
     """The losses that an unfinished line names, if it does yet."""
-    from lossctl import expressions, spec
+    from lossctl import expressions
+    from lossctl.declare import registry
 
     try:
-        return [spec.get(part.name) for text in _loss_texts(args, words) for part in expressions.parse(text)]
+        return [registry.get(part.name) for text in _loss_texts(args, words) for part in expressions.parse(text)]
     except UsageError:
         return []
 
@@ -77,9 +79,9 @@ def _is_flag(name: str, known: dict[str, bool]) -> bool:
     """Whether an option takes no value; one of a loss that is not known yet is looked up in the whole registry."""
     if name in known:
         return known[name]
-    from lossctl import spec
+    from lossctl.declare import registry
 
-    flags = {parameter.option for loss in spec.every() for parameter in loss.params.values() if parameter.is_flag}
+    flags = {parameter.option for loss in registry.every() for parameter in loss.params.values() if parameter.is_flag}
     return name in flags or name.replace("--no-", "--", 1) in flags
 
 

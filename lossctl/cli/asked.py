@@ -65,8 +65,8 @@ def texts(value: object) -> list[str]:
 
 def _numbers(option: str, value: object) -> tuple[float, ...]:
     """Numbers given in a comma list, or one by one."""
+    from lossctl.declare.params import number
     from lossctl.errors import UsageError
-    from lossctl.params import number
 
     found = [(text, number(text)) for item in texts(value) for text in item.split(",")]
     for text, read in found:

@@ -10,7 +10,7 @@ from lossctl.cli import completion
 from lossctl.cli.options import common
 
 if TYPE_CHECKING:
-    from lossctl.spec import Loss
+    from lossctl.declare.declaration import Loss
 
 COMPARED = "Comparison"
 LEFT_OUT = ("loss", "files", "id", "per_row", "gradient", "dry_run")

@@ -20,9 +20,9 @@ def pending() -> list[str] | None:
 
 def losses(incomplete: str) -> Iterator[str]:
     """Names and aliases that begin so."""
-    from lossctl import spec
+    from lossctl.declare import registry
 
-    yield from (name for name in spec.names() if name.startswith(incomplete))
+    yield from (name for name in registry.names() if name.startswith(incomplete))
 
 
 def columns(context: typer.Context, incomplete: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lossctl.cli.options import common
 
 if TYPE_CHECKING:
-    from lossctl.spec import Loss
+    from lossctl.declare.declaration import Loss
 
 
 def signature() -> inspect.Signature:

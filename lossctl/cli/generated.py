@@ -10,7 +10,7 @@ import typer
 from lossctl.cli import Action, completion
 
 if TYPE_CHECKING:
-    from lossctl.spec import Loss
+    from lossctl.declare.declaration import Loss
 
 # Words of the line itself, which no variable should slip in.
 UNSETTABLE = ("loss", "baseline")
@@ -82,7 +82,7 @@ def _generated(loss: "Loss") -> list[inspect.Parameter]:
 
 
 def _shown(value: object) -> str:
-    from lossctl.params import show
+    from lossctl.declare.params import show
 
     return show(value)
 

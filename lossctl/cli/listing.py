@@ -32,7 +32,7 @@ def list_losses(
 
 
 def _list(task: str | None, format: Format) -> int:
-    from lossctl import catalogue
+    from lossctl.declare import catalogue
 
     if task is not None and task not in catalogue.tasks():
         known = catalogue.tasks()
@@ -61,8 +61,8 @@ def info(
 
 
 def _info(name: str, format: Format) -> int:
-    from lossctl import catalogue, spec
-    from lossctl.findings import PITFALLS
+    from lossctl.declare import catalogue, registry
+    from lossctl.declare.pitfalls import PITFALLS
     from lossctl.render.registry import show_loss, show_pitfall
 
     if name in PITFALLS:
@@ -70,9 +70,9 @@ def _info(name: str, format: Format) -> int:
             return _json(PITFALLS[name]._asdict())
         show_pitfall(PITFALLS[name])
         return EXIT_OK
-    found = spec.find(name)
+    found = registry.find(name)
     if found is None:
-        known = [*spec.names(), *PITFALLS]
+        known = [*registry.names(), *PITFALLS]
         codes = f" Findings are {', '.join(PITFALLS)}." if name.upper().startswith("LC") else ""
         raise UsageError(
             f"there is no loss or finding {name!r}.{codes or did_you_mean(name, known)} See `lossctl list`."

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key, Segments
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns import Fault, Faults, Mask, Numbers, SharedFault, Trouble, note
+from lossctl.declare import registry
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.errors import DataError
 from lossctl.keys import Encoded, encode, segments
@@ -230,7 +230,7 @@ def clean(
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
             check_sizes(term.bindings, roles, found_faults)
-            if rules := spec.get(term.loss).rules:
+            if rules := registry.get(term.loss).rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():

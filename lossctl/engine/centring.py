@@ -10,11 +10,11 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.columns import Faults
+from lossctl.declare.kernel import pivots
 from lossctl.engine import local
 from lossctl.engine.block import PieceResult, clean, select
 from lossctl.engine.piece import recut
 from lossctl.engine.plan import Levels, Plan, Term
-from lossctl.kernel import pivots
 from lossctl.mapping import Binding
 from lossctl.sources import Reading
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.tally import Tally
+from lossctl.declare import registry
 from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan import Observe, Plan, Term, View
@@ -44,7 +44,7 @@ def row_values(
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
     for _, at, rows, arrays in _evaluated(plan, term, view, kept):
         if extras is not None:
-            for name, found in remarks(spec.get(term.loss), rows, arrays, dict(term.resolved), None).items():
+            for name, found in remarks(registry.get(term.loss), rows, arrays, dict(term.resolved), None).items():
                 extras.setdefault(name, np.zeros(size))[at] = found
         value[at] = rows.value
         share[at] = 1.0 if rows.share is None else rows.share

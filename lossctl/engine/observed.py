@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key, Segments
 from lossctl.arithmetic.moments import Index, Scatter
 from lossctl.arithmetic.sketch import Sketch
 from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
 from lossctl.arithmetic.tally import Tally
+from lossctl.declare import registry
 from lossctl.engine.plan import Observe, Term, View
 from lossctl.keys import Encoded, merged, segments
 
@@ -193,7 +193,7 @@ def wanted(
 ) -> Observe | None:
     """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
     scopes = {term.scope for term in terms}
-    sets = [spec.get(term.loss) for term in terms if term.scope == "set" and not grouped]
+    sets = [registry.get(term.loss) for term in terms if term.scope == "set" and not grouped]
     smooth = resample or all(loss.facts["differentiable"] is not False for loss in sets)
     possible = "row" in scopes if grouped else "group" not in scopes and smooth
     found = Observe(

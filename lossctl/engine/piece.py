@@ -6,20 +6,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.arithmetic.cells import Runs, Segments
 from lossctl.arithmetic.statistics import Product, Rows, Smallest, Statistic, Statistics, Sums
 from lossctl.arithmetic.tally import Tally
-from lossctl.arrays import count
 from lossctl.columns import Faults
+from lossctl.declare import registry
+from lossctl.declare.classes import count
+from lossctl.declare.declaration import Loss
+from lossctl.declare.kernel import Kernel, weighed
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, View
-from lossctl.kernel import Kernel, weighed
 from lossctl.sources import Piece, Reading
 from lossctl.sources.ahead import ahead
-from lossctl.spec import Loss
 
 # Bytes of a piece that are worth a thread to read them.
 WORTHWHILE = 1 << 20
@@ -130,20 +130,20 @@ def _evaluate_term(
     extra: dict[str, Statistic] = {}
     statistics: Statistics = {}
     if term.nested:
-        rows, found = nested_units(spec.get(term.loss), kernel, arrays, params)
+        rows, found = nested_units(registry.get(term.loss), kernel, arrays, params)
         statistics = {**row_statistics(rows, weights), **found}
     elif term.scope == "row":
         values = kernel.values(arrays, params)
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif plan.rows is not None or plan.observe or spec.get(term.loss).detailer is not None:
+        elif plan.rows is not None or plan.observe or registry.get(term.loss).detailer is not None:
             rows = Rows(values.value)
     elif plan.unit_weight is not None:
         unit_weights = block.numbers[plan.unit_weight]
         extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
     if not term.nested:
-        extra |= remarks(spec.get(term.loss), rows, arrays, params, weights)
+        extra |= remarks(registry.get(term.loss), rows, arrays, params, weights)
     apart: dict[View, Statistics] = {}
     for view in plan.views:
         cells, own = block.segments(view, units=term.scope == "set"), statistics
@@ -274,14 +274,14 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
         first = parts[0][1]
-        predicted = block.arrays(first)[spec.get(first.loss).slope_role]
+        predicted = block.arrays(first)[registry.get(first.loss).slope_role]
         gradient = Ragged(gradient, predicted.offsets) if isinstance(predicted, Ragged) else gradient
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
 def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> Any:
     """Derivative of the row value by each predicted number."""
-    declared = spec.get(term.loss)
+    declared = registry.get(term.loss)
     assert declared.slope is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
         slope = declared.slope(**arrays, **params)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import Key
-from lossctl.kernel import Kernel, Scope
+from lossctl.declare import registry
+from lossctl.declare.kernel import Kernel, Scope
+from lossctl.declare.params import ColumnRef, Value
 from lossctl.mapping import Binding
-from lossctl.params import ColumnRef, Value
 from lossctl.sources import As, Piece, Source
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Term(NamedTuple):
 
     @property
     def kernel(self) -> Kernel:
-        return spec.get(self.loss).kernel_for(self.bindings)
+        return registry.get(self.loss).kernel_for(self.bindings)
 
     @property
     def row_valued(self) -> bool:

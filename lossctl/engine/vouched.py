@@ -8,10 +8,10 @@ from math import isfinite
 import numpy as np
 import pyarrow as pa
 
-from lossctl import spec
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Product, Statistics
 from lossctl.arithmetic.tally import Tally
+from lossctl.declare import registry
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan import Plan, Term
 from lossctl.keys import encode, segments
@@ -29,7 +29,7 @@ def applies(plan: Plan) -> bool:
 
 
 def _plain(term: Term) -> bool:
-    loss = spec.get(term.loss)
+    loss = registry.get(term.loss)
     remarks = loss.rules or loss.findings or loss.detailer
     bindings = term.bindings.values()
     return (

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lossctl.findings import Pitfall
-from lossctl.params import show as shown
+from lossctl.declare.params import show as shown
+from lossctl.declare.pitfalls import Pitfall
 from lossctl.render.table import WIDE
 
 

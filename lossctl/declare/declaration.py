@@ -1,0 +1,254 @@
+"""A declared loss: what its declaration says, the hooks it may have, and its call on NumPy arrays."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.declare.classes import Classes, classes_of
+from lossctl.declare.examples import Example
+from lossctl.declare.from_python import depth, from_python
+from lossctl.declare.kernel import Finding, Kernel, LossRole, Rule, Scope
+from lossctl.declare.params import Parameter, Value
+from lossctl.declare.signature import read_finding, read_signature, role_of
+from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
+
+
+@dataclass(slots=True, repr=False)
+class Loss:
+    """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests.
+
+    `help(lossctl.losses.huber)` shows one's formula, arrays, parameters and examples. Arrays come as `(n,)`, vectors
+    as `(n, d)`; they are named by role, parameters by keyword. Wrong shapes and parameters raise `LossctlError`.
+
+    >>> from lossctl import losses
+    >>> losses.huber
+    <loss huber(target, pred, *, delta=1.0)>
+    >>> losses.huber([3.0, 2.0], [2.5, 5.0], delta=2.0)  # a row loss: a value per row
+    array([0.125, 4.   ])
+    >>> round(losses.rmse(target=[3.0, 2.0], pred=[2.5, 5.0]), 6)  # a set loss: the value of all rows
+    2.150581
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    task: str
+    kernel: Kernel
+    params: dict[str, Parameter]
+    doc: str
+    family: str
+    facts: Mapping[str, str | bool | None]
+    dimension: str
+    reference: str
+    use_when: str
+    avoid_when: str
+    pitfalls: str
+    examples: tuple[Example, ...]
+    reduction: str
+    one_of: tuple[str, ...]
+    undefined: str
+    without: dict[str, Kernel] = field(default_factory=dict)
+    slope: Callable[..., Array] | None = None
+    slope_role: str = "pred"
+    findings: list[Finding] = field(default_factory=list)
+    unit_findings: list[Finding] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    params_checker: Callable[..., str | None] | None = None
+    preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
+    role_chooser: Callable[..., Mapping[str, Any]] | None = None
+    speller: Callable[..., Mapping[str, int]] | None = None
+    detailer: Callable[..., Mapping[str, Array]] | None = None
+
+    @property
+    def roles(self) -> tuple[LossRole, ...]:
+        return self.kernel.roles
+
+    @property
+    def scope(self) -> Scope:
+        return self.kernel.scope
+
+    @property
+    def scopes(self) -> str:
+        """The scopes it can take, as catalogues write them: 'row', or 'row/group' where a role decides."""
+        return "/".join(dict.fromkeys([self.kernel.scope, *(kernel.scope for kernel in self.without.values())]))
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return self.doc.strip().partition("\n")[0]
+
+    @property
+    def formula(self) -> str:
+        """The rest of it: the formula and its conventions."""
+        return "\n".join(line.strip() for line in self.doc.strip().splitlines()[1:]).strip()
+
+    def kernel_for(self, bound: Mapping[str, Any]) -> Kernel:
+        """The kernel for the roles that are bound: some losses have another one where a role is absent."""
+        for role, kernel in self.without.items():
+            if role not in bound:
+                return kernel
+        return self.kernel
+
+    def finish(self, function: Callable[..., Array]) -> Callable[..., Array]:
+        """Decorate the function from a unit's merged statistics to its value."""
+        self.kernel.finisher = function
+        return function
+
+    def gradient(self, function: Callable[..., Array]) -> Callable[..., Array]:
+        """Decorate the derivative of the row value (or of each element) by the prediction."""
+        self.slope = function
+        return function
+
+    def finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function that marks the rows showing a pitfall."""
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.findings.append(read_finding(code, function, self.name))
+            return function
+
+        return register
+
+    def unit_finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function of units' merged statistics and the parameters that marks units showing a pitfall.
+
+        It is given what the finisher is, and returns `(u,)` flags, or `(k, u)` where a unit shows it in any component.
+        """
+        if self.kernel.scope != "set":
+            raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.unit_findings.append(read_finding(code, function, self.name))
+            return function
+
+        return register
+
+    def rule(self, says: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
+        """Decorate a function of the kernel's arrays and parameters that marks rows breaking a rule (errors)."""
+
+        def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
+            self.rules.append(Rule(says, function))
+            return function
+
+        return register
+
+    def check_params(self, function: Callable[..., str | None]) -> None:
+        """Decorate a function from the parameters to what is wrong with them together, or None."""
+        self.params_checker = function
+
+    def prepare(self, function: Callable[[dict[str, Any], Classes], dict[str, Any]]) -> None:
+        """Decorate the function from parameters as given to those the kernel takes (class weights as an array)."""
+        self.preparer = function
+
+    def letters(self, function: Callable[..., Mapping[str, int]]) -> None:
+        """Decorate a function from the parameters to the class of each letter, for targets that are text."""
+        self.speller = function
+
+    def detail(self, function: Callable[..., Mapping[str, Array]]) -> None:
+        """Decorate a function of row values, arrays and parameters; the means of what it gives go to the details."""
+        self.detailer = function
+
+    def spelling(self, params: Mapping[str, Any]) -> Mapping[str, int]:
+        """The class of each letter, where text targets are spelled out."""
+        return self.speller(**params) if self.speller else {}
+
+    def domains(self, function: Callable[..., Mapping[str, Any]]) -> None:
+        """Decorate a function from the parameters to the roles that they change: `{"pred": Simplex}`.
+
+        Beside the parameters it is given `vectors`, the names of the roles that hold several numbers a row.
+        """
+        self.role_chooser = function
+
+    def roles_for(
+        self, params: Mapping[str, Any], kernel: Kernel, vectors: frozenset[str] = frozenset()
+    ) -> tuple[LossRole, ...]:
+        """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
+        changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
+        chosen = {name: role_of(annotation) for name, annotation in changed.items()}
+        return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
+
+    def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
+        """The parameters as the kernel takes them."""
+        return self.preparer(dict(params), classes) if self.preparer else dict(params)
+
+    def when_absent(
+        self, role: str, *, scope: Scope, unit_valued: bool = False, gapless: bool = False
+    ) -> Callable[[Callable[..., Any]], Kernel]:
+        """Decorate the kernel that serves when an optional role has no column; `gapless`: it needs every row."""
+
+        def register(function: Callable[..., Any]) -> Kernel:
+            kernel, params = read_signature(function, self.name, scope)
+            if not set(params) <= set(self.params):
+                raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
+            kernel.unit_valued, kernel.gapless = unit_valued, gapless
+            self.without[role] = kernel
+            return kernel
+
+        return register
+
+    def resolve_params(self, given: Mapping[str, object], columns: Collection[str] = ()) -> dict[str, Value]:
+        """Every parameter with its value, given or default, checked; those read from columns are left out."""
+        for name in given:
+            if name not in self.params:
+                known = [*self.params, *(role.name for role in self.roles)]
+                raise UsageError(
+                    f"{self.name} has no parameter {name!r} (it has: {', '.join(self.params) or 'none'})."
+                    + did_you_mean(name, known)
+                )
+        resolved: dict[str, Value] = {}
+        for name, parameter in self.params.items():
+            if name in given:
+                resolved[name] = parameter.check(given[name], self.name)
+            elif name in columns:
+                continue
+            elif parameter.required:
+                raise UsageError(f"{self.name} needs {parameter.option}: {parameter.help}.")
+            else:
+                resolved[name] = parameter.default
+        wrong = self.params_checker(**resolved) if self.params_checker and not columns else None
+        if wrong:
+            raise UsageError(f"{self.name}: {wrong}")
+        return resolved
+
+    def __call__(self, *arrays: object, **keywords: object) -> Any:
+        """Row values `(n,)` of a row loss, the value of one unit of the others; vectors come as `(n, d)`."""
+        names = [role.name for role in self.roles]
+        if len(arrays) > len(names):
+            raise UsageError(f"{self.name} takes {len(names)} arrays ({', '.join(names)}), not {len(arrays)}.")
+        twice = [name for name in names[: len(arrays)] if name in keywords]
+        if twice:
+            raise UsageError(f"{self.name} is given {twice[0]} twice: by its place and by its name.")
+        given = dict(zip(names, arrays, strict=False)) | {k: v for k, v in keywords.items() if k in names}
+        given = {name: value for name, value in given.items() if value is not None}
+        params = self.resolve_params({key: value for key, value in keywords.items() if key not in names})
+        kernel = self.kernel_for(given)
+        for role in kernel.roles:
+            if role.required and role.name not in given:
+                raise UsageError(f"{self.name} needs {role.name}.")
+        vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
+        named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
+        prepared = self.prepared(params, classes_of(kernel.roles, named))
+        for rule in self.rules:
+            if rule.broken(**named, **prepared).any():
+                raise DataError(f"{self.name}: {rule.says}.")
+        return kernel.alone(named, prepared)
+
+    def __repr__(self) -> str:
+        from lossctl.declare import describe
+
+        return f"<loss {self.name}{describe.signature(self)}>"
+
+
+class _Lazy:
+    """An attribute that is written when a loss is asked for it; the class keeps its own."""
+
+    def __init__(self, writer: str, own: object) -> None:
+        self.writer, self.own = writer, own
+
+    def __get__(self, loss: Loss | None, owner: type[Loss]) -> object:
+        from lossctl.declare import describe
+
+        return self.own if loss is None else getattr(describe, self.writer)(loss)
+
+
+Loss.__doc__ = _Lazy("document", Loss.__doc__)  # type: ignore[assignment]
+Loss.__signature__ = _Lazy("signature", None)  # type: ignore[attr-defined]

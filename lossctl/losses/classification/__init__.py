@@ -1,0 +1,1 @@
+"""Losses of binary labels, classes and label sets."""

@@ -1,0 +1,1 @@
+"""Losses of predicted distributions, quantiles and ensembles."""
