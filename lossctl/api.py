@@ -17,12 +17,12 @@ from lossctl.reporting import conclude, dry_run
 from lossctl.request import Job, Request
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
-from lossctl.sources import TextOptions
+from lossctl.sources.csv.options import TextOptions
 from lossctl.together import compare_all, evaluated
 
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
-    from lossctl.memory import MemorySource
+    from lossctl.sources.memory import MemorySource
 
 TRUTH = "(truth in memory)"
 
@@ -236,7 +236,7 @@ def _paths(data: object, at: int = 0) -> tuple[tuple[str, ...], "MemorySource | 
         return (os.fspath(data),), None
     if isinstance(data, list | tuple) and data and all(isinstance(item, str | os.PathLike) for item in data):
         return tuple(os.fspath(item) for item in data), None
-    from lossctl import memory
+    from lossctl.sources import memory
 
     found = memory.source(data)
     found = replace(found, path=f"(memory {at})") if at else found

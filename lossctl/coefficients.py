@@ -8,7 +8,7 @@ import numpy as np
 
 from lossctl.errors import DataError, listing
 from lossctl.rows import doubles
-from lossctl.sources import Source
+from lossctl.sources.source import Source
 
 # Element types of the safetensors format; bfloat16 is the upper half of a float32.
 TENSOR_TYPES = {
@@ -38,7 +38,7 @@ def coefficients(text: str) -> tuple[Coefficients, str]:
         return _tensors(path, column)
     if column:
         return Coefficients((path,)), column
-    from lossctl.sources import open_sources
+    from lossctl.sources.opening import open_sources
 
     names = list(open_sources([path])[0].columns())
     if len(names) != 1:
@@ -48,7 +48,7 @@ def coefficients(text: str) -> tuple[Coefficients, str]:
 
 def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
     """All numbers of a safetensors file, or those of one tensor."""
-    from lossctl.memory import source
+    from lossctl.sources.memory import source
 
     try:
         with open(path, "rb") as file:

@@ -228,7 +228,7 @@ def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> 
 
 def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
     """Decimals, and text that should have been numbers, cell by cell."""
-    from lossctl.sources.csv import numeral
+    from lossctl.sources.text.numerals import numeral
 
     cells = [None if cell is None else str(cell) for cell in array.to_pylist()]
     good = [cell is not None and numeral(cell) for cell in cells]
@@ -241,7 +241,7 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
         note(faults, Trouble("text", name, says), at, (repr(cells[place]) for place in at))
     beyond = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
     if len(beyond):
-        from lossctl.sources.exact import inexact
+        from lossctl.sources.text.numerals import inexact
 
         at = np.array([place for place in beyond if inexact(cells[place] or "")], dtype=np.intp)
         if len(at):

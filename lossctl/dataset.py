@@ -7,7 +7,8 @@ from lossctl.engine.plan import Plan, block_rows
 from lossctl.errors import DataError, UsageError, listing
 from lossctl.mapping import Binding, Table, expand
 from lossctl.request import Request
-from lossctl.sources import As, Sieve, Source, knowing, open_sources, prune
+from lossctl.sources.opening import knowing, open_sources, prune
+from lossctl.sources.source import As, Sieve, Source
 
 if TYPE_CHECKING:
     from lossctl.filters import Filter

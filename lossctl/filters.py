@@ -13,7 +13,7 @@ import pyarrow as pa
 from lossctl.compared import COMPARE, Mask, compare, missing
 from lossctl.errors import UsageError
 from lossctl.literals import Literal, numeral, settled
-from lossctl.sources import ColumnInfo
+from lossctl.sources.source import ColumnInfo
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|'(?P<string>(?:[^']|'')*)'"

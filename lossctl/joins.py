@@ -11,7 +11,7 @@ import pyarrow as pa
 from lossctl.errors import DataError, counted
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Table
-from lossctl.sources import As, Reading, Source
+from lossctl.sources.source import As, Reading, Source
 
 BATCH_ROWS = 1 << 17
 Places = npt.NDArray[np.int64]

@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from lossctl.errors import UsageError
-from lossctl.sources import ColumnInfo
 from lossctl.sources.kinds import EXACT_INTEGERS
+from lossctl.sources.source import ColumnInfo
 
 Number: TypeAlias = int | Decimal
 Literal: TypeAlias = Number | str | bool

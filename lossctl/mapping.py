@@ -10,7 +10,7 @@ from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import Role, usual_names
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.sources import ColumnInfo
+from lossctl.sources.source import ColumnInfo
 
 CLASSES = ("class", "class or vector")
 Layout = Literal["number", "wide", "list", "nested", "nested vectors"]

@@ -21,7 +21,7 @@ from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
 from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
 from lossctl.request import Constant, Job, Request, Work
-from lossctl.sources import open_sources
+from lossctl.sources.opening import open_sources
 
 COEF = "coef"
 WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))

@@ -8,7 +8,8 @@ from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import Plan
 from lossctl.evaluate import Blend, Reduced
 from lossctl.mapping import Table
-from lossctl.sources import Source, TextOptions
+from lossctl.sources.csv.options import TextOptions
+from lossctl.sources.source import Source
 
 
 class Request(NamedTuple):

@@ -7,7 +7,7 @@ from lossctl.compared import compare_label
 from lossctl.errors import DataError
 from lossctl.filters import Both, Compare, Filter, IsNull, Not, columns
 from lossctl.literals import against, bound
-from lossctl.sources import Span
+from lossctl.sources.source import Span
 
 UNKNOWN = (True, True)
 NOTHING = (False, False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lossctl import cli
-from lossctl.sources import plain
+from lossctl.sources.csv import compiled
 from support import Outcome, regression, write_csv, write_parquet
 
 Run = Callable[..., Outcome]
@@ -49,6 +49,6 @@ def preds_csv(folder: Path) -> Path:
 def csv_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the compiled reader of CSV numbers, and as on a machine without a C++ compiler."""
     if request.param == "arrow":
-        monkeypatch.setattr(plain, "_cells", None)
-    elif plain._cells is None:
+        monkeypatch.setattr(compiled, "_cells", None)
+    elif compiled._cells is None:
         pytest.skip("this installation was made without a C++ compiler")

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 import lossctl
 from conftest import Run
 from lossctl.errors import DataError, UsageError
-from lossctl.sources import Piece, Reading
-from lossctl.sources.parquet import ParquetSource
+from lossctl.sources.binary.parquet import ParquetSource
+from lossctl.sources.source import Piece, Reading
 from support import write_parquet
 
 REGRESSION = [

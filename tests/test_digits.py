@@ -14,7 +14,8 @@ from lossctl.declare.declaration import Loss
 from lossctl.engine import plan
 from lossctl.request import Request
 from lossctl.results import Report
-from lossctl.sources import cuts, parquet
+from lossctl.sources.binary import parquet
+from lossctl.sources.text import cuts
 from support import same_bytes, write_csv, write_parquet
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import lossctl
 from lossctl.errors import DataError
-from lossctl.sources import csv, open_source
+from lossctl.sources.csv import reader
+from lossctl.sources.opening import open_source
 from support import write_parquet
 from test_sources_common import read, refused
 
@@ -128,7 +129,7 @@ def test_integers_of_any_type_are_refused(kind: pa.DataType, tmp_path: Path) -> 
 
 def test_the_cells_are_looked_at_only_where_numbers_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    monkeypatch.setattr(csv._Parser, "_integers", lambda parser, part, names: looked.append(names) or {})
+    monkeypatch.setattr(reader._Parser, "_integers", lambda parser, part, names: looked.append(names) or {})
     for last in ("9007199254740991", "nan", "", "0.1"):
         (tmp_path / "a.csv").write_text(f"y,p\n1,0.5\n2,{last}\n")
         mae(tmp_path / "a.csv", missing="skip")

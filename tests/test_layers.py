@@ -19,6 +19,12 @@ RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
     "declare": ("errors", "arithmetic"),
+    "sources": ("errors", "sources.csv.options", "rows"),
+    "sources.opening": ("errors", "sources", "sources.csv", "sources.json", "sources.binary"),
+    "sources.text": ("errors", "sources"),
+    "sources.csv": ("errors", "sources", "sources.text"),
+    "sources.json": ("errors", "sources", "sources.text"),
+    "sources.binary": ("errors", "sources"),
     "losses": ("errors", "declare"),
     "losses.regression": ("errors", "arithmetic", "declare"),
     "losses.distributions": ("errors", "arithmetic", "declare"),
@@ -30,7 +36,7 @@ RULES: dict[str, tuple[str, ...]] = {
 }
 
 PANDAS_HOME = "results"  # the one module that knows data frames, and only when one is asked for
-ARROW_HOME = "memory"  # the one that takes columns of any Python values, for which there is no other way
+ARROW_HOME = "sources.memory"  # the one that takes columns of any Python values, for which there is no other way
 BANNED_CALLS = {
     "to_numpy": "imports pandas (0.2-0.4 s): np.frombuffer on the array's buffer",
     "to_pandas": "imports pandas (0.2-0.4 s)",

@@ -13,7 +13,9 @@ import pytest
 import lossctl
 from lossctl import filters
 from lossctl.sieve import sieve
-from lossctl.sources import Span, open_source, parquet, parquet_file, prune
+from lossctl.sources.binary import parquet, parquet_file
+from lossctl.sources.opening import open_source, prune
+from lossctl.sources.source import Span
 
 GROUPS, ROWS = 100, 2000
 

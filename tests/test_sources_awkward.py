@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from lossctl.sources import As, jsonl, open_source
+from lossctl.sources.json import reader
+from lossctl.sources.opening import open_source
+from lossctl.sources.source import As
 from test_sources_common import read, refused, text_source, write_zip
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
@@ -142,7 +144,7 @@ def test_files_whose_keys_are_known_are_read_once(run: Run, folder: Path, monkey
     def never(*_: object) -> None:
         raise AssertionError("the file is searched for a key")
 
-    monkeypatch.setattr(jsonl, "_later", never)
+    monkeypatch.setattr(reader, "_later", never)
     assert run("compute", "mae", "a.jsonl", "--by", "y_true").code == 0
 
 

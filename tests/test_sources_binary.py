@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lossctl.sources import Source, ipc, npy, open_source
+from lossctl.sources.binary import ipc, npy
+from lossctl.sources.opening import open_source
+from lossctl.sources.source import Source
 from test_sources_common import batches, read, refused
 
 

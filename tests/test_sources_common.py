@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lossctl.errors import DataError
-from lossctl.sources import As, Piece, Reading, Source, TextOptions, open_source, open_sources
+from lossctl.sources.csv.options import TextOptions
+from lossctl.sources.opening import open_source, open_sources
+from lossctl.sources.source import As, Piece, Reading, Source
 
 Columns = dict[str, list[Any]]
 
@@ -230,7 +232,8 @@ def test_reading_does_not_import_what_makes_the_start_slow(name: str, tmp_path: 
     WRITERS[name](path)
     code = f"""
 import sys
-from lossctl.sources import Reading, open_sources
+from lossctl.sources.opening import open_sources
+from lossctl.sources.source import Reading
 source = open_sources([{str(path)!r}])[0]
 how = {{"y_true": "number", "y_pred": "number", "code": "text", "vector": "raw"}}
 for piece in source.pieces(0, list(how)):

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from lossctl.errors import UsageError
-from lossctl.sources import Source, TextOptions, lists
+from lossctl.sources.csv.options import TextOptions
+from lossctl.sources.source import Source
+from lossctl.sources.text import lists
 from test_sources_common import batches, read, refused, text_source
 
 pytestmark = pytest.mark.usefixtures("csv_reader")

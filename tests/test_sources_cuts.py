@@ -13,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lossctl.sources import Reading, cuts, open_source, packed, text
-from lossctl.sources.cuts import Part
-from lossctl.sources.quotes import Rules
-from lossctl.sources.unwrap import unwrapped
+from lossctl.sources import packed
+from lossctl.sources.json.unwrap import unwrapped
+from lossctl.sources.opening import open_source
+from lossctl.sources.source import Reading
+from lossctl.sources.text import cuts, text
+from lossctl.sources.text.cuts import Part
+from lossctl.sources.text.quotes import Rules
 from test_sources_common import batches, read, refused, text_source
 
 RULES = Rules(b"\n", b'"', b",")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossctl.sources import As, Source, open_source
+from lossctl.sources.opening import open_source
+from lossctl.sources.source import As, Source
 from test_sources_common import batches, read, refused, text_source
 
 

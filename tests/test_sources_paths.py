@@ -18,8 +18,10 @@ import pytest
 
 from lossctl import filters
 from lossctl.sieve import sieve
-from lossctl.sources import Piece, Source, open_source, open_sources, prune, spool
+from lossctl.sources import spool
+from lossctl.sources.opening import open_source, open_sources, prune
 from lossctl.sources.paths import expand, natural, partitions
+from lossctl.sources.source import Piece, Source
 from test_sources_common import as_csv, read, refused, text_source, write_zip
 
 
@@ -332,7 +334,8 @@ def test_an_archive_of_arrays_may_be_called_zip(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------ standard input
 READ_STDIN = """
 import sys
-from lossctl.sources import Reading, open_source
+from lossctl.sources.opening import open_source
+from lossctl.sources.source import Reading
 first, again = open_source("-"), open_source("-")
 pieces, how = first.pieces(0, ["y"]), Reading({"y": "number"}, 9)
 values = [value for piece in pieces for batch in first.read(piece, how) for value in batch.column(0).to_pylist()]
@@ -375,7 +378,7 @@ def test_standard_input_is_read_as_its_first_bytes_say_and_leaves_nothing(data: 
 
 
 def test_empty_standard_input_is_refused() -> None:
-    code = "from lossctl.sources import open_source; open_source('-')"
+    code = "from lossctl.sources.opening import open_source; open_source('-')"
     done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=False)
     assert b"DataError: stdin is empty" in done.stderr
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.errors import DataError
-from lossctl.sources import As, csv, plain
-from lossctl.sources.complaints import Complaints
-from lossctl.sources.cuts import Part
-from lossctl.sources.dialect import Dialect
+from lossctl.sources.csv import compiled, reader
+from lossctl.sources.csv.complaints import Complaints
+from lossctl.sources.csv.dialect import Dialect
+from lossctl.sources.source import As
+from lossctl.sources.text.cuts import Part
 from test_sources_common import read, text_source
 
-pytestmark = pytest.mark.skipif(plain._cells is None, reason="this installation was made without a C++ compiler")
+pytestmark = pytest.mark.skipif(compiled._cells is None, reason="this installation was made without a C++ compiler")
 
 MISSING = ("", "NA", "nan", "null")
 
@@ -35,13 +36,13 @@ LABEL: dict[str, As] = {"b": "text", "a": "number"}
 
 def by_compiled(text: str | bytes, layout: Dialect, wanted: Mapping[str, As]) -> Columns | None:
     data = text if isinstance(text, bytes) else text.encode()
-    return plain.read(layout, wanted, Part(data, 0, len(data)))
+    return compiled.read(layout, wanted, Part(data, 0, len(data)))
 
 
 def by_arrow(text: str | bytes, layout: Dialect, wanted: Mapping[str, As]) -> Columns | None:
     data = text if isinstance(text, bytes) else text.encode()
     complaints = Complaints("a.csv", layout, lambda at: at)
-    parser = csv._Parser(layout, dict(wanted), True, lambda: complaints)
+    parser = reader._Parser(layout, dict(wanted), True, lambda: complaints)
     try:
         return parser._by_arrow(Part(data, 0, len(data)))
     except DataError:
@@ -178,16 +179,16 @@ def test_quotes_that_mean_nothing_end_no_search() -> None:
 
 def test_a_range_of_the_text_is_read_and_no_byte_beyond() -> None:
     text, layout = b"9,9\n1,2\n3,4\n9,9\n", dialect(names=("a", "b"))
-    columns = plain.read(layout, {"b": "number"}, Part(text, 4, 12))
+    columns = compiled.read(layout, {"b": "number"}, Part(text, 4, 12))
     assert columns is not None
     assert columns["b"].to_pylist() == [2.0, 4.0]
-    assert plain.read(layout, {"b": "number"}, Part(text, 4, 11)) is None
-    assert plain.read(layout, {"b": "number"}, Part(text, 4, 4)) == {"b": pa.array([], pa.float64())}
+    assert compiled.read(layout, {"b": "number"}, Part(text, 4, 11)) is None
+    assert compiled.read(layout, {"b": "number"}, Part(text, 4, 4)) == {"b": pa.array([], pa.float64())}
 
 
 def directly(start: int, stop: int, columns: list[int], numbers: Array, codes: Array, capacity: int) -> int:
     cells, codes = np.array(columns, np.int32), codes.astype(np.int32)
-    return plain._cells.read(b"1\n2\n3\n", start, stop, b",", -1, (), cells, numbers, codes, capacity)[0]
+    return compiled._cells.read(b"1\n2\n3\n", start, stop, b",", -1, (), cells, numbers, codes, capacity)[0]
 
 
 @pytest.mark.parametrize(("start", "stop", "capacity"), [(-1, 2, 4), (3, 2, 4), (0, 7, 4), (0, 4, 0)])
@@ -263,7 +264,7 @@ def test_files_are_the_same_with_and_without_it(tmp_path: Path, monkeypatch: pyt
     source = text_source(tmp_path, text)
     how: dict[str, As] = {"p": "number", "name": "text", "y": "number"}
     with_it = read(source, how)
-    monkeypatch.setattr(plain, "_cells", None)
+    monkeypatch.setattr(compiled, "_cells", None)
     assert read(source, how) == with_it
     assert with_it["p"] == [p for _, p in values]
     assert with_it["name"][:8] == ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n0"]

@@ -18,7 +18,7 @@ from lossctl.declare.kernel import Kernel
 from lossctl.engine import observed, plan
 from lossctl.errors import UsageError
 from lossctl.results import Evaluation, Interval
-from lossctl.sources import parquet
+from lossctl.sources.binary import parquet
 from support import SAMPLE, regression, write_parquet
 
 

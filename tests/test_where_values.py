@@ -16,7 +16,7 @@ import pytest
 import lossctl
 from lossctl import filters
 from lossctl.sieve import sieve
-from lossctl.sources import open_source, prune
+from lossctl.sources.opening import open_source, prune
 from support import Outcome, check_refused, write_csv
 
 Run = Callable[..., Outcome]

@@ -78,7 +78,7 @@ def _numbers(option: str, value: object) -> tuple[float, ...]:
 def request_of(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     """The request that the options make; `own` are those of the losses."""
     from lossctl.request import Request
-    from lossctl.sources import TextOptions
+    from lossctl.sources.csv.options import TextOptions
 
     fields = {name: values[name] for name in values.keys() & set(Request._fields)}
     classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]

@@ -28,7 +28,7 @@ def losses(incomplete: str) -> Iterator[str]:
 def columns(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Columns of the first file on the line that begin so; a file that cannot be read has none to offer."""
     from lossctl.errors import LossctlError
-    from lossctl.sources import open_sources
+    from lossctl.sources.opening import open_sources
 
     files = [word for word in pending() or [] if os.path.isfile(word)]
     given = context.params.get("files") or files

@@ -16,7 +16,7 @@ from lossctl.engine.block import PieceResult, clean, select
 from lossctl.engine.piece import recut
 from lossctl.engine.plan import Levels, Plan, Term
 from lossctl.mapping import Binding
-from lossctl.sources import Reading
+from lossctl.sources.source import Reading
 
 
 def centred(plan: Plan, threads: int = 0) -> Plan:

@@ -16,8 +16,8 @@ from lossctl.engine.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.labels import Seen
-from lossctl.sources import Piece, Source
 from lossctl.sources.kinds import INEXACT
+from lossctl.sources.source import Piece, Source
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

@@ -18,8 +18,8 @@ from lossctl.declare.kernel import Kernel, weighed
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term, View
-from lossctl.sources import Piece, Reading
 from lossctl.sources.ahead import ahead
+from lossctl.sources.source import Piece, Reading
 
 # Bytes of a piece that are worth a thread to read them.
 WORTHWHILE = 1 << 20

@@ -12,7 +12,7 @@ from lossctl.declare import registry
 from lossctl.declare.kernel import Kernel, Scope
 from lossctl.declare.params import ColumnRef, Value
 from lossctl.mapping import Binding
-from lossctl.sources import As, Piece, Source
+from lossctl.sources.source import As, Piece, Source
 
 if TYPE_CHECKING:
     from lossctl.filters import Filter

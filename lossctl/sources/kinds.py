@@ -3,7 +3,7 @@
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.sources.base import Kind
+from lossctl.sources.source import Kind
 
 EXACT_INTEGERS = 2.0**53
 INEXACT = "Integers beyond 2^53 are not exact as float64; store the column as float64 (text with a point), or scale it."

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Protocol
 
 from lossctl.errors import DataError, listing
-from lossctl.sources.base import first_line
+from lossctl.sources.source import first_line
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.sources import arrow
-from lossctl.sources.base import ColumnInfo, Growing, Piece, Pruning, Reading, Sieve, Source, Span
+from lossctl.sources.source import ColumnInfo, Growing, Piece, Pruning, Reading, Sieve, Source, Span
 
 
 @dataclass(frozen=True, slots=True)

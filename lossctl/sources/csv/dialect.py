@@ -6,21 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import DataError
-from lossctl.sources.base import check_doubled
-from lossctl.sources.cuts import Part
-from lossctl.sources.options import TextOptions
-from lossctl.sources.quotes import Rules
+from lossctl.sources.csv.options import TextOptions
+from lossctl.sources.source import check_doubled
+from lossctl.sources.text.cuts import Part
+from lossctl.sources.text.numerals import NUMBER, NUMBER_COMMA
+from lossctl.sources.text.quotes import Rules
 
 if TYPE_CHECKING:
-    from lossctl.sources.lists import Shape
+    from lossctl.sources.text.lists import Shape
 
 BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 CANDIDATES = ",;\t|"
 SAMPLE_ROWS = 200
 SHOWN = 60
-NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")
-NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")
 # 1,234 and 1.234 may be as many thousands, or a number with three decimals.
 THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}(?:,\d{3}|\.\d{3})\s*")
 BROKEN = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
@@ -232,7 +231,7 @@ def _lists(names: tuple[str, ...], data: list[Row], missing: tuple[str, ...]) ->
     for index, name in enumerate(names):
         cells = [row[index] for row in data if len(row) > index and row[index] not in missing]
         if cells and cells[0].lstrip().startswith("["):
-            from lossctl.sources.lists import common, shape_of
+            from lossctl.sources.text.lists import common, shape_of
 
             shape = common([shape_of(cell) for cell in cells])
             if shape is not None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from lossctl.errors import DataError
 from lossctl.sources import arrow
-from lossctl.sources.base import ColumnInfo, FileSource, Kind, Piece, Reading, Stamp, first_line
+from lossctl.sources.source import ColumnInfo, FileSource, Kind, Piece, Reading, Stamp, first_line
 
 MAGIC = b"\x93NUMPY"
 # The most bytes of rows that a piece holds, of all arrays together.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from lossctl.sources import packed
 from lossctl.sources.ahead import ahead
-from lossctl.sources.base import FileSource, Piece
-from lossctl.sources.cuts import Cuts, Part, cuts, streamed
-from lossctl.sources.quotes import Rules
+from lossctl.sources.source import FileSource, Piece
+from lossctl.sources.text.cuts import Cuts, Part, cuts, streamed
+from lossctl.sources.text.quotes import Rules
 
 NO_RULES = Rules()
 

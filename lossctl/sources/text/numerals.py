@@ -1,8 +1,10 @@
-"""Integers in text that float64 does not hold, looked for where a column's numbers are beyond 2^53.
+"""What reads as a number, and integers in text that float64 does not hold: looked for where numbers are beyond 2^53.
 
 What is refused is a cell of digits alone: 9007199254740993 is an integer, and another one once it is read. A cell with
 a point or an exponent (9007199254740993.0, 1e20) is a float, which is read as the nearest one as all floats are.
 """
+
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -42,3 +44,12 @@ def inexact_cells(cells: pa.Array) -> list[int]:
     bounds = np.stack([edges[rows], edges[rows + 1]], axis=1).ravel()
     rows = rows[~np.logical_or.reduceat(NOT_IN_INTEGERS[raw], bounds)[::2]]
     return [row for row in rows.tolist() if inexact(text[edges[row] : edges[row + 1]])]
+
+
+def numeral(cell: str) -> bool:
+    """Whether a cell reads as a number."""
+    return NUMBER.fullmatch(cell) is not None
+
+
+NUMBER = re.compile(r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")
+NUMBER_COMMA = re.compile(r"\s*[-+]?(?:(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))\s*")

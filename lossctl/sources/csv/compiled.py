@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.sources import arrow
-from lossctl.sources.absent import numbers_in
-from lossctl.sources.base import As
-from lossctl.sources.cuts import Part
-from lossctl.sources.dialect import CANDIDATES, Dialect
+from lossctl.sources.csv.absent import numbers_in
+from lossctl.sources.csv.dialect import CANDIDATES, Dialect
+from lossctl.sources.source import As
+from lossctl.sources.text.cuts import Part
 
 try:
-    from lossctl.sources import _cells
+    from lossctl.sources.csv import _cells
 except ImportError:
     _cells = None  # type: ignore[assignment]
 

@@ -16,9 +16,7 @@ from pyarrow import json
 
 from lossctl.errors import DataError, encodable, listing
 from lossctl.sources import arrow, packed
-from lossctl.sources.base import ColumnInfo, Piece, Reading, Stamp
-from lossctl.sources.cuts import LONGEST_ROW, Part
-from lossctl.sources.objects import (
+from lossctl.sources.json.objects import (
     ConflictError,
     Field,
     InexactError,
@@ -29,9 +27,11 @@ from lossctl.sources.objects import (
     rows_of,
     value_at,
 )
-from lossctl.sources.quotes import Rules
-from lossctl.sources.text import TextSource
-from lossctl.sources.unwrap import BOM, unwrapped
+from lossctl.sources.json.unwrap import BOM, unwrapped
+from lossctl.sources.source import ColumnInfo, Piece, Reading, Stamp
+from lossctl.sources.text.cuts import LONGEST_ROW, Part
+from lossctl.sources.text.quotes import Rules
+from lossctl.sources.text.text import TextSource
 
 HEAD_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
@@ -191,7 +191,7 @@ class JsonSource(TextSource):
 
     def _search(self, part: Part, schema: pa.Schema, fields: Mapping[str, Field]) -> pa.RecordBatch:
         """The rows by Python's reader, which tells what is wrong with which, and takes words for numbers JSON lacks."""
-        from lossctl.sources.exact import refusal
+        from lossctl.sources.text.numerals import refusal
 
         texts = ((place, text) for place, text in part.rows(Rules()) if text.strip())
         found = list(rows_of(self.path, texts, self.line_at))

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 from pyarrow import csv
 
-from lossctl.sources import arrow, packed, plain
-from lossctl.sources.absent import numbers_in, without
-from lossctl.sources.base import As, ColumnInfo, Piece, Reading, Stamp
-from lossctl.sources.cuts import LONGEST_ROW, Part
-from lossctl.sources.dialect import BOM, NUMBER, Dialect, recognise
-from lossctl.sources.options import TextOptions
-from lossctl.sources.quotes import Rules
-from lossctl.sources.text import TextSource
+from lossctl.sources import arrow, packed
+from lossctl.sources.csv import compiled
+from lossctl.sources.csv.absent import numbers_in, without
+from lossctl.sources.csv.dialect import BOM, Dialect, recognise
+from lossctl.sources.csv.options import TextOptions
+from lossctl.sources.source import As, ColumnInfo, Piece, Reading, Stamp
+from lossctl.sources.text.cuts import LONGEST_ROW, Part
+from lossctl.sources.text.numerals import numeral
+from lossctl.sources.text.quotes import Rules
+from lossctl.sources.text.text import TextSource
 
 if TYPE_CHECKING:
-    from lossctl.sources.complaints import Complaints
+    from lossctl.sources.csv.complaints import Complaints
 
 HEAD_BYTES = 1 << 16
 
@@ -73,7 +75,7 @@ class CsvSource(TextSource):
                 yield batch.slice(start, reading.batch_rows)
 
     def _complaints(self) -> "Complaints":
-        from lossctl.sources.complaints import Complaints
+        from lossctl.sources.csv.complaints import Complaints
 
         return Complaints(self.path, self.dialect, self.line_at)
 
@@ -93,7 +95,7 @@ class _Parser(NamedTuple):
 
     def parse(self, part: Part) -> pa.RecordBatch:
         """The wanted columns of some rows."""
-        found = plain.read(self.dialect, self.wanted, part)
+        found = compiled.read(self.dialect, self.wanted, part)
         if found is None:
             found = self._by_arrow(part)
         return pa.RecordBatch.from_arrays([found[name] for name in self.wanted], names=list(self.wanted))
@@ -132,7 +134,7 @@ class _Parser(NamedTuple):
 
     def _integers(self, part: Part, names: list[str]) -> dict[str, pa.Array]:
         """As text the columns with integers that float64 does not hold, for the same reason."""
-        from lossctl.sources.exact import inexact_cells
+        from lossctl.sources.text.numerals import inexact_cells
 
         texts = self._read(part, dict.fromkeys(names, pa.string()), self.dialect.missing) or {}
         found = {name: rows for name, cells in texts.items() if (rows := inexact_cells(cells))}
@@ -141,7 +143,7 @@ class _Parser(NamedTuple):
         return {name: texts[name] for name in found}
 
     def _list(self, part: Part, name: str, cells: pa.Array) -> pa.Array:
-        from lossctl.sources.lists import InexactError, NotAListError, parse
+        from lossctl.sources.text.lists import InexactError, NotAListError, parse
 
         try:
             return parse(cells, self.dialect.lists[name])
@@ -218,8 +220,3 @@ def _with_points(array: pa.Array) -> pa.Array:
 def _with_point(cell: str) -> str:
     changed = cell.replace(",", ".")
     return changed if numeral(changed) else cell
-
-
-def numeral(cell: str) -> bool:
-    """Whether a cell reads as a number."""
-    return NUMBER.fullmatch(cell) is not None

@@ -16,8 +16,8 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.errors import DataError
-from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
 from lossctl.sources.kinds import kind_of, type_name
+from lossctl.sources.source import ColumnInfo, FileSource, Piece, Reading, Stamp, check_doubled, first_line
 
 PIECE_ROWS = 1 << 19
 MAGIC, OLD_FEATHER = b"ARROW1", b"FEA1"

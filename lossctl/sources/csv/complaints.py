@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from lossctl.errors import DataError
-from lossctl.sources.base import first_line
-from lossctl.sources.cuts import Part
-from lossctl.sources.dialect import NUMBER, NUMBER_COMMA, THOUSANDS, Dialect, cells_of, not_utf8
-from lossctl.sources.exact import refusal
+from lossctl.sources.csv.dialect import THOUSANDS, Dialect, cells_of, not_utf8
+from lossctl.sources.source import first_line
+from lossctl.sources.text.cuts import Part
+from lossctl.sources.text.numerals import NUMBER, NUMBER_COMMA, refusal
 
 SHOWN = 80
 LONE_RETURN = re.compile(rb"\r(?!\n)")

@@ -12,11 +12,11 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.errors import DataError
-from lossctl.sources import spans
-from lossctl.sources.base import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
+from lossctl.sources.binary import spans
+from lossctl.sources.binary.parquet_file import FileMetaData, opened
 from lossctl.sources.kinds import kind_of as kind_of
 from lossctl.sources.kinds import type_name
-from lossctl.sources.parquet_file import FileMetaData, opened
+from lossctl.sources.source import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
 
 if TYPE_CHECKING:
     from pyarrow.parquet import RowGroupMetaData

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.sources import arrow
-from lossctl.sources.dialect import NUMBER, NUMBER_COMMA
+from lossctl.sources.text.numerals import NUMBER, NUMBER_COMMA
 
 
 @lru_cache

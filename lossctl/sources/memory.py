@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from lossctl.errors import DataError
 from lossctl.rows import doubles, texts
-from lossctl.sources import ColumnInfo, Piece, Reading
 from lossctl.sources.kinds import kind_of, type_name
+from lossctl.sources.source import ColumnInfo, Piece, Reading
 
 PIECE_ROWS = 1 << 19
 Data: TypeAlias = object

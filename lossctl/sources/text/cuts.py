@@ -16,8 +16,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from lossctl.errors import DataError
-from lossctl.sources.base import Piece, Stamp
-from lossctl.sources.quotes import Offsets, Rules
+from lossctl.sources.source import Piece, Stamp
+from lossctl.sources.text.quotes import Offsets, Rules
 
 PIECE_BYTES = 4 << 20
 # Read beyond a piece's range, where its last row ends.

@@ -180,7 +180,7 @@ def _numbers(lines: bytes) -> pa.Array | None:
 
 def _check_exact(tokens: list[bytes], rows: Offsets) -> None:
     """Raise for the first integer that float64 does not hold."""
-    from lossctl.sources.exact import inexact
+    from lossctl.sources.text.numerals import inexact
 
     for token, row in zip(tokens, rows.tolist(), strict=True):
         if inexact(token):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lossctl.errors import DataError, encodable
 from lossctl.sources import arrow
-from lossctl.sources.base import As, ColumnInfo, Kind
+from lossctl.sources.source import As, ColumnInfo, Kind
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Row: TypeAlias = dict[str, JSON]

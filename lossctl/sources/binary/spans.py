@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.sources.base import Span
+from lossctl.sources.source import Span
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ColumnChunkMetaData
 
-    from lossctl.sources.base import Bound
+    from lossctl.sources.source import Bound
 
 
 def told(kind: pa.DataType) -> bool:

@@ -1,0 +1,1 @@
+"""Lines and cells of text, whatever format they stand in."""
