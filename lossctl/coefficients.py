@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lossctl.errors import DataError, listing
-from lossctl.rows import doubles
+from lossctl.sources.arrow import column_of
 from lossctl.sources.source import Source
 
 # Element types of the safetensors format; bfloat16 is the upper half of a float32.
@@ -81,4 +81,4 @@ def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
         if kind == "BF16":
             values = (values.astype(np.uint32) << 16).view(np.float32)
         parts.append(values.astype(np.float64))
-    return Coefficients((path,), source({"coef": doubles(np.concatenate(parts))})), "coef"
+    return Coefficients((path,), source({"coef": column_of(np.concatenate(parts))})), "coef"

@@ -16,7 +16,7 @@ from pyarrow import types as pt
 from lossctl.arithmetic.arrays import Array
 from lossctl.declare.roles import Interval
 from lossctl.mapping import Binding
-from lossctl.sources.arrow import flags_of, nulls_of, values_of
+from lossctl.sources.arrow import column_of, flags_of, nulls_of, offsets_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
 Mask = npt.NDArray[np.bool_]
@@ -257,10 +257,7 @@ def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | 
     if pt.is_fixed_size_list(array.type):
         width = array.type.list_size
         return array.values.slice(array.offset * width, size * width), np.arange(size + 1) * width, gaps
-    wide = pt.is_large_list(array.type)
-    offsets = np.frombuffer(
-        array.buffers()[1], np.int64 if wide else np.int32, count=size + 1, offset=array.offset * (8 if wide else 4)
-    ).astype(np.int64)
+    offsets = offsets_of(array)
     return array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), offsets - offsets[0], gaps
 
 
@@ -298,6 +295,4 @@ def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Mask, width: i
     """The values of a list column with null rows, a row of nulls for each of them."""
     places = offsets[:-1, np.newaxis] + np.arange(width)
     places[gaps] = 0
-    present = np.packbits(np.repeat(~gaps, width), bitorder="little")
-    index = pa.Array.from_buffers(pa.int64(), places.size, [pa.py_buffer(present), pa.py_buffer(places)])
-    return flat.take(index)
+    return flat.take(column_of(places.ravel(), np.repeat(~gaps, width)))

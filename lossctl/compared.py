@@ -17,7 +17,7 @@ from lossctl.declare.params import number
 from lossctl.errors import DataError
 from lossctl.keys import encode
 from lossctl.literals import Holds, Literal, Moment, Number, moment, numeral, refusal, seconds, truth, written, zone_of
-from lossctl.sources.arrow import flags_of, nulls_of, values_of
+from lossctl.sources.arrow import flags_of, nulls_of, ticks_of, values_of
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -105,7 +105,7 @@ def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -
         scale = Fraction(1, DAY) if pt.is_date32(kind) else 10**3 if pt.is_date64(kind) else UNITS[kind.unit]
         said: Holds = "times" if clock else "dates"
         places = [_needed(value, seconds(value, zone, clock), column, said) * scale for value in values]
-        return _any(_ticks(array), sign, places)
+        return _any(ticks_of(array), sign, places)
     return None
 
 
@@ -121,15 +121,6 @@ def _needed(value: Literal, found: int | Fraction | None, column: str, said: Hol
     if found is None:
         raise refusal(column, said, value)
     return found
-
-
-def _ticks(array: pa.Array) -> npt.NDArray[np.generic]:
-    """Dates and times as the whole numbers that they are stored as."""
-    dtype = np.dtype(f"i{array.type.bit_width // 8}")
-    buffer = array.buffers()[1]
-    if buffer is None or not len(array):
-        return np.zeros(len(array), dtype)
-    return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
 
 
 def _any(found: npt.NDArray[Any], sign: str, values: Sequence[int | Decimal | Fraction | None]) -> Mask:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from lossctl.errors import DataError, counted
 from lossctl.keys import Encoded, encode
 from lossctl.mapping import Table
+from lossctl.sources.arrow import index_column
 from lossctl.sources.source import As, Reading, Source
 
 BATCH_ROWS = 1 << 17
@@ -54,7 +55,7 @@ class Truth(NamedTuple):
 
     def join(self, batch: pa.RecordBatch, places: Places) -> pa.RecordBatch:
         """A batch with the truth's columns, for rows that were all found."""
-        index = pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(np.ascontiguousarray(places))])
+        index = index_column(places)
         columns = {self.renamed.get(name, name): batch.column(name) for name in batch.schema.names}
         for name in self.table.schema.names:
             if name not in self.on:

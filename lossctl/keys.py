@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.arithmetic.cells import HEAD, Key, Segments, runs_of
-from lossctl.sources.arrow import present, texts_column, values_of
+from lossctl.sources.arrow import present, texts_column, texts_of, values_of
 
 Codes = npt.NDArray[np.int64]
 # So few labels are worth remembering: the next block most often has the same.
@@ -56,14 +56,13 @@ def _labels(values: pa.Array) -> Sequence[str | None]:
     """The entries of a dictionary as text."""
     if not pt.is_string(values.type) or values.null_count or len(values) > FEW:
         return tuple(label(value) for value in values.to_pylist())
-    _, offsets, text = values.buffers()
-    edges = np.frombuffer(offsets, np.int32, len(values) + 1, values.offset * 4)
-    return _texts(edges.tobytes(), b"" if text is None else text.slice(0, int(edges[-1])).to_pybytes())
+    edges, text = texts_of(values)
+    return _texts(edges.tobytes(), text)
 
 
 @lru_cache(maxsize=64)
 def _texts(edges: bytes, text: bytes) -> tuple[str, ...]:
-    return tuple(text[start:stop].decode() for start, stop in pairwise(np.frombuffer(edges, np.int32).tolist()))
+    return tuple(text[start:stop].decode() for start, stop in pairwise(np.frombuffer(edges, np.int64).tolist()))
 
 
 def _from_numbers(values: npt.NDArray[np.generic]) -> Encoded:

@@ -117,7 +117,7 @@ def _plain(value: object) -> object:
 
 def row_columns(before: int, values: RowValues, id: str | None, predicted: Sequence[str]) -> dict[str, pa.Array]:
     """The columns of row values: the id, or the row's number from 1; `loss`; a gradient per predicted column."""
-    first = {"row": doubles(values.rows + before + 1)} if values.ids is None else {str(id): values.ids}
+    first = {"row": arrow.column_of(values.rows + before + 1)} if values.ids is None else {str(id): values.ids}
     columns = {**first, "loss": _numbers(values.loss)}
     gradient = values.gradient
     if gradient is None:
@@ -140,17 +140,14 @@ def _lists(gradient: Ragged) -> pa.Array:
     """A list per row of lists: the gradient by every number of every step."""
     size = len(gradient.values)
     steps = pa.FixedSizeListArray.from_arrays(_numbers(gradient.values.T.ravel()), size)
-    offsets = np.ascontiguousarray(gradient.offsets, dtype=np.int32)
-    return pa.ListArray.from_buffers(
-        pa.list_(steps.type), len(gradient), [None, pa.py_buffer(offsets)], children=[steps]
-    )
+    return arrow.lists_of(steps, gradient.offsets)
 
 
 def unit_columns(units: Units) -> dict[str, pa.Array]:
     """The columns of unit values."""
     return {
-        "unit": texts(unit_labels(units)),
-        "rows": doubles(np.array(units.rows, dtype=np.int64)),
+        "unit": arrow.texts_column(unit_labels(units)),
+        "rows": arrow.column_of(np.array(units.rows, dtype=np.int64)),
         "loss": _numbers(np.array(units.values, dtype=np.float64)),
     }
 
@@ -163,23 +160,4 @@ def unit_labels(units: Units) -> list[str]:
 def _numbers(values: Array) -> pa.Array:
     """Values as a column; NaN, which is no value, is null."""
     gaps = np.isnan(values)
-    return arrow.column_of(values, ~gaps) if gaps.any() else doubles(values)
-
-
-def doubles(values: "Array | np.ndarray[Any, Any]") -> pa.Array:
-    """A NumPy array as an Arrow one, without the detour over pandas that pa.array() takes."""
-    values = np.ascontiguousarray(values)
-    kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-
-
-def texts(values: Sequence[str]) -> pa.Array:
-    """Strings as an Arrow array, likewise."""
-    encoded = [value.encode() for value in values]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(encoded), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    )
-
-
-__all__ = ["RowFile", "row_columns", "unit_columns"]
+    return arrow.column_of(values, ~gaps) if gaps.any() else arrow.column_of(values)

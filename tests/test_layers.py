@@ -19,7 +19,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
     "declare": ("errors", "arithmetic"),
-    "sources": ("errors", "sources.csv.options", "rows"),
+    "sources": ("errors", "sources.csv.options"),
     "sources.opening": ("errors", "sources", "sources.csv", "sources.json", "sources.binary"),
     "sources.text": ("errors", "sources"),
     "sources.csv": ("errors", "sources", "sources.text"),

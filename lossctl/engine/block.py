@@ -19,6 +19,7 @@ from lossctl.labels import Seen
 from lossctl.mapping import Binding
 from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
 from lossctl.results import MISSING
+from lossctl.sources.arrow import index_column, taken
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -55,14 +56,11 @@ class Kept:
     def take(self, at: "slice | npt.NDArray[np.intp]") -> "Kept":
         """Some of the rows."""
         places = self.places[at]
-        index = pa.Array.from_buffers(
-            pa.int64(), len(places), [None, pa.py_buffer(np.arange(self.rows, dtype=np.int64)[at].copy())]
-        )
         return Kept(
             {binding: np.ascontiguousarray(array[..., at]) for binding, array in self.arrays.items()},
             self.labels,
             places,
-            None if self.ids is None else self.ids.take(index),
+            None if self.ids is None else self.ids.take(index_column(np.arange(self.rows)[at])),
             None if self.weights is None else self.weights[at],
             None if self.unit_weights is None else self.unit_weights[at],
             [Encoded(key.codes[at], key.labels) for key in self.by],
@@ -159,7 +157,7 @@ def select(
                 shown = (", ".join(key.labels[key.codes[row]] or MISSING for key in keys.values()) for row in lost)
                 note(faults, Trouble("unmatched", ", ".join(names), plan.truth.path), lost, shown)
             origin = np.flatnonzero(places >= 0)
-            batch, places = take(batch, origin), places[origin]
+            batch, places = taken(batch, origin), places[origin]
         _count_matched(plan, batch, places, result)
         batch = plan.truth.join(batch, places)
     if plan.where is not None:
@@ -167,18 +165,12 @@ def select(
 
         passed = np.flatnonzero(filters.passing(plan.where, batch))
         if len(passed) < batch.num_rows:
-            batch, origin = take(batch, passed), passed if origin is None else origin[passed]
+            batch, origin = taken(batch, passed), passed if origin is None else origin[passed]
             places = None if places is None else places[passed]
     if plan.limit is not None and batch.num_rows > plan.limit - result.used:
         batch = batch.slice(0, plan.limit - result.used)
         origin = np.arange(batch.num_rows) if origin is None else origin[: batch.num_rows]
     return batch, origin, None if places is None else places[: batch.num_rows]
-
-
-def take(batch: pa.RecordBatch, rows: npt.NDArray[np.intp]) -> pa.RecordBatch:
-    """Some of the rows of a batch."""
-    index = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows.astype(np.int64))])
-    return batch.take(index)
 
 
 def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int64], result: PieceResult) -> None:
@@ -219,7 +211,7 @@ def clean(
         arrays = {binding: keep(values, kept) for binding, values in arrays.items()}
         by = [column.take(~gone) for column in by]
         group = group.take(~gone) if group else None
-        ids = take(pa.RecordBatch.from_arrays([ids], ["id"]), kept).column(0) if ids is not None else None
+        ids = taken(pa.RecordBatch.from_arrays([ids], ["id"]), kept).column(0) if ids is not None else None
     if not found_faults:
         _check_widths(arrays, result, found_faults, kept)
         for binding, values in arrays.items():

@@ -51,7 +51,7 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
                 column = batch.column(name)
                 if column.type != FLOAT64 or column.null_count:
                     return False
-                columns[name] = values_of(column)  # type: ignore[assignment]
+                columns[name] = values_of(column)
         arrays = {role: columns[binding.columns[0]] for role, binding in term.bindings.items()}
         products = _products(term, arrays) or {}
         totals = {name: part.total() for name, part in products.items()}

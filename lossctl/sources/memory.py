@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossctl.errors import DataError
-from lossctl.rows import doubles, texts
+from lossctl.sources import arrow
 from lossctl.sources.kinds import kind_of, type_name
 from lossctl.sources.source import ColumnInfo, Piece, Reading
 
@@ -237,7 +237,7 @@ def _column(values: object) -> pa.Array:
     if array is not None and array.ndim:
         return _nested(array)
     if isinstance(values, Sequence) and values and all(isinstance(value, str) for value in values):
-        return texts([str(value) for value in values])
+        return arrow.texts_column([str(value) for value in values])
     return pa.array(values)
 
 
@@ -249,7 +249,7 @@ def _nested(array: "np.ndarray[Any, Any]") -> pa.Array:
     if not flat.dtype.isnative:  # Arrow would take the bytes as they are
         flat = flat.astype(flat.dtype.newbyteorder("="))
     plain = flat.dtype.kind in "fi" and flat.dtype.itemsize == 8 and not isinstance(flat, np.ma.MaskedArray)
-    column = doubles(flat) if plain else pa.array(flat)
+    column = arrow.column_of(flat) if plain else pa.array(flat)
     for size in reversed(array.shape[1:]):
         column = pa.FixedSizeListArray.from_arrays(column, size)
     return column

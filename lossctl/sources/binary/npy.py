@@ -307,8 +307,7 @@ def _column(values: Values, column: Column) -> pa.Array:
         return _array(values)
     day = pa.types.is_date(moments)
     ticks = values.astype("M8[D]" if day else f"M8[{moments.unit}]").astype(np.int64)
-    present, width = arrow.validity(~np.isnat(values)), np.int32 if day else np.int64
-    return pa.Array.from_buffers(moments, len(values), [present, pa.py_buffer(ticks.astype(width))])
+    return arrow.column_of(ticks.astype(np.int32 if day else np.int64), ~np.isnat(values), moments)
 
 
 def _array(values: Values) -> pa.Array:

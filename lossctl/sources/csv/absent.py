@@ -22,14 +22,14 @@ def without(column: pa.Array, absent: frozenset[float]) -> pa.Array:
     """A column of numbers, or of the text of some, in which these numbers are missing."""
     if isinstance(column, pa.DictionaryArray):
         gone = np.array([_among(cell, absent) for cell in column.dictionary.to_pylist()], dtype=bool)
-        codes = np.frombuffer(column.indices.buffers()[1] or b"", np.int32)[column.offset :][: len(column)]
+        codes = arrow.values_of(column.indices)
         present = arrow.present(column)
         if not gone.any():
             return column
         return arrow.coded(codes, column.dictionary, present & ~gone[np.where(present, codes, 0)])
     if pa.types.is_string(column.type):
         return arrow.texts_column([None if _among(cell, absent) else cell for cell in column.to_pylist()])
-    values = np.frombuffer(column.buffers()[1] or b"", np.float64)[column.offset :][: len(column)]
+    values = arrow.values_of(column)
     there = ~np.isin(values, list(absent))
     return column if there.all() else arrow.column_of(np.where(there, values, 0.0), there & arrow.present(column))
 

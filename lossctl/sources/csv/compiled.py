@@ -55,9 +55,7 @@ def read(dialect: Dialect, wanted: Mapping[str, As], part: Part) -> dict[str, pa
     for name, values in zip(numeric, numbers[:, :rows], strict=True):
         found[name] = arrow.column_of(values, ~np.isnan(values))
     for name, places, (text, ends) in zip(coded, codes[:, :rows], texts, strict=True):
-        labels = pa.Array.from_buffers(
-            pa.string(), len(ends) // 4 - 1, [None, pa.py_buffer(ends), pa.py_buffer(text)], null_count=0
-        )
+        labels = arrow.encoded_texts(ends, text)
         try:
             labels.validate(full=True)
         except pa.ArrowInvalid:  # no UTF-8 text
