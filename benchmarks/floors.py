@@ -30,7 +30,7 @@ class Case(NamedTuple):
     """
 
     loss: str
-    from_python: Arrays
+    arrays: Arrays
     formula: Formula
     params: Mapping[str, Any] = {}
     says: str = ""
