@@ -83,6 +83,14 @@ class Table(NamedTuple):
             )
 
 
+class MissingRoleError(DataError):
+    """No column serves a role, for which these are `used` already."""
+
+    def __init__(self, role: LossRole, used: Collection[str]) -> None:
+        super().__init__(f"there is no column for {role.name}.")
+        self.role, self.used = role, used
+
+
 def bind(
     loss: Loss,
     params: Mapping[str, object],
@@ -105,9 +113,7 @@ def bind(
         if columns is not None:
             bound[role.name] = _shape(role, columns, table, nests, tuple(loss.spelling(params).items()))
         elif role.required:
-            from lossctl.hints import not_found
-
-            raise DataError(not_found(loss, role, table, used))
+            raise MissingRoleError(role, used)
     bound = _nested(loss, bound, table)
     vectors = frozenset(name for name, binding in bound.items() if binding.layout not in ("number", "nested"))
     for role in loss.roles_for(params, loss.kernel, vectors):

@@ -19,7 +19,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
-from lossctl.mapping import CLASSES, Binding, Labels, Table, bind
+from lossctl.mapping import CLASSES, Binding, Labels, MissingRoleError, Table, bind
 from lossctl.request import Constant, Job, Request, Work
 from lossctl.sources.opening import open_sources
 
@@ -222,7 +222,13 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
             columns[name] = _parameter_column(loss, name, value[1:], data.table)
     params = loss.resolve_params({k: v for k, v in given.items() if k not in roles and k not in columns}, set(columns))
     named = {name: _column_named(loss, name, value) for name, value in given.items() if name in roles}
-    bindings = bind(loss, params, data.table, named, data.taken, Labels(request.positive_label, request.classes))
+    labels = Labels(request.positive_label, request.classes)
+    try:
+        bindings = bind(loss, params, data.table, named, data.taken, labels)
+    except MissingRoleError as gap:
+        from lossctl.hints import not_found
+
+        raise DataError(not_found(loss, gap.role, data.table, gap.used)) from None
     shown: dict[str, Value | ColumnRef] = {**params}
     shown |= {name: ColumnRef(binding.columns[0]) for name, binding in columns.items()}
     scope = loss.kernel_for(bindings).scope
