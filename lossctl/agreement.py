@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from lossctl.columns.binding import Binding
 from lossctl.declare import registry
 from lossctl.engine.plan import Term
 from lossctl.errors import UsageError
 from lossctl.expressions import Part
-from lossctl.mapping import Binding
 
 INPUT = "input"
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from math import isfinite
 
+from lossctl.columns.binding import brief
 from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import Plan
 from lossctl.errors import UsageError
-from lossctl.mapping import brief
 from lossctl.outputs import check_apart
 from lossctl.request import Request
 

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from lossctl.columns.binding import Binding, Table
 from lossctl.engine.plan import Plan, block_rows
 from lossctl.errors import DataError, UsageError, listing
-from lossctl.mapping import Binding, Table, expand
+from lossctl.mapping import expand
 from lossctl.request import Request
 from lossctl.sources.opening import knowing, open_sources, prune
 from lossctl.sources.source import As, Sieve, Source
 
 if TYPE_CHECKING:
-    from lossctl.filters import Filter
+    from lossctl.columns.filter.language import Filter
 
 
 class Dataset(NamedTuple):
@@ -35,9 +36,9 @@ def open_dataset(request: Request, late: Collection[str] = ()) -> Dataset:
     truth, on = _truth_source(request, late), request.on
     if truth is not None:
         on = tuple(name for text in request.on for name in expand(text, table, "--on"))
-        from lossctl import joins
+        from lossctl.columns import join
 
-        table = joins.joined_table(table, truth, on)
+        table = join.joined_table(table, truth, on)
     keys = {"group": request.group, "id": request.id, "weight": request.weight, "unit-weight": request.unit_weight}
     for option, name in keys.items():
         if name is not None:
@@ -65,22 +66,22 @@ def with_columns(plan: Plan, data: Dataset) -> Plan:
         if name is not None:
             columns[name] = "raw" if name in columns or name == plan.id else "text"
     if plan.where is not None:
-        from lossctl import filters
-        from lossctl.literals import is_float
+        from lossctl.columns.filter import language
+        from lossctl.columns.filter.literals import is_float
 
-        for name in filters.columns(plan.where):
+        for name in language.columns(plan.where):
             table.require(name, "--where")
             table.require_plain(name, "--where")
-        where = filters.settle(plan.where, table.columns)
-        for name, values in filters.columns(where).items():
+        where = language.settle(plan.where, table.columns)
+        for name, values in language.columns(where).items():
             columns.setdefault(name, "number" if values and all(map(is_float, values)) else "text")
         plan = plan._replace(where=where)
     if truth is not None:
-        from lossctl import joins
+        from lossctl.columns import join
 
         theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
         keys: dict[str, As] = dict.fromkeys(on, "text")
-        plan = plan._replace(truth=joins.load(truth, on, {**keys, **theirs}, table.renamed))
+        plan = plan._replace(truth=join.load(truth, on, {**keys, **theirs}, table.renamed))
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
     _check_files(plan.sources, table, columns)
@@ -128,16 +129,16 @@ def read_filter(text: str | None) -> "Filter | None":
             f"--where {text!r} is empty and says nothing of which rows to keep; write a filter, for example "
             "\"model == 'a'\", or leave the option out for all rows."
         )
-    from lossctl import filters
+    from lossctl.columns.filter import language
 
-    return filters.parse(text)
+    return language.parse(text)
 
 
 def _sieve(plan: Plan, table: Table) -> Sieve | None:
     """The filter on columns in the files themselves; rows that pair by position are all needed."""
     if plan.where is None or (plan.truth is not None and not plan.truth.on):
         return None
-    from lossctl.sieve import sieve
+    from lossctl.columns.filter.sieve import sieve
 
     return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
 

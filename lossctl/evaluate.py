@@ -9,6 +9,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.cells import Key
+from lossctl.columns.keys import MISSING
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import unit_remarks
@@ -16,7 +17,7 @@ from lossctl.engine.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
 from lossctl.errors import UsageError
 from lossctl.mapping import natural
-from lossctl.results import MISSING, Denominator
+from lossctl.results import Denominator
 
 REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 

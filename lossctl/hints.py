@@ -3,12 +3,13 @@
 import re
 from collections.abc import Collection, Sequence
 
+from lossctl.columns.binding import Table
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import usual_names
 from lossctl.errors import DataError, listing
-from lossctl.mapping import Table, search
+from lossctl.mapping import search
 
 
 def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from lossctl import expressions
 from lossctl.arithmetic.arrays import Array
 from lossctl.checks import check_request
+from lossctl.columns.binding import CLASSES, Binding, Labels, Table
 from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.declare import registry
 from lossctl.declare.classes import Classes
@@ -19,7 +20,7 @@ from lossctl.engine import local
 from lossctl.engine.plan import Observe, Plan, RowOutput, Term
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
-from lossctl.mapping import CLASSES, Binding, Labels, MissingRoleError, Table, bind
+from lossctl.mapping import MissingRoleError, bind
 from lossctl.request import Constant, Job, Request, Work
 from lossctl.sources.opening import open_sources
 
@@ -305,9 +306,9 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
 
 def _choosing(plan: Plan) -> tuple[str, ...]:
     """The columns that decide which rows are read: those of the filter and the keys of a join."""
-    from lossctl import filters
+    from lossctl.columns.filter import language
 
-    chosen = () if plan.where is None else tuple(filters.columns(plan.where))
+    chosen = () if plan.where is None else tuple(language.columns(plan.where))
     return chosen if plan.truth is None else (*chosen, *plan.truth.on)
 
 

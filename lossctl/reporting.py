@@ -8,13 +8,13 @@ import numpy as np
 
 from lossctl import __version__, expressions
 from lossctl.arithmetic.cells import Key
+from lossctl.columns.labels import is_label
 from lossctl.declare import registry
 from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import Plan, View
 from lossctl.errors import DataError, counted, listing
 from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.labels import is_label
 from lossctl.request import Job
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns, unit_labels

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from lossctl.columns.binding import Table
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import Plan
 from lossctl.evaluate import Blend, Reduced
-from lossctl.mapping import Table
 from lossctl.sources.csv.options import TextOptions
 from lossctl.sources.source import Source
 

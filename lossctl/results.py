@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 SCHEMA = "lossctl.report/1"
-MISSING = "(missing)"  # what a null that cuts a slice is called
 
 
 class Input(NamedTuple):

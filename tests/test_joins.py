@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from conftest import Run
-from lossctl import filters
+from lossctl.columns.filter import language, passing
 from lossctl.errors import UsageError
 from support import arrow_table, write_csv, write_parquet
 
@@ -136,13 +136,13 @@ COLUMNS = {
 )
 def test_a_filter_keeps_the_rows_that_pass(text: str, rows: list[int]) -> None:
     batch = arrow_table(COLUMNS).to_batches()[0]
-    assert np.flatnonzero(filters.passing(filters.parse(text), batch)).tolist() == rows
+    assert np.flatnonzero(passing.passing(language.parse(text), batch)).tolist() == rows
 
 
 @pytest.mark.parametrize("text", ["", "h <", "h = b", "h = 'x", "and h = 1", "h = 1 or", "(h = 1", "h = 1 2", "in (1)"])
 def test_a_filter_that_cannot_be_read_says_so(text: str) -> None:
     with pytest.raises(UsageError, match="--where"):
-        filters.parse(text)
+        language.parse(text)
 
 
 def test_a_limit_takes_the_first_rows_that_pass(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import lossctl
 from lossctl.arithmetic.tally import Tally
-from lossctl.keys import Encoded, encode, segments
+from lossctl.columns.keys import Encoded, encode, segments
 
 WHOLE_NUMBERS = [
     np.array([-128, 127, 0, -128], np.int8),

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "lossctl"
 
 # Every room, and what its modules may import besides each other: rooms (the modules that stand in the folder itself),
 # or single modules. Imports inside functions count like any other; those for type checkers alone are free.
+READ = ("sources.source", "sources.arrow", "sources.kinds")
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
@@ -25,6 +26,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "sources.csv": ("errors", "sources", "sources.text"),
     "sources.json": ("errors", "sources", "sources.text"),
     "sources.binary": ("errors", "sources"),
+    "columns": ("errors", "arithmetic", "declare", *READ, "sources.text.numerals"),
+    "columns.filter": ("errors", "declare.params", *READ, "columns.numbers", "columns.keys"),
     "losses": ("errors", "declare"),
     "losses.regression": ("errors", "arithmetic", "declare"),
     "losses.distributions": ("errors", "arithmetic", "declare"),

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import lossctl
-from lossctl import filters
-from lossctl.sieve import sieve
+from lossctl.columns.filter import language, passing
+from lossctl.columns.filter.sieve import sieve
 from lossctl.sources.binary import parquet, parquet_file
 from lossctl.sources.opening import open_source, prune
 from lossctl.sources.source import Span
@@ -156,18 +156,18 @@ def test_no_row_that_passes_is_ever_ruled_out(tmp_path: Path) -> None:
     texts += [f"{'not ' * (at % 2)}({a} {('and', 'or')[at // 2 % 2]} not {b})" for at, (a, b) in enumerate(pairs)]
     ruled_out = 0
     for text in texts:
-        part = filters.parse(text)
+        part = language.parse(text)
         kept = prune(source, pieces, sieve(part, {name: name for name in COLUMNS}))
         left = {group for piece in kept for group in range(piece.start, piece.stop)}
         for group in set(range(4)) - left:
             batch = table.slice(3 * group, 3).combine_chunks().to_batches()[0]
-            assert not filters.passing(part, batch).any(), f"{text}: row group {group}"
+            assert not passing.passing(part, batch).any(), f"{text}: row group {group}"
             ruled_out += 1
     assert ruled_out > len(texts)
 
 
 def test_a_span_knows_no_more_than_its_ends() -> None:
-    sifted = sieve(filters.parse("a != 3 and not a = 5"), {"a": "x"})
+    sifted = sieve(language.parse("a != 3 and not a = 5"), {"a": "x"})
     assert sifted.columns == ("x",)
     assert sifted.may_pass({"x": Span(3.0, 5.0)})
     assert not sifted.may_pass({"x": Span(3.0, 3.0)})

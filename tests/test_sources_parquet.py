@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as encryption
 import pytest
 
-from lossctl import filters
-from lossctl.sieve import sieve
+from lossctl.columns.filter import language
+from lossctl.columns.filter.sieve import sieve
 from lossctl.sources.binary import parquet
 from lossctl.sources.opening import open_source, prune
 from lossctl.sources.source import Piece, Pruning, Source
@@ -123,8 +123,8 @@ def grouped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
 
 
 def pruned(source: Source, where: str) -> list[Piece]:
-    part = filters.parse(where)
-    return prune(source, source.pieces(0, ["y"]), sieve(part, {name: name for name in filters.columns(part)}))
+    part = language.parse(where)
+    return prune(source, source.pieces(0, ["y"]), sieve(part, {name: name for name in language.columns(part)}))
 
 
 def kept(source: Source, where: str) -> list[tuple[int, int, int | None]]:

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lossctl import filters
-from lossctl.sieve import sieve
+from lossctl.columns.filter import language
+from lossctl.columns.filter.sieve import sieve
 from lossctl.sources import spool
 from lossctl.sources.opening import open_source, open_sources, prune
 from lossctl.sources.paths import expand, natural, partitions
@@ -215,8 +215,8 @@ def test_folders_and_statistics_rule_pieces_out(partitioned: Source) -> None:
     pieces = partitioned.pieces(0, ["level", "y"])
 
     def left(where: str) -> list[Piece]:
-        part = filters.parse(where)
-        return prune(partitioned, pieces, sieve(part, {name: name for name in filters.columns(part)}))
+        part = language.parse(where)
+        return prune(partitioned, pieces, sieve(part, {name: name for name in language.columns(part)}))
 
     assert left("level > 0.5") == []
     assert left("model == 'b' or level < 0.5") == []

@@ -12,11 +12,11 @@ import lossctl
 from draw import Setting, draw, settings
 from lossctl.arithmetic.statistics import Product
 from lossctl.arithmetic.tally import Tally
+from lossctl.columns.keys import Encoded, segments
 from lossctl.declare import registry
 from lossctl.declare.kernel import pivots
 from lossctl.engine import vouched
 from lossctl.errors import DataError
-from lossctl.keys import Encoded, segments
 from support import write_parquet
 
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import lossctl
-from lossctl import filters
-from lossctl.sieve import sieve
+from lossctl.columns.filter import language, passing
+from lossctl.columns.filter.sieve import sieve
 from lossctl.sources.opening import open_source, prune
 from support import Outcome, check_refused, write_csv
 
@@ -343,9 +343,9 @@ def test_no_row_that_passes_is_ruled_out_by_statistics(tmp_path: Path, name: str
     pieces = source.pieces(0, ["k"])
     for sign in ("=", "!=", "<", "<=", ">", ">="):
         for literal, negated in itertools.product(literals, ("", "not ")):
-            part = filters.parse(f"{negated}k {sign} {literal}")
+            part = language.parse(f"{negated}k {sign} {literal}")
             kept = {at for piece in prune(source, pieces, sieve(part, {"k": "k"})) for at in range(*piece[1:3])}
-            passed = np.flatnonzero(filters.passing(part, pa.record_batch({"k": column}))) // group
+            passed = np.flatnonzero(passing.passing(part, pa.record_batch({"k": column}))) // group
             assert set(passed.tolist()) <= kept, f"{negated}{sign} {literal}"
 
 

@@ -10,15 +10,16 @@ import pyarrow as pa
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key, Segments
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns import Fault, Faults, Mask, Numbers, SharedFault, Trouble, note
+from lossctl.columns.binding import Binding
+from lossctl.columns.checks import check, check_classes, check_lengths, check_rules, check_sizes
+from lossctl.columns.faults import Fault, Faults, SharedFault, Trouble, note, said_width, uneven
+from lossctl.columns.keys import MISSING, Encoded, encode, segments
+from lossctl.columns.labels import Seen
+from lossctl.columns.numbers import Mask, Numbers
+from lossctl.columns.reading import Context, keep, read
 from lossctl.declare import registry
 from lossctl.engine.plan import Plan, Term, View
 from lossctl.errors import DataError
-from lossctl.keys import Encoded, encode, segments
-from lossctl.labels import Seen
-from lossctl.mapping import Binding
-from lossctl.reading import Context, check, check_classes, check_lengths, check_rules, check_sizes, keep, read
-from lossctl.results import MISSING
 from lossctl.sources.arrow import index_column, taken
 
 if TYPE_CHECKING:
@@ -161,9 +162,9 @@ def select(
         _count_matched(plan, batch, places, result)
         batch = plan.truth.join(batch, places)
     if plan.where is not None:
-        from lossctl import filters
+        from lossctl.columns.filter import passing
 
-        passed = np.flatnonzero(filters.passing(plan.where, batch))
+        passed = np.flatnonzero(passing.passing(plan.where, batch))
         if len(passed) < batch.num_rows:
             batch, origin = taken(batch, passed), passed if origin is None else origin[passed]
             places = None if places is None else places[passed]
@@ -254,16 +255,6 @@ def _check_widths(
             known, _ = result.widths.setdefault(binding, (width, first))
             if known != width:
                 note(faults, uneven(binding, known), at, (said_width(width) for _ in at))
-
-
-def uneven(binding: Binding, known: tuple[int, ...]) -> Trouble:
-    """The fault of lists that are not as long as the first ones."""
-    return Trouble("length", binding.columns[0], " x ".join(map(str, known)))
-
-
-def said_width(width: tuple[int, ...]) -> str:
-    """How long they are instead."""
-    return f"{' x '.join(map(str, width))} numbers"
 
 
 def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Mask | None:

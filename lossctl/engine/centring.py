@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.columns import Faults
+from lossctl.columns.binding import Binding
+from lossctl.columns.faults import Faults
 from lossctl.declare.kernel import pivots
 from lossctl.engine import local
 from lossctl.engine.block import PieceResult, clean, select
 from lossctl.engine.piece import recut
 from lossctl.engine.plan import Levels, Plan, Term
-from lossctl.mapping import Binding
 from lossctl.sources.source import Reading
 
 

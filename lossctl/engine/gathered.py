@@ -10,13 +10,13 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.tally import Tally
+from lossctl.columns.binding import Binding
+from lossctl.columns.keys import Encoded, merged, segments
 from lossctl.declare import registry
 from lossctl.engine.block import Kept, RowValues
 from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan import Observe, Plan, Term, View
 from lossctl.engine.units import Units
-from lossctl.keys import Encoded, merged, segments
-from lossctl.mapping import Binding
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed

@@ -13,9 +13,9 @@ from lossctl.arithmetic.moments import Index, Scatter
 from lossctl.arithmetic.sketch import Sketch
 from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
 from lossctl.arithmetic.tally import Tally
+from lossctl.columns.keys import Encoded, merged, segments
 from lossctl.declare import registry
 from lossctl.engine.plan import Observe, Term, View
-from lossctl.keys import Encoded, merged, segments
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100

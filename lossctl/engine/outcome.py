@@ -10,14 +10,13 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import Key
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns import Fault, SharedFault, Trouble
-from lossctl.engine.block import Kept, PieceResult, Widths, said_width, uneven
+from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, _describe, said_width, uneven
+from lossctl.columns.labels import Seen
+from lossctl.engine.block import Kept, PieceResult, Widths
 from lossctl.engine.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
-from lossctl.labels import Seen
-from lossctl.sources.kinds import INEXACT
-from lossctl.sources.source import Piece, Source
+from lossctl.sources.source import Piece
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -135,70 +134,3 @@ def _chosen(found: Mapping[tuple[int, View], Found], places: Sequence[int]) -> d
     return {
         (own, view): found[place, view] for own, place in enumerate(places) for view in views if (place, view) in found
     }
-
-
-KINDS = (
-    "unmatched",
-    "text",
-    "length",
-    "size",
-    "missing key",
-    "missing",
-    "zero",
-    "binary",
-    "class",
-    "infinite",
-    "inexact",
-    "outside",
-    "simplex",
-    "rule",
-)
-REMEDIES = {
-    "zero": "A vector of zeros has no direction; leave such rows out with --where, "
-    "or give an --eps > 0 where the loss has it.",
-    "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
-    "text": "Correct the file (numbers stand without thousands separators and units; where 1,5 is 1.5: --decimal ,), "
-    "say with --na-values which cells are missing, or name another column for the role.",
-    "length": "All rows of a list column must hold as many numbers as the first.",
-    "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
-    "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
-    "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
-    "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
-    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes, "
-    "or the index that is no class with --ignore-index where the loss has it.",
-    "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
-    "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
-    "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
-    "inexact": INEXACT,
-    "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
-}
-
-
-def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
-    if trouble.kind == "size":
-        return f"{source.path}: these roles must hold as many numbers per row, and {trouble.expected}."
-    rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"
-    if trouble.kind in ("missing", "missing key"):
-        places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)
-        return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
-    if trouble.kind == "unmatched":
-        places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-        held = "has" if fault.count == 1 else "have"
-        return f"{source.path}: {rows} {held} no truth in {trouble.expected} for {trouble.column} (first: {places})."
-    places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-    expected = {
-        "text": f"needs {trouble.expected}",
-        "rule": trouble.expected,
-        "zero": "a vector that is not all 0 is needed",
-        "binary": "a label 0 or 1 is needed",
-        "class": f"one of the classes ({trouble.expected}) is needed",
-        "simplex": "probabilities that sum to 1 are needed",
-        "length": f"{trouble.expected} numbers are needed",
-        "infinite": "a finite number is needed",
-        "inexact": "an integer that float64 holds exactly is needed",
-        "outside": f"needs a number {trouble.expected}",
-    }[trouble.kind]
-    broken = ("break" if fault.count > 1 else "breaks") + " the rule"
-    other = ("hold" if fault.count > 1 else "holds") + " something else"
-    held = broken if trouble.kind == "rule" else other
-    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} {held}: {places}."

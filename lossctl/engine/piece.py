@@ -10,7 +10,7 @@ from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.arithmetic.cells import Runs, Segments
 from lossctl.arithmetic.statistics import Product, Rows, Smallest, Statistic, Statistics, Sums
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns import Faults
+from lossctl.columns.faults import Faults
 from lossctl.declare import registry
 from lossctl.declare.classes import count
 from lossctl.declare.declaration import Loss

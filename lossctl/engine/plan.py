@@ -8,15 +8,15 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import Key
+from lossctl.columns.binding import Binding
 from lossctl.declare import registry
 from lossctl.declare.kernel import Kernel, Scope
 from lossctl.declare.params import ColumnRef, Value
-from lossctl.mapping import Binding
 from lossctl.sources.source import As, Piece, Source
 
 if TYPE_CHECKING:
-    from lossctl.filters import Filter
-    from lossctl.joins import Truth
+    from lossctl.columns.filter.language import Filter
+    from lossctl.columns.join import Truth
 
 # Bytes of float64 a block brings into the cache; blocks decide the digits, so this depends on the columns alone.
 BLOCK_BYTES = 1 << 22

@@ -11,10 +11,10 @@ import pyarrow as pa
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Product, Statistics
 from lossctl.arithmetic.tally import Tally
+from lossctl.columns.keys import encode, segments
 from lossctl.declare import registry
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan import Plan, Term
-from lossctl.keys import encode, segments
 from lossctl.sources.arrow import values_of
 
 FLOAT64 = pa.float64()

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import pyarrow as pa
-
-from lossctl.compared import COMPARE, Mask, compare, missing
+from lossctl.columns.filter.literals import Literal, numeral, settled
+from lossctl.columns.filter.text import COMPARE
 from lossctl.errors import UsageError
-from lossctl.literals import Literal, numeral, settled
 from lossctl.sources.source import ColumnInfo
 
 _TOKEN = re.compile(
@@ -88,30 +86,6 @@ def settle(part: Filter, table: Mapping[str, ColumnInfo]) -> Filter:
         case Both(word, left, right):
             return Both(word, settle(left, table), settle(right, table))
     return part
-
-
-def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
-    """The rows of a batch that pass; a comparison with a missing value is unknown, and does not."""
-    true, _ = _evaluate(part, batch)
-    return true
-
-
-def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
-    """Where a filter is true, and where it is false; elsewhere it is unknown."""
-    match part:
-        case Compare(column, sign, values, loose):
-            return compare(batch.column(column), column, sign, values, loose)
-        case IsNull(column):
-            null = missing(batch.column(column))
-            return null, ~null
-        case Not(inner):
-            true, false = _evaluate(inner, batch)
-            return false, true
-        case Both(word, left, right):
-            first, second = _evaluate(left, batch), _evaluate(right, batch)
-            if word == "and":
-                return first[0] & second[0], first[1] | second[1]
-            return first[0] | second[0], first[1] & second[1]
 
 
 class _Parser:

@@ -3,10 +3,9 @@
 A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,79 +13,14 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.declare.roles import Interval
-from lossctl.mapping import Binding
+from lossctl.columns.binding import Binding
+from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
 from lossctl.sources.arrow import column_of, flags_of, nulls_of, offsets_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
 Mask = npt.NDArray[np.bool_]
-EXAMPLES = 3
-NOT_EMPTY = "lists must hold numbers"
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Fault:
-    """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
-
-    `at` are all of them, within a block.
-    """
-
-    count: int = 0
-    examples: list[tuple[int, str]] = field(default_factory=list)
-    at: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
-
-    def add(self, other: "Fault", offset: int) -> None:
-        """Merge the fault of later rows, whose numbers begin at `offset`."""
-        self.count += other.count
-        room = EXAMPLES - len(self.examples)
-        self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class SharedFault(Fault):
-    """The same of cells that several rows share, as those of a truth do: a cell counts once, by its own row there."""
-
-    cells: set[int] = field(default_factory=set)
-
-    def add(self, other: Fault, offset: int) -> None:
-        """Merge what other rows show of the cells; these have their numbers already."""
-        self.cells.update(other.at.tolist() if not isinstance(other, SharedFault) else other.cells)
-        self.count = len(self.cells)
-        self.examples = sorted({**dict(other.examples), **dict(self.examples)}.items())[:EXAMPLES]
-
-
-class Trouble(NamedTuple):
-    """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
-
-    kind: str
-    column: str
-    expected: str = ""
-
-
-Faults = dict[Trouble, Fault]
 # Values as numbers, and where one is missing; faults are of the values' own places.
 Convert: TypeAlias = "Callable[[pa.Array, Faults], tuple[Array, Mask | None]]"
-
-
-def note(faults: Faults, trouble: Trouble, rows: npt.NDArray[np.intp], shown: Iterable[str]) -> None:
-    """Record rows (numbered within the block, in order) that show a trouble; a row counts once."""
-    first = np.append(True, rows[1:] != rows[:-1])[: len(rows)]
-    examples = [(int(row), text) for row, text in zip(rows[first][:EXAMPLES], compress(shown, first), strict=False)]
-    fault = faults.setdefault(trouble, Fault())
-    fault.add(Fault(int(first.sum()), examples), 0)
-    fault.at = np.concatenate([fault.at, rows])
-
-
-def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.intp]], faults: Faults) -> None:
-    """Faults of the items of lists as faults of the rows (`owners`) that hold them."""
-    for trouble, fault in items.items():
-        shown: dict[int, str] = {}
-        for item, text in fault.examples:
-            shown.setdefault(int(owners(np.array([item]))[0]), text)
-        rows = np.unique(owners(fault.at))
-        found = faults.setdefault(trouble, Fault())
-        found.add(Fault(len(rows), list(shown.items())), 0)
-        found.at = np.concatenate([found.at, rows])
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -129,43 +63,6 @@ def _gaps(values: Array, nulls: Mask | None, name: str, missing: dict[str, Mask]
     if gaps.any():
         missing[name] = gaps
     return False
-
-
-def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDArray[np.intp] | None) -> None:
-    """Note the values outside the role's domain; `rows` are the block's row numbers where some were dropped."""
-    if not values.size:
-        return
-    domain = binding.role.domain
-    if domain.everything:
-        if np.isfinite(values.sum()):
-            return
-    elif float(values.min()) in domain and float(values.max()) in domain:
-        return
-    for index, name in enumerate(binding.columns):
-        column = values if values.ndim == 1 or len(binding.columns) == 1 else values[index]
-        outside = _outside(column, domain)
-        if outside.ndim > 1:
-            outside = np.asarray(outside.any(axis=0))
-        if outside.any():
-            at = np.flatnonzero(outside)
-            shown = (_show(column[..., place]) for place in at)
-            kind = "infinite" if domain.everything else "outside"
-            note(
-                faults,
-                Trouble(kind, name, domain.words + binding.role.mistaken),
-                at if rows is None else rows[at],
-                shown,
-            )
-
-
-def _outside(values: Array, domain: Interval) -> Mask:
-    above = values > domain.low if domain.low_open else values >= domain.low
-    below = values < domain.high if domain.high_open else values <= domain.high
-    return ~(above & below)
-
-
-def _show(value: Array) -> str:
-    return repr(float(value)) if np.ndim(value) == 0 else repr([float(item) for item in value[:8]])
 
 
 def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:

@@ -1,8 +1,7 @@
-"""Columns against the literals of a filter: as exact numbers, dates and times where they hold such, else as text."""
+"""Which rows pass a filter: columns against its literals, as exact numbers, dates and times where they hold such."""
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -12,26 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.columns import floats
-from lossctl.declare.params import number
-from lossctl.errors import DataError
-from lossctl.keys import encode
-from lossctl.literals import Holds, Literal, Moment, Number, moment, numeral, refusal, seconds, truth, written, zone_of
+from lossctl.columns.filter.language import Both, Compare, Filter, IsNull, Not
+from lossctl.columns.filter.literals import Holds, Literal, Number, refusal, seconds, zone_of
+from lossctl.columns.filter.text import COMPARE, ORDERED, _holds, _nearest, _number, _truth, compare_label
+from lossctl.columns.keys import encode
+from lossctl.columns.numbers import floats
 from lossctl.sources.arrow import flags_of, nulls_of, ticks_of, values_of
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-COMPARE: dict[str, Callable[..., object]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-ORDERED = ("<", "<=", ">", ">=")
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86400
 # So few values are looked for one by one.
@@ -109,14 +97,6 @@ def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -
     return None
 
 
-def _truth(value: Literal) -> int | None:
-    return truth(value) if isinstance(value, str) else value if isinstance(value, bool) else None
-
-
-def _number(value: Literal) -> Number | None:
-    return numeral(value) if isinstance(value, str) else None if isinstance(value, bool) else value
-
-
 def _needed(value: Literal, found: int | Fraction | None, column: str, said: Holds) -> int | Fraction:
     if found is None:
         raise refusal(column, said, value)
@@ -168,76 +148,34 @@ def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | N
     return result
 
 
-def _nearest(value: Number) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
 def _decimal(cells: Sequence[Decimal | None], sign: str, values: Sequence[Number | None]) -> Mask:
     told = {cell: _holds(sign, [(cell, value) for value in values]) for cell in set(cells) if cell is not None}
     return np.array([cell is not None and told[cell] for cell in cells], dtype=bool)
 
 
-def _holds(sign: str, sides: Sequence[tuple[object, object]]) -> bool:
-    if sign == "in":
-        return any(left == right for left, right in sides)
-    return bool(COMPARE[sign](*sides[0]))
-
-
-def compare_label(
-    label: str | None, sign: str, values: Sequence[Literal], column: str, loose: bool = False
-) -> bool | None:
-    """A label against literals: as numbers where the literals are numbers, as text otherwise.
-
-    In text files, where quotes tell no type, what both spell counts: dates and times, true and false, and in order
-    numbers; equal is what is written alike, so that a filter keeps the rows of the slice that has this name.
-    """
-    if label is None:
-        return None
-    return _holds(sign, [_sides(label, value, sign, column, loose) for value in values])
-
-
-def _sides(label: str, value: Literal, sign: str, column: str, loose: bool) -> tuple[object, object]:
-    if isinstance(value, bool):
-        said = truth(label)
-        return (label, written(value)) if said is None else (said, value)
-    if not isinstance(value, str):
-        return _numbers(label, value, sign, column)
-    if loose:
-        pair: tuple[object, object] = truth(label), truth(value)
-        if None in pair and (right := moment(value)) is not None and (left := moment(label)) is not None:
-            pair = _moments(left, right, column, label, value)
-        if None in pair and sign in ORDERED and (limit := numeral(value)) is not None:
-            pair = numeral(label), limit
-        if None not in pair:
-            return pair
-    return label, value
-
-
-def _numbers(label: str, value: Number, sign: str, column: str) -> tuple[object, object]:
-    read = number(label)
-    if read is None and sign in ORDERED:
-        way_out = f"Put text in single quotes: '{value}'." if truth(label) is None else "Compare it with true or false."
-        raise DataError(
-            f"--where: column {column!r} holds {label!r}, which is no number to hold against {value}. {way_out}"
-        )
-    return read, _nearest(value) if isinstance(read, float) and isinstance(value, Decimal) else value
-
-
-def _moments(left: Moment, right: Moment, column: str, label: str, value: str) -> tuple[object, object]:
-    """Two dates or two times as seconds; a date without a zone is in that of the column."""
-    if left.alone != right.alone:
-        return None, None
-    if left.zone is None and right.zone is not None:
-        raise DataError(
-            f"--where: column {column!r} holds {label!r}, without a time zone, and {value!r} names one; leave it out."
-        )
-    own = 0 if left.zone is None else Fraction(left.zone.total_seconds())
-    theirs = own if right.zone is None else Fraction(right.zone.total_seconds())
-    return left.seconds - own, right.seconds - theirs
-
-
 def _lookup(table: Sequence[bool], codes: npt.NDArray[np.int64]) -> Mask:
     return np.array(table, dtype=bool)[codes] if len(table) else np.zeros(len(codes), dtype=bool)
+
+
+def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
+    """The rows of a batch that pass; a comparison with a missing value is unknown, and does not."""
+    true, _ = _evaluate(part, batch)
+    return true
+
+
+def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
+    """Where a filter is true, and where it is false; elsewhere it is unknown."""
+    match part:
+        case Compare(column, sign, values, loose):
+            return compare(batch.column(column), column, sign, values, loose)
+        case IsNull(column):
+            null = missing(batch.column(column))
+            return null, ~null
+        case Not(inner):
+            true, false = _evaluate(inner, batch)
+            return false, true
+        case Both(word, left, right):
+            first, second = _evaluate(left, batch), _evaluate(right, batch)
+            if word == "and":
+                return first[0] & second[0], first[1] | second[1]
+            return first[0] | second[0], first[1] & second[1]

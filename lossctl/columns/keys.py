@@ -18,6 +18,7 @@ Codes = npt.NDArray[np.int64]
 FEW = 4096
 # Whole numbers that lie so close are counted instead of sorted.
 CLOSE = 1 << 16
+MISSING = "(missing)"  # what a null that cuts a slice is called
 
 
 class Encoded(NamedTuple):

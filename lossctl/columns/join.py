@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lossctl.columns.binding import Table
+from lossctl.columns.keys import Encoded, encode
 from lossctl.errors import DataError, counted
-from lossctl.keys import Encoded, encode
-from lossctl.mapping import Table
 from lossctl.sources.arrow import index_column
 from lossctl.sources.source import As, Reading, Source
 

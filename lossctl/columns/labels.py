@@ -8,11 +8,12 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.columns import Faults, Mask, Numbers, Trouble, floats, note
+from lossctl.columns.binding import Binding
+from lossctl.columns.faults import Faults, Trouble, note
+from lossctl.columns.keys import Encoded, encode
+from lossctl.columns.numbers import Mask, Numbers, floats
 from lossctl.declare.classes import ignored_index, numbered
 from lossctl.declare.params import number
-from lossctl.keys import Encoded, encode
-from lossctl.mapping import Binding
 
 TRUTHS = {"true": 1.0, "false": 0.0}
 Seen = dict[str, set[str]]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lossctl.compared import compare_label
+from lossctl.columns.filter.language import Both, Compare, Filter, IsNull, Not, columns
+from lossctl.columns.filter.literals import against, bound
+from lossctl.columns.filter.text import compare_label
 from lossctl.errors import DataError
-from lossctl.filters import Both, Compare, Filter, IsNull, Not, columns
-from lossctl.literals import against, bound
 from lossctl.sources.source import Span
 
 UNKNOWN = (True, True)

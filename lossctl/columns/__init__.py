@@ -1,0 +1,1 @@
+"""Arrow batches as clean arrays, checked."""

@@ -1,0 +1,156 @@
+"""What is wrong with data: the kinds of faults, where they are, how many, and what to do."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.columns.binding import Binding
+from lossctl.sources.kinds import INEXACT
+from lossctl.sources.source import Source
+
+EXAMPLES = 3
+NOT_EMPTY = "lists must hold numbers"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Fault:
+    """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
+
+    `at` are all of them, within a block.
+    """
+
+    count: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)
+    at: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    def add(self, other: "Fault", offset: int) -> None:
+        """Merge the fault of later rows, whose numbers begin at `offset`."""
+        self.count += other.count
+        room = EXAMPLES - len(self.examples)
+        self.examples.extend((row + offset, shown) for row, shown in other.examples[: max(room, 0)])
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SharedFault(Fault):
+    """The same of cells that several rows share, as those of a truth do: a cell counts once, by its own row there."""
+
+    cells: set[int] = field(default_factory=set)
+
+    def add(self, other: Fault, offset: int) -> None:
+        """Merge what other rows show of the cells; these have their numbers already."""
+        self.cells.update(other.at.tolist() if not isinstance(other, SharedFault) else other.cells)
+        self.count = len(self.cells)
+        self.examples = sorted({**dict(other.examples), **dict(self.examples)}.items())[:EXAMPLES]
+
+
+class Trouble(NamedTuple):
+    """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
+
+    kind: str
+    column: str
+    expected: str = ""
+
+
+Faults = dict[Trouble, Fault]
+
+
+def note(faults: Faults, trouble: Trouble, rows: npt.NDArray[np.intp], shown: Iterable[str]) -> None:
+    """Record rows (numbered within the block, in order) that show a trouble; a row counts once."""
+    first = np.append(True, rows[1:] != rows[:-1])[: len(rows)]
+    examples = [(int(row), text) for row, text in zip(rows[first][:EXAMPLES], compress(shown, first), strict=False)]
+    fault = faults.setdefault(trouble, Fault())
+    fault.add(Fault(int(first.sum()), examples), 0)
+    fault.at = np.concatenate([fault.at, rows])
+
+
+def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.intp]], faults: Faults) -> None:
+    """Faults of the items of lists as faults of the rows (`owners`) that hold them."""
+    for trouble, fault in items.items():
+        shown: dict[int, str] = {}
+        for item, text in fault.examples:
+            shown.setdefault(int(owners(np.array([item]))[0]), text)
+        rows = np.unique(owners(fault.at))
+        found = faults.setdefault(trouble, Fault())
+        found.add(Fault(len(rows), list(shown.items())), 0)
+        found.at = np.concatenate([found.at, rows])
+
+
+KINDS = (
+    "unmatched",
+    "text",
+    "length",
+    "size",
+    "missing key",
+    "missing",
+    "zero",
+    "binary",
+    "class",
+    "infinite",
+    "inexact",
+    "outside",
+    "simplex",
+    "rule",
+)
+REMEDIES = {
+    "zero": "A vector of zeros has no direction; leave such rows out with --where, "
+    "or give an --eps > 0 where the loss has it.",
+    "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
+    "text": "Correct the file (numbers stand without thousands separators and units; where 1,5 is 1.5: --decimal ,), "
+    "say with --na-values which cells are missing, or name another column for the role.",
+    "length": "All rows of a list column must hold as many numbers as the first.",
+    "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
+    "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
+    "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
+    "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
+    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes, "
+    "or the index that is no class with --ignore-index where the loss has it.",
+    "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
+    "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
+    "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
+    "inexact": INEXACT,
+    "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
+}
+
+
+def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
+    if trouble.kind == "size":
+        return f"{source.path}: these roles must hold as many numbers per row, and {trouble.expected}."
+    rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"
+    if trouble.kind in ("missing", "missing key"):
+        places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)
+        return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
+    if trouble.kind == "unmatched":
+        places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
+        held = "has" if fault.count == 1 else "have"
+        return f"{source.path}: {rows} {held} no truth in {trouble.expected} for {trouble.column} (first: {places})."
+    places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
+    expected = {
+        "text": f"needs {trouble.expected}",
+        "rule": trouble.expected,
+        "zero": "a vector that is not all 0 is needed",
+        "binary": "a label 0 or 1 is needed",
+        "class": f"one of the classes ({trouble.expected}) is needed",
+        "simplex": "probabilities that sum to 1 are needed",
+        "length": f"{trouble.expected} numbers are needed",
+        "infinite": "a finite number is needed",
+        "inexact": "an integer that float64 holds exactly is needed",
+        "outside": f"needs a number {trouble.expected}",
+    }[trouble.kind]
+    broken = ("break" if fault.count > 1 else "breaks") + " the rule"
+    other = ("hold" if fault.count > 1 else "holds") + " something else"
+    held = broken if trouble.kind == "rule" else other
+    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} {held}: {places}."
+
+
+def uneven(binding: Binding, known: tuple[int, ...]) -> Trouble:
+    """The fault of lists that are not as long as the first ones."""
+    return Trouble("length", binding.columns[0], " x ".join(map(str, known)))
+
+
+def said_width(width: tuple[int, ...]) -> str:
+    """How long they are instead."""
+    return f"{' x '.join(map(str, width))} numbers"
