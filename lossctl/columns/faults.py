@@ -116,7 +116,8 @@ REMEDIES = {
 }
 
 
-def _describe(source: Source, trouble: Trouble, fault: Fault) -> str:
+def described(source: Source, trouble: Trouble, fault: Fault) -> str:
+    """The sentence that names the file, the column, the rows and what they hold."""
     if trouble.kind == "size":
         return f"{source.path}: these roles must hold as many numbers per row, and {trouble.expected}."
     rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"

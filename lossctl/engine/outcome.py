@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import Key
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, _describe, said_width, uneven
+from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
 from lossctl.engine.block import Kept, PieceResult, Widths
 from lossctl.engine.plan import Plan, View
@@ -103,7 +103,7 @@ class Outcome:
             return
         first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
         lines = [
-            _describe(plan.truth.source if plan.truth and file == TRUTH else plan.sources[file], trouble, fault)
+            described(plan.truth.source if plan.truth and file == TRUTH else plan.sources[file], trouble, fault)
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
             if trouble.kind == KINDS[first]
         ]

@@ -13,7 +13,7 @@ from pyarrow import types as pt
 
 from lossctl.columns.filter.language import Both, Compare, Filter, IsNull, Not
 from lossctl.columns.filter.literals import Holds, Literal, Number, refusal, seconds, zone_of
-from lossctl.columns.filter.text import COMPARE, ORDERED, _holds, _nearest, _number, _truth, compare_label
+from lossctl.columns.filter.text import COMPARE, ORDERED, compare_label, meets, nearest_float, number_of, truth_of
 from lossctl.columns.keys import encode
 from lossctl.columns.numbers import floats
 from lossctl.sources.arrow import flags_of, nulls_of, ticks_of, values_of
@@ -76,10 +76,10 @@ def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -
     """Where a comparison is true of what is there, by the type of the column; None where that is text."""
     kind = array.type
     if pt.is_boolean(kind):
-        sides = [_needed(value, _truth(value), column, "true and false") for value in values]
+        sides = [_needed(value, truth_of(value), column, "true and false") for value in values]
         return _any(flags_of(array).astype(np.int8), sign, sides)
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind):
-        numbers = [_number(value) for value in values]
+        numbers = [number_of(value) for value in values]
         if None in numbers:
             return None  # a column of a text file that a loss reads as numbers
         if pt.is_integer(kind):
@@ -137,7 +137,7 @@ def _equal(found: npt.NDArray[np.generic], sign: str, values: npt.NDArray[np.gen
 
 def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | None]) -> Mask:
     """Floats against numbers: a whole number that is no float lies between two, any other is the nearest one."""
-    nearest = [(value, _nearest(value)) for value in values if value is not None]
+    nearest = [(value, nearest_float(value)) for value in values if value is not None]
     exact = [isinstance(value, Decimal) or value == near for value, near in nearest]
     if sign not in ORDERED:
         return _equal(found, sign, np.array([near for (_, near), same in zip(nearest, exact, strict=True) if same]))
@@ -149,7 +149,7 @@ def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | N
 
 
 def _decimal(cells: Sequence[Decimal | None], sign: str, values: Sequence[Number | None]) -> Mask:
-    told = {cell: _holds(sign, [(cell, value) for value in values]) for cell in set(cells) if cell is not None}
+    told = {cell: meets(sign, [(cell, value) for value in values]) for cell in set(cells) if cell is not None}
     return np.array([cell is not None and told[cell] for cell in cells], dtype=bool)
 
 

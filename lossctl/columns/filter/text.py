@@ -31,22 +31,26 @@ COMPARE: dict[str, Callable[..., object]] = {
 ORDERED = ("<", "<=", ">", ">=")
 
 
-def _truth(value: Literal) -> int | None:
+def truth_of(value: Literal) -> int | None:
+    """The truth that a literal is or spells, as 0 or 1."""
     return truth(value) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
-def _number(value: Literal) -> Number | None:
+def number_of(value: Literal) -> Number | None:
+    """The number that a literal is or spells."""
     return numeral(value) if isinstance(value, str) else None if isinstance(value, bool) else value
 
 
-def _nearest(value: Number) -> float:
+def nearest_float(value: Number) -> float:
+    """A number of any size as a float."""
     try:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
 
-def _holds(sign: str, sides: Sequence[tuple[object, object]]) -> bool:
+def meets(sign: str, sides: Sequence[tuple[object, object]]) -> bool:
+    """Whether a comparison holds, of values that are of one kind."""
     if sign == "in":
         return any(left == right for left, right in sides)
     return bool(COMPARE[sign](*sides[0]))
@@ -62,7 +66,7 @@ def compare_label(
     """
     if label is None:
         return None
-    return _holds(sign, [_sides(label, value, sign, column, loose) for value in values])
+    return meets(sign, [_sides(label, value, sign, column, loose) for value in values])
 
 
 def _sides(label: str, value: Literal, sign: str, column: str, loose: bool) -> tuple[object, object]:
@@ -89,7 +93,7 @@ def _numbers(label: str, value: Number, sign: str, column: str) -> tuple[object,
         raise DataError(
             f"--where: column {column!r} holds {label!r}, which is no number to hold against {value}. {way_out}"
         )
-    return read, _nearest(value) if isinstance(read, float) and isinstance(value, Decimal) else value
+    return read, nearest_float(value) if isinstance(read, float) and isinstance(value, Decimal) else value
 
 
 def _moments(left: Moment, right: Moment, column: str, label: str, value: str) -> tuple[object, object]:
