@@ -11,10 +11,10 @@ from lossctl import keywords
 from lossctl.engine import local
 from lossctl.engine.block import RowValues
 from lossctl.engine.gathered import row_output as gathered_rows
+from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.request import Job, Request
 from lossctl.errors import DataError, UsageError
-from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
-from lossctl.request import Job, Request
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 from lossctl.sources.csv.options import TextOptions

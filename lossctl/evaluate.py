@@ -1,8 +1,8 @@
 """From merged totals to evaluations: reductions with named denominators, the whole and its slices."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from math import exp, isinf, isnan
+from collections.abc import Mapping
+from math import isinf, isnan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +13,10 @@ from lossctl.columns.keys import MISSING
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import unit_remarks
-from lossctl.engine.plan import Plan, Term, View
+from lossctl.engine.plan.bind import natural
+from lossctl.engine.plan.plan import Plan, Term, View
 from lossctl.engine.units import Units, from_tally
-from lossctl.errors import UsageError
-from lossctl.mapping import natural
 from lossctl.results import Denominator
-
-REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
 
 
 class Reduced(NamedTuple):
@@ -35,32 +32,6 @@ class Reduced(NamedTuple):
     findings: Mapping[str, int] = {}
     values: Units | None = None
     slope: float = 0.0
-
-
-class Blend(NamedTuple):
-    """How terms are added, other than plainly: by learned uncertainties, or each over its reference value."""
-
-    kind: str
-    numbers: tuple[float, ...]
-
-    def scale(self, index: int, value: float) -> float:
-        """A term's part: exp(-s) L + s/2 (arXiv:1705.07115, classification form), or L / reference."""
-        number = self.numbers[index]
-        return exp(-number) * value + number / 2 if self.kind == "uncertainty" else value / number
-
-
-def blend_of(kind: str | None, log_var: Sequence[float], reference: Sequence[float], terms: int) -> Blend | None:
-    """The blend that --combine asks for, with one number per term."""
-    option, numbers = ("--log-var", log_var) if kind == "uncertainty" else ("--reference", reference)
-    if kind is None:
-        if log_var or reference:
-            raise UsageError("--log-var needs --combine uncertainty, and --reference --combine normalized.")
-        return None
-    if len(numbers) != terms:
-        raise UsageError(f"--combine {kind} needs {option} with {terms} numbers, one per term, not {len(numbers)}.")
-    if kind == "normalized" and 0 in numbers:
-        raise UsageError("--reference values must not be 0: each term is divided by its own.")
-    return Blend(kind, tuple(numbers))
 
 
 def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction: str) -> dict[Key, Reduced]:

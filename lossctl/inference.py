@@ -17,10 +17,10 @@ from lossctl.arithmetic.statistics import Pivot
 from lossctl.arithmetic.tally import Tally
 from lossctl.engine import gathered, observed
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan import Observe, Term, View
+from lossctl.engine.plan.plan import Observe, Term, View
+from lossctl.engine.plan.request import Job
 from lossctl.engine.units import Units
 from lossctl.evaluate import Reduced
-from lossctl.request import Job
 from lossctl.results import Distribution, Evaluation, Interval
 
 NOT_REDUCED = "not reduced"

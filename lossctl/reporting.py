@@ -6,16 +6,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lossctl import __version__, expressions
+from lossctl import __version__
 from lossctl.arithmetic.cells import Key
 from lossctl.columns.labels import is_label
 from lossctl.declare import registry
 from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan import Plan, View
+from lossctl.engine.plan import expressions
+from lossctl.engine.plan.plan import Plan, View
+from lossctl.engine.plan.request import Blend, Job
 from lossctl.errors import DataError, counted, listing
-from lossctl.evaluate import Blend, Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.request import Job
+from lossctl.evaluate import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
 from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
 from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
 

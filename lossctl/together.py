@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from lossctl.engine import centring, local
 from lossctl.engine.outcome import Outcome
+from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.request import Job, Request, Work
 from lossctl.errors import UsageError
 from lossctl.evaluate import defined
-from lossctl.prepare import prepare
 from lossctl.reporting import conclude
-from lossctl.request import Job, Request, Work
 from lossctl.results import Comparison, Evaluation, Report, joined, named_checks, sliced
 
 

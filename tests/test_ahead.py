@@ -10,8 +10,8 @@ import pytest
 
 import lossctl
 from lossctl.engine import local, piece
-from lossctl.prepare import prepare
-from lossctl.request import Request
+from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.request import Request
 from lossctl.sources.ahead import ahead
 from support import write_parquet
 

@@ -11,8 +11,8 @@ from draw import Setting, draw, settings
 from lossctl import api
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
-from lossctl.engine import plan
-from lossctl.request import Request
+from lossctl.engine.plan import plan
+from lossctl.engine.plan.request import Request
 from lossctl.results import Report
 from lossctl.sources.binary import parquet
 from lossctl.sources.text import cuts

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from conftest import Run
-from lossctl import expressions
+from lossctl.engine.plan import expressions
 from lossctl.errors import UsageError
 from support import write_csv, write_parquet
 

@@ -15,7 +15,8 @@ from lossctl.analysis import bootstrap
 from lossctl.arithmetic import sketch
 from lossctl.arithmetic.quantiles import percentiles, student_quantile
 from lossctl.declare.kernel import Kernel
-from lossctl.engine import observed, plan
+from lossctl.engine import observed
+from lossctl.engine.plan import plan
 from lossctl.errors import UsageError
 from lossctl.results import Evaluation, Interval
 from lossctl.sources.binary import parquet

@@ -26,8 +26,8 @@ def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
     texts = _loss_texts(args[1:], words)
     if not texts:
         return args, []
-    from lossctl import expressions
     from lossctl.declare import registry
+    from lossctl.engine.plan import expressions
 
     losses = [registry.get(part.name) for text in texts for part in expressions.parse(text)]
     own = generated.own_options(losses)
@@ -37,8 +37,8 @@ def resolve(args: list[str], words: Words) -> "tuple[list[str], list[Loss]]":
 
 def losses_of(args: list[str], words: Words) -> "list[Loss]":
     """The losses that an unfinished line names, if it does yet."""
-    from lossctl import expressions
     from lossctl.declare import registry
+    from lossctl.engine.plan import expressions
 
     try:
         return [registry.get(part.name) for text in _loss_texts(args, words) for part in expressions.parse(text)]

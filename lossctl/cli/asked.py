@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from lossctl.engine.plan.request import Request
     from lossctl.render import Style
-    from lossctl.request import Request
     from lossctl.results import Report
 
 
@@ -77,7 +77,7 @@ def _numbers(option: str, value: object) -> tuple[float, ...]:
 
 def request_of(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     """The request that the options make; `own` are those of the losses."""
-    from lossctl.request import Request
+    from lossctl.engine.plan.request import Request
     from lossctl.sources.csv.options import TextOptions
 
     fields = {name: values[name] for name in values.keys() & set(Request._fields)}

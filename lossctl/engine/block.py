@@ -18,7 +18,7 @@ from lossctl.columns.labels import Seen
 from lossctl.columns.numbers import Mask, Numbers
 from lossctl.columns.reading import Context, keep, read
 from lossctl.declare import registry
-from lossctl.engine.plan import Plan, Term, View
+from lossctl.engine.plan.plan import Plan, Term, View
 from lossctl.errors import DataError
 from lossctl.sources.arrow import index_column, taken
 

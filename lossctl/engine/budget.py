@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from lossctl.engine.block import Kept
-from lossctl.engine.plan import Plan
+from lossctl.engine.plan.plan import Plan
 from lossctl.errors import DataError, listing
 
 UNITS = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))

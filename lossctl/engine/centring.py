@@ -15,7 +15,7 @@ from lossctl.declare.kernel import pivots
 from lossctl.engine import local
 from lossctl.engine.block import PieceResult, clean, select
 from lossctl.engine.piece import recut
-from lossctl.engine.plan import Levels, Plan, Term
+from lossctl.engine.plan.plan import Levels, Plan, Term
 from lossctl.sources.source import Reading
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from lossctl.engine.block import Kept, PieceResult, RowValues
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import run_piece
-from lossctl.engine.plan import Plan
+from lossctl.engine.plan.plan import Plan
 
 # Pieces in hand per thread, so that none waits for the merging; it bounds the memory of row outputs.
 AHEAD = 2

@@ -14,8 +14,7 @@ from lossctl.arithmetic.sketch import Sketch
 from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.keys import Encoded, merged, segments
-from lossctl.declare import registry
-from lossctl.engine.plan import Observe, Term, View
+from lossctl.engine.plan.plan import Observe, View
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -186,20 +185,6 @@ def joined_samples(samples: Sequence[Sample]) -> Sample:
         [merged([sample.by[index] for sample in samples]) for index in range(len(first.by))],
         sum(sample.rows for sample in samples),
     )
-
-
-def wanted(
-    terms: Sequence[Term], grouped: bool, reductions: tuple[str, ...], factors: tuple[float, ...], resample: bool
-) -> Observe | None:
-    """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
-    scopes = {term.scope for term in terms}
-    sets = [registry.get(term.loss) for term in terms if term.scope == "set" and not grouped]
-    smooth = resample or all(loss.facts["differentiable"] is not False for loss in sets)
-    possible = "row" in scopes if grouped else "group" not in scopes and smooth
-    found = Observe(
-        reductions if possible and "none" not in reductions else (), factors if scopes == {"row"} else (), resample
-    )
-    return found if found.reductions or found.factors else None
 
 
 def components(

@@ -13,7 +13,7 @@ from lossctl.arithmetic.tally import Tally
 from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
 from lossctl.engine.block import Kept, PieceResult, Widths
-from lossctl.engine.plan import Plan, View
+from lossctl.engine.plan.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.sources.source import Piece

@@ -17,7 +17,7 @@ from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import Kernel, weighed
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Kept, PieceResult, RowValues, clean, select
-from lossctl.engine.plan import Observe, Plan, RowOutput, Term, View
+from lossctl.engine.plan.plan import Observe, Plan, RowOutput, Term, View
 from lossctl.sources.ahead import ahead
 from lossctl.sources.source import Piece, Reading
 

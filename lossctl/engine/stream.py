@@ -16,7 +16,7 @@ from lossctl.engine.block import Kept
 from lossctl.engine.budget import check_held
 from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan import Plan
+from lossctl.engine.plan.plan import Plan
 from lossctl.engine.units import Units
 
 # Rows of complete units that are evaluated together, and files that scattered units are spread over.

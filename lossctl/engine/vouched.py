@@ -14,7 +14,7 @@ from lossctl.arithmetic.tally import Tally
 from lossctl.columns.keys import encode, segments
 from lossctl.declare import registry
 from lossctl.engine.block import PieceResult
-from lossctl.engine.plan import Plan, Term
+from lossctl.engine.plan.plan import Plan, Term
 from lossctl.sources.arrow import values_of
 
 FLOAT64 = pa.float64()

@@ -8,8 +8,8 @@ from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import usual_names
+from lossctl.engine.plan.bind import search
 from lossctl.errors import DataError, listing
-from lossctl.mapping import search
 
 
 def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -> str:

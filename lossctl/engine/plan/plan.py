@@ -145,3 +145,17 @@ def block_rows(bindings: Mapping[Binding, None]) -> int:
     width = sum(binding.width for binding in bindings)
     fitting = BLOCK_BYTES // (8 * max(width, 1))
     return min(MOST_ROWS, max(LEAST_ROWS, 1 << (fitting.bit_length() - 1 if fitting else 0)))
+
+
+def wanted(
+    terms: Sequence[Term], grouped: bool, reductions: tuple[str, ...], factors: tuple[float, ...], resample: bool
+) -> Observe | None:
+    """What must be observed of every row for intervals (of these reductions) and distributions (of these factors)."""
+    scopes = {term.scope for term in terms}
+    sets = [registry.get(term.loss) for term in terms if term.scope == "set" and not grouped]
+    smooth = resample or all(loss.facts["differentiable"] is not False for loss in sets)
+    possible = "row" in scopes if grouped else "group" not in scopes and smooth
+    found = Observe(
+        reductions if possible and "none" not in reductions else (), factors if scopes == {"row"} else (), resample
+    )
+    return found if found.reductions or found.factors else None

@@ -5,10 +5,10 @@ from math import isfinite
 
 from lossctl.columns.binding import brief
 from lossctl.declare.declaration import Loss
-from lossctl.engine.plan import Plan
+from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.request import Request
 from lossctl.errors import UsageError
 from lossctl.outputs import check_apart
-from lossctl.request import Request
 
 
 def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:

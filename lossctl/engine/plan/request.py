@@ -1,15 +1,45 @@
 """A request, and the job it becomes once every name in it is resolved against the registry and the files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import exp
 from typing import Any, Literal, NamedTuple
 
 from lossctl.columns.binding import Table
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
-from lossctl.engine.plan import Plan
-from lossctl.evaluate import Blend, Reduced
+from lossctl.engine.plan.plan import Plan
+from lossctl.errors import UsageError
+from lossctl.evaluate import Reduced
 from lossctl.sources.csv.options import TextOptions
 from lossctl.sources.source import Source
+
+REDUCTIONS = ("mean", "mean-rows", "mean-elements", "sum", "sum-elements", "none")
+
+
+class Blend(NamedTuple):
+    """How terms are added, other than plainly: by learned uncertainties, or each over its reference value."""
+
+    kind: str
+    numbers: tuple[float, ...]
+
+    def scale(self, index: int, value: float) -> float:
+        """A term's part: exp(-s) L + s/2 (arXiv:1705.07115, classification form), or L / reference."""
+        number = self.numbers[index]
+        return exp(-number) * value + number / 2 if self.kind == "uncertainty" else value / number
+
+
+def blend_of(kind: str | None, log_var: Sequence[float], reference: Sequence[float], terms: int) -> Blend | None:
+    """The blend that --combine asks for, with one number per term."""
+    option, numbers = ("--log-var", log_var) if kind == "uncertainty" else ("--reference", reference)
+    if kind is None:
+        if log_var or reference:
+            raise UsageError("--log-var needs --combine uncertainty, and --reference --combine normalized.")
+        return None
+    if len(numbers) != terms:
+        raise UsageError(f"--combine {kind} needs {option} with {terms} numbers, one per term, not {len(numbers)}.")
+    if kind == "normalized" and 0 in numbers:
+        raise UsageError("--reference values must not be 0: each term is divided by its own.")
+    return Blend(kind, tuple(numbers))
 
 
 class Request(NamedTuple):

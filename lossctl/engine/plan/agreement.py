@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from lossctl.columns.binding import Binding
 from lossctl.declare import registry
-from lossctl.engine.plan import Term
+from lossctl.engine.plan.expressions import Part
+from lossctl.engine.plan.plan import Term
 from lossctl.errors import UsageError
-from lossctl.expressions import Part
 
 INPUT = "input"
 

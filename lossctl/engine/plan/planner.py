@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossctl import expressions
 from lossctl.arithmetic.arrays import Array
-from lossctl.checks import check_request
 from lossctl.columns.binding import CLASSES, Binding, Labels, Table
-from lossctl.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.declare import registry
 from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
 from lossctl.declare.params import ColumnRef, Value, plain
 from lossctl.declare.roles import Interval, Role
 from lossctl.engine import local
-from lossctl.engine.plan import Observe, Plan, RowOutput, Term
+from lossctl.engine.plan import expressions
+from lossctl.engine.plan.bind import MissingRoleError, bind
+from lossctl.engine.plan.dataset import Dataset, open_dataset, read_filter, with_columns
+from lossctl.engine.plan.plan import Observe, Plan, RowOutput, Term
+from lossctl.engine.plan.request import REDUCTIONS, Blend, Constant, Job, Request, Work, blend_of
+from lossctl.engine.plan.requirements import check_request
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.evaluate import REDUCTIONS, Blend, blend_of, reduce_term
-from lossctl.mapping import MissingRoleError, bind
-from lossctl.request import Constant, Job, Request, Work
+from lossctl.evaluate import reduce_term
 from lossctl.sources.opening import open_sources
 
 COEF = "coef"
@@ -111,7 +111,7 @@ def _terms(asked: Asked, data: Dataset) -> tuple[Term, ...]:
     terms = tuple(_term(part, loss, request, data) for part, loss in zip(asked.parts, losses, strict=True))
     if len(terms) == 1:
         return terms
-    from lossctl.agreement import agreed_inputs
+    from lossctl.engine.plan.agreement import agreed_inputs
 
     given = agreed_inputs(asked.parts, terms, request.options)
     return tuple(
@@ -158,7 +158,7 @@ def _job(asked: Asked, data: Dataset, plan: Plan, places: tuple[int, ...]) -> Jo
 
 
 def _observe(request: Request, plan: Plan, reductions: tuple[str, ...], factors: tuple[float, ...]) -> Observe | None:
-    from lossctl.engine.observed import wanted
+    from lossctl.engine.plan.plan import wanted
 
     return wanted(
         plan.terms,
@@ -178,7 +178,7 @@ def _constants(
     own = [part for part in parts if _is_penalty(part)]
     if not own or len(own) == len(parts):
         raise UsageError("--coef-file is for penalties beside another term, e.g. 'mse + l2_penalty(lam=0.1)'.")
-    from lossctl.coefficients import coefficients
+    from lossctl.engine.plan.side_files import coefficients
 
     path, column = coefficients(request.coef_file)
     if path.memory is None:
@@ -227,7 +227,7 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
     try:
         bindings = bind(loss, params, data.table, named, data.taken, labels)
     except MissingRoleError as gap:
-        from lossctl.hints import not_found
+        from lossctl.engine.plan.hints import not_found
 
         raise DataError(not_found(loss, gap.role, data.table, gap.used)) from None
     shown: dict[str, Value | ColumnRef] = {**params}

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.columns.binding import Binding, Table
-from lossctl.engine.plan import Plan, block_rows
+from lossctl.engine.plan.bind import expand
+from lossctl.engine.plan.plan import Plan, block_rows
+from lossctl.engine.plan.request import Request
 from lossctl.errors import DataError, UsageError, listing
-from lossctl.mapping import expand
-from lossctl.request import Request
 from lossctl.sources.opening import knowing, open_sources, prune
 from lossctl.sources.source import As, Sieve, Source
 
