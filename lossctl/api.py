@@ -8,17 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from lossctl import keywords
-from lossctl.engine import local
 from lossctl.engine.block import RowValues
-from lossctl.engine.gathered import row_output as gathered_rows
+from lossctl.engine.passes import evaluated
 from lossctl.engine.plan.planner import prepare
 from lossctl.engine.plan.request import Job, Request
+from lossctl.engine.threads import Progress, Sink
+from lossctl.engine.whole.gather import row_output as gathered_rows
 from lossctl.errors import DataError, UsageError
 from lossctl.reporting import conclude, dry_run
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
 from lossctl.sources.csv.options import TextOptions
-from lossctl.together import compare_all, evaluated
+from lossctl.together import compare_all
 
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
@@ -243,7 +244,7 @@ def _paths(data: object, at: int = 0) -> tuple[tuple[str, ...], "MemorySource | 
     return (found.path,), found
 
 
-def run(request: Request, progress: local.Progress | None = None) -> Report:
+def run(request: Request, progress: Progress | None = None) -> Report:
     """Evaluate a request."""
     work = prepare((request,))
     job = work.jobs[0]
@@ -252,7 +253,7 @@ def run(request: Request, progress: local.Progress | None = None) -> Report:
     with ExitStack() as stack:
         file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
         collected = RowList(request.id) if request.reduction == "none" else None
-        sinks: list[local.Sink] = [collected.add] if collected is not None else []
+        sinks: list[Sink] = [collected.add] if collected is not None else []
         if file is not None:
             sinks.append(partial(_write_rows, job, file))
 

@@ -15,11 +15,12 @@ from lossctl.arithmetic.cells import WHOLE, Key
 from lossctl.arithmetic.moments import Index, Moments, Scatter
 from lossctl.arithmetic.statistics import Pivot
 from lossctl.arithmetic.tally import Tally
-from lossctl.engine import gathered, observed
+from lossctl.engine import observed
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Observe, Term, View
 from lossctl.engine.plan.request import Job
 from lossctl.engine.units import Units
+from lossctl.engine.whole import gather
 from lossctl.evaluate import Reduced
 from lossctl.results import Distribution, Evaluation, Interval
 
@@ -201,7 +202,7 @@ class Inference:
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
             elif term.row_valued:
-                tally = gathered.row_tally(self.plan, term, self.view, self.outcome.kept, units=True)
+                tally = gather.row_tally(self.plan, term, self.view, self.outcome.kept, units=True)
             else:
                 continue
             found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
@@ -245,7 +246,7 @@ class Inference:
         first = self.plan.terms[0]
         if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.kept:
             return self.outcome.observed.get(0)
-        return gathered.observe(self.plan, self.view, self.outcome.kept, Observe(factors=self.job.factors))
+        return gather.observe(self.plan, self.view, self.outcome.kept, Observe(factors=self.job.factors))
 
 
 def slopes(job: Job) -> list[float]:

@@ -3,35 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from lossctl.engine import centring, local
-from lossctl.engine.outcome import Outcome
+from lossctl.engine.passes import evaluated
 from lossctl.engine.plan.planner import prepare
-from lossctl.engine.plan.request import Job, Request, Work
+from lossctl.engine.plan.request import Request
+from lossctl.engine.threads import Progress
 from lossctl.errors import UsageError
 from lossctl.evaluate import defined
 from lossctl.reporting import conclude
 from lossctl.results import Comparison, Evaluation, Report, joined, named_checks, sliced
 
 
-def evaluated(
-    work: Work, sink: local.Sink | None = None, progress: local.Progress | None = None
-) -> list[tuple[Job, Outcome]]:
-    """Every job with its part of the totals, after one pass over the data."""
-    threads = work.jobs[0].request.threads
-    plan = centring.centred(work.plan, threads)
-    outcome = local.run(plan, threads, sink, progress)
-    outcome.check(plan)
-    found = []
-    for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
-        terms = tuple(plan.terms[place] for place in places)
-        own = plan._replace(terms=terms, rows=job.plan.rows, observe=job.plan.observe, keep_rows=job.plan.keep_rows)
-        found.append((job._replace(plan=own), outcome.part(at, places)))
-    return found
-
-
-def compare_all(
-    models: Sequence[Sequence[Request]], baseline: int = 0, progress: local.Progress | None = None
-) -> Report:
+def compare_all(models: Sequence[Sequence[Request]], baseline: int = 0, progress: Progress | None = None) -> Report:
     """Every model's losses, and what they differ by from those of the baseline."""
     if not models or not all(models):
         raise UsageError("compare needs a dataset and a loss: lossctl compare FILE... --loss LOSS.")
@@ -63,7 +45,7 @@ def _told(report: Report, losses: bool, models: bool) -> Report:
     return replace(report, checks=named_checks(report, name)) if name else report
 
 
-def _reports(requests: Sequence[Request], progress: local.Progress | None) -> list[Report]:
+def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Report]:
     """The report of each loss on one dataset."""
     found = evaluated(prepare(requests), None, progress)
     return [conclude(job, outcome, None, None) for job, outcome in found]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl.engine import local, piece
+from lossctl.engine import piece
 from lossctl.engine.plan.planner import prepare
 from lossctl.engine.plan.request import Request
+from lossctl.engine.threads import AHEAD, run
 from lossctl.sources.ahead import ahead
 from support import write_parquet
 
@@ -77,7 +78,7 @@ def test_no_thread_waits_for_one_who_has_failed(tmp_path: Path) -> None:
         raise OSError("no more")
 
     with pytest.raises(OSError, match="no more") as caught:
-        local.run(work.plan, 2, None, fail)
-    assert len(work.plan.pieces) > 2 * local.AHEAD
+        run(work.plan, 2, None, fail)
+    assert len(work.plan.pieces) > 2 * AHEAD
     assert caught.value.__traceback__ is not None  # which holds on to the frames of the run
     assert threading.active_count() == before

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from lossctl.engine import stream
+from lossctl.engine.whole import stream
 from support import write_parquet
 
 QUERIES, ITEMS = 300, 7
@@ -281,7 +281,7 @@ def test_a_dataset_that_is_one_unit_must_fit(
     path = write_parquet(tmp_path / "a.parquet", ranked)
     found = lossctl.compute("nt_xent", path, **EMBEDDING, memory="83KB").value
     assert found == lossctl.compute("nt_xent", path, **EMBEDDING).value
-    monkeypatch.setattr("lossctl.engine.local.run_piece", None)  # nothing is read: the files tell their rows
+    monkeypatch.setattr("lossctl.engine.threads.run_piece", None)  # nothing is read: the files tell their rows
     said = refused(path, memory="80KB")
     assert said == (
         f"{path}: nt_xent needs the dataset, which is one unit without --group, whole in memory. 2,100 rows take "

@@ -1,4 +1,4 @@
-"""A block of rows made clean: joined, filtered, checked, without the rows that are to be skipped."""
+"""What a block, a piece and kept rows are."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -8,19 +8,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.cells import Key, Segments
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.binding import Binding
-from lossctl.columns.checks import check, check_classes, check_lengths, check_rules, check_sizes
-from lossctl.columns.faults import Fault, Faults, SharedFault, Trouble, note, said_width, uneven
-from lossctl.columns.keys import MISSING, Encoded, encode, segments
+from lossctl.columns.faults import Faults
+from lossctl.columns.keys import Encoded, segments
 from lossctl.columns.labels import Seen
-from lossctl.columns.numbers import Mask, Numbers
-from lossctl.columns.reading import Context, keep, read
-from lossctl.declare import registry
-from lossctl.engine.plan.plan import Plan, Term, View
-from lossctl.errors import DataError
-from lossctl.sources.arrow import index_column, taken
+from lossctl.engine.plan.plan import Term, View
+from lossctl.sources.arrow import index_column
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
@@ -134,153 +129,3 @@ class Block:
                 columns.append(self.group)
             self._segments[key] = segments(columns, self.rows)
         return self._segments[key]
-
-
-def select(
-    plan: Plan, batch: pa.RecordBatch, result: PieceResult, faults: Faults
-) -> tuple[pa.RecordBatch, npt.NDArray[np.intp] | None, npt.NDArray[np.int64] | None]:
-    """The rows to evaluate with the truth's columns; where they stood in the batch (None: all did) and in the truth."""
-    origin: npt.NDArray[np.intp] | None = None
-    places: npt.NDArray[np.int64] | None = None
-    if plan.truth is not None:
-        places = plan.truth.find(batch, result.before + result.rows)
-        lost = np.flatnonzero(places < 0)
-        if len(lost):
-            result.unmatched += len(lost)
-            if plan.join == "strict":
-                names = plan.truth.on
-                if not names:
-                    raise DataError(
-                        f"{plan.truth.path} has {plan.truth.rows:,} rows, and the predictions have more: rows pair by "
-                        "position only where both have as many. Join them on keys with --on."
-                    )
-                keys = {name: encode(batch.column(name)) for name in names}
-                shown = (", ".join(key.labels[key.codes[row]] or MISSING for key in keys.values()) for row in lost)
-                note(faults, Trouble("unmatched", ", ".join(names), plan.truth.path), lost, shown)
-            origin = np.flatnonzero(places >= 0)
-            batch, places = taken(batch, origin), places[origin]
-        _count_matched(plan, batch, places, result)
-        batch = plan.truth.join(batch, places)
-    if plan.where is not None:
-        from lossctl.columns.filter import passing
-
-        passed = np.flatnonzero(passing.passing(plan.where, batch))
-        if len(passed) < batch.num_rows:
-            batch, origin = taken(batch, passed), passed if origin is None else origin[passed]
-            places = None if places is None else places[passed]
-    if plan.limit is not None and batch.num_rows > plan.limit - result.used:
-        batch = batch.slice(0, plan.limit - result.used)
-        origin = np.arange(batch.num_rows) if origin is None else origin[: batch.num_rows]
-    return batch, origin, None if places is None else places[: batch.num_rows]
-
-
-def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int64], result: PieceResult) -> None:
-    """How often each row of the truth was found, up to twice; predictions of different slices are told apart."""
-    assert plan.truth is not None
-    by = [] if plan.many_to_one else [encode(batch.column(name)) for name in plan.by if name in batch.schema.names]
-    cells = segments(by, len(places))
-    parts = [(WHOLE, places)] if cells is None else [(key, places[at]) for key, at in cells.places()]
-    for key, found in parts:
-        counts = np.minimum(np.bincount(found, minlength=plan.truth.rows), 2).astype(np.uint8)
-        before = result.matched.get(key)
-        result.matched[key] = counts if before is None else np.minimum(before + counts, 2).astype(np.uint8)
-
-
-def clean(
-    plan: Plan,
-    batch: pa.RecordBatch,
-    origin: npt.NDArray[np.intp] | None,
-    truths: npt.NDArray[np.int64] | None,
-    result: PieceResult,
-    faults: Faults,
-) -> Block:
-    """The block's arrays, without the rows that have a missing value where those are to be skipped."""
-    found_faults: Faults = {}
-    context = Context(found_faults, result.seen)
-    found = {binding: read(batch, binding, context) for binding in plan.numeric()}
-    by = [encode(batch.column(name)) for name in plan.by]
-    group = encode(batch.column(plan.group)) if plan.group else None
-    ids = batch.column(plan.id) if plan.id else None
-    _check_keys(plan, ids, group, found_faults)
-    gone = _missing(plan, found, result, found_faults)
-    arrays: dict[Binding, Any] = {binding: part.values for binding, part in found.items()}
-    kept, rows = None, batch.num_rows
-    if gone is not None:
-        _count_dropped(plan, by, gone, result)
-        kept = np.flatnonzero(~gone)
-        rows = len(kept)
-        arrays = {binding: keep(values, kept) for binding, values in arrays.items()}
-        by = [column.take(~gone) for column in by]
-        group = group.take(~gone) if group else None
-        ids = taken(pa.RecordBatch.from_arrays([ids], ["id"]), kept).column(0) if ids is not None else None
-    if not found_faults:
-        _check_widths(arrays, result, found_faults, kept)
-        for binding, values in arrays.items():
-            if not (found[binding].finite and binding.role.anything):
-                check(values, binding, found_faults, kept)
-        for term in plan.terms:
-            roles = {name: arrays[binding] for name, binding in term.bindings.items()}
-            check_classes(term.bindings, roles, found_faults, kept)
-            check_lengths(term.bindings, roles, found_faults, kept)
-            check_sizes(term.bindings, roles, found_faults)
-            if rules := registry.get(term.loss).rules:
-                params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
-                check_rules(rules, term.bindings, roles, params, found_faults, kept)
-    for trouble, fault in found_faults.items():
-        if plan.truth is not None and truths is not None and plan.truth.holds(trouble.column):
-            trouble = trouble._replace(column=plan.truth.own_name(trouble.column))
-            fault = _in_truth(fault, truths)
-        elif origin is not None:
-            fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
-        faults[trouble] = fault
-    places = kept if origin is None else origin if kept is None else origin[kept]
-    return Block(result.rows, rows, arrays, by, group, places, ids, list(context.vocabulary))
-
-
-def _in_truth(fault: Fault, truths: npt.NDArray[np.int64]) -> SharedFault:
-    """A fault of rows as one of the truth's own, which were joined to them."""
-    found = SharedFault()
-    found.add(Fault(0, [(int(truths[row]), shown) for row, shown in fault.examples], truths[fault.at]), 0)
-    return found
-
-
-def _check_widths(
-    arrays: dict[Binding, Any], result: PieceResult, faults: Faults, rows: npt.NDArray[np.intp] | None
-) -> None:
-    """Note list columns whose lists are of another length than those of earlier blocks."""
-    for binding, values in arrays.items():
-        if binding.layout == "list" and values.shape[-1]:
-            at = np.arange(values.shape[-1]) if rows is None else rows
-            width, first = values.shape[:-1], result.rows + int(at[0])
-            known, _ = result.widths.setdefault(binding, (width, first))
-            if known != width:
-                note(faults, uneven(binding, known), at, (said_width(width) for _ in at))
-
-
-def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Mask | None:
-    """The rows to drop; where missing values are errors, and in weights always, they are noted as faults."""
-    gone: Mask | None = None
-    for binding, found in read.items():
-        strict = plan.missing == "error" or binding in (plan.weight, plan.unit_weight)
-        for name, gaps in found.missing.items():
-            if strict:
-                at = np.flatnonzero(gaps)
-                note(faults, Trouble("missing", name), at, ("missing" for _ in at))
-                continue
-            result.missing[name] = result.missing.get(name, 0) + int(gaps.sum())
-            gone = gaps if gone is None else gone | gaps
-    return gone
-
-
-def _check_keys(plan: Plan, ids: pa.Array | None, group: Encoded | None, faults: Faults) -> None:
-    for name, key in ((plan.group, group), (plan.id, encode(ids) if ids is not None and ids.null_count else None)):
-        if key is not None and None in key.labels:
-            at = np.flatnonzero(key.codes == list(key.labels).index(None))
-            if len(at):
-                note(faults, Trouble("missing key", str(name)), at, ("missing" for _ in at))
-
-
-def _count_dropped(plan: Plan, by: list[Encoded], gone: Mask, result: PieceResult) -> None:
-    for view in plan.views:
-        tally = result.dropped.setdefault(view, Tally())
-        tally.add_block({}, segments([by[index].take(gone) for index in view], int(gone.sum())), int(gone.sum()))

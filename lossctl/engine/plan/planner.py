@@ -13,13 +13,13 @@ from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
 from lossctl.declare.params import ColumnRef, Value, plain
 from lossctl.declare.roles import Interval, Role
-from lossctl.engine import local
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.bind import MissingRoleError, bind
 from lossctl.engine.plan.dataset import Dataset, open_dataset, read_filter, with_columns
 from lossctl.engine.plan.plan import Observe, Plan, RowOutput, Term
 from lossctl.engine.plan.request import REDUCTIONS, Blend, Constant, Job, Request, Work, blend_of
 from lossctl.engine.plan.requirements import check_request
+from lossctl.engine.threads import run
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
 from lossctl.evaluate import reduce_term
 from lossctl.sources.opening import open_sources
@@ -190,7 +190,7 @@ def _constants(
         job = prepare([one]).jobs[
             0
         ]  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
-        outcome = local.run(job.plan, request.threads)
+        outcome = run(job.plan, request.threads)
         outcome.check(
             job.plan,
             {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
@@ -296,7 +296,7 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         )
         read = {table.original(name) for name in (*target.columns, *_choosing(plan))}
         columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
-        outcome = local.run(alone._replace(columns=columns), threads)
+        outcome = run(alone._replace(columns=columns), threads)
         outcome.check(plan)
         nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
         return nothing if outcome.counts is None else outcome.counts

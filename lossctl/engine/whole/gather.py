@@ -14,8 +14,8 @@ from lossctl.columns.binding import Binding
 from lossctl.columns.keys import Encoded, merged, segments
 from lossctl.declare import registry
 from lossctl.engine.block import Kept, RowValues
-from lossctl.engine.piece import remarks, row_statistics
 from lossctl.engine.plan.plan import Observe, Plan, Term, View
+from lossctl.engine.terms import remarks, row_statistics
 from lossctl.engine.units import Units
 
 if TYPE_CHECKING:

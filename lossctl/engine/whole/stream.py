@@ -13,11 +13,11 @@ import numpy as np
 
 from lossctl.arithmetic.tally import Tally
 from lossctl.engine.block import Kept
-from lossctl.engine.budget import check_held
-from lossctl.engine.gathered import row_tally, unit_values
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Plan
 from lossctl.engine.units import Units
+from lossctl.engine.whole.budget import check_held
+from lossctl.engine.whole.gather import row_tally, unit_values
 
 # Rows of complete units that are evaluated together, and files that scattered units are spread over.
 FLUSH_ROWS = 1 << 16

@@ -37,8 +37,8 @@ def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progre
     _keep_memory()
     if not any(term.scope == "group" for term in plan.terms):
         return _run(plan, threads, sink, progress, None)
-    from lossctl.engine.budget import check_dataset
-    from lossctl.engine.stream import ScatteredError, collector
+    from lossctl.engine.whole.budget import check_dataset
+    from lossctl.engine.whole.stream import ScatteredError, collector
 
     check_dataset(plan)
     if plan.group and not plan.keep_rows and not plan.observe:

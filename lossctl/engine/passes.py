@@ -12,10 +12,14 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.columns.binding import Binding
 from lossctl.columns.faults import Faults
 from lossctl.declare.kernel import pivots
-from lossctl.engine import local
-from lossctl.engine.block import PieceResult, clean, select
+from lossctl.engine.block import PieceResult
+from lossctl.engine.clean import clean
+from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import recut
 from lossctl.engine.plan.plan import Levels, Plan, Term
+from lossctl.engine.plan.request import Job, Work
+from lossctl.engine.select import select
+from lossctl.engine.threads import Progress, Sink, run
 from lossctl.sources.source import Reading
 
 
@@ -28,7 +32,7 @@ def centred(plan: Plan, threads: int = 0) -> Plan:
     if not plan.group and not plan.by:
         return plan
     bindings = tuple(dict.fromkeys(binding for term in terms for binding in term.bindings.values()))
-    outcome = local.run(plan._replace(terms=(), rows=None, observe=(), counted=None, levelled=bindings), threads)
+    outcome = run(plan._replace(terms=(), rows=None, observe=(), counted=None, levelled=bindings), threads)
     if outcome.faults:
         return plan  # the evaluation will come upon them too, and tell
     return plan._replace(
@@ -60,3 +64,17 @@ def _about_first_row(plan: Plan) -> Plan:
 
 def _pivoted(term: Term, found: Mapping[Binding, Array]) -> Term:
     return term._replace(pivot=pivots({name: found[binding] for name, binding in term.bindings.items()}))
+
+
+def evaluated(work: Work, sink: Sink | None = None, progress: Progress | None = None) -> list[tuple[Job, Outcome]]:
+    """Every job with its part of the totals, after one pass over the data."""
+    threads = work.jobs[0].request.threads
+    plan = centred(work.plan, threads)
+    outcome = run(plan, threads, sink, progress)
+    outcome.check(plan)
+    found = []
+    for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
+        terms = tuple(plan.terms[place] for place in places)
+        own = plan._replace(terms=terms, rows=job.plan.rows, observe=job.plan.observe, keep_rows=job.plan.keep_rows)
+        found.append((job._replace(plan=own), outcome.part(at, places)))
+    return found

@@ -1,0 +1,1 @@
+"""Losses that need a unit whole."""
