@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
     from lossctl.declare.registry import loss
     from lossctl.errors import LossctlError
-    from lossctl.results import Report
+    from lossctl.reports.results import Report
 
 __version__ = "0.1.0"
 __all__ = ["Loss", "LossctlError", "Report", "__version__", "check", "compare", "compute", "loss", "losses"]
@@ -21,7 +21,7 @@ __all__ = ["Loss", "LossctlError", "Report", "__version__", "check", "compare", 
 _HOMES = {
     "Loss": "declare.declaration",
     "LossctlError": "errors",
-    "Report": "results",
+    "Report": "reports.results",
     "check": "api",
     "compare": "api",
     "compute": "api",

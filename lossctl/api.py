@@ -15,9 +15,9 @@ from lossctl.engine.plan.request import Job, Request
 from lossctl.engine.threads import Progress, Sink
 from lossctl.engine.whole.gather import row_output as gathered_rows
 from lossctl.errors import DataError, UsageError
-from lossctl.reporting import conclude, dry_run
-from lossctl.results import Report
-from lossctl.rows import RowFile, RowList, row_columns
+from lossctl.reports.conclude import conclude, dry_run
+from lossctl.reports.results import Report
+from lossctl.reports.rows import RowFile, RowList, row_columns
 from lossctl.sources.csv.options import TextOptions
 from lossctl.together import compare_all
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lossctl.config import Entry
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
-from lossctl.results import Check, Report, joined, named_checks
+from lossctl.reports.results import Check, Report, joined, named_checks
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -1,6 +1,6 @@
 """Several losses in one pass over a dataset, and several datasets side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lossctl.engine.passes import evaluated
@@ -8,9 +8,9 @@ from lossctl.engine.plan.planner import prepare
 from lossctl.engine.plan.request import Request
 from lossctl.engine.threads import Progress
 from lossctl.errors import UsageError
-from lossctl.evaluate import defined
-from lossctl.reporting import conclude
-from lossctl.results import Comparison, Evaluation, Report, joined, named_checks, sliced
+from lossctl.reports.comparison import differences
+from lossctl.reports.conclude import conclude
+from lossctl.reports.results import Report, joined, named_checks
 
 
 def compare_all(models: Sequence[Sequence[Request]], baseline: int = 0, progress: Progress | None = None) -> Report:
@@ -32,7 +32,7 @@ def compare_all(models: Sequence[Sequence[Request]], baseline: int = 0, progress
         for at, model in enumerate(reports)
         if at != baseline
         for base, report in zip(reports[baseline], model, strict=True)
-        for difference in _differences(base, report)
+        for difference in differences(base, report)
     ]
     told = [_told(report, len(models[0]) > 1, len(models) > 1) for model in reports for report in model]
     return joined("compare", told, comparisons)
@@ -49,23 +49,3 @@ def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Rep
     """The report of each loss on one dataset."""
     found = evaluated(prepare(requests), None, progress)
     return [conclude(job, outcome, None, None) for job, outcome in found]
-
-
-def _differences(baseline: Report, candidate: Report) -> Iterator[Comparison]:
-    """What a loss differs by on the whole and each slice; a slice that one of them lacks is compared with nothing."""
-    known = {sliced(result): result for result in baseline.results}
-    for result in candidate.results:
-        base = known.get(sliced(result))
-        if base is not None:
-            yield _difference(base, result)
-
-
-def _difference(base: Evaluation, result: Evaluation) -> Comparison:
-    difference = None
-    if base.value is not None and result.value is not None:
-        difference, _ = defined(result.value - base.value)
-    over = "as many rows" if base.rows == result.rows else "different rows"
-    method = f"difference of values over {over}"
-    return Comparison(
-        result.spec, base.data, result.data, result.slice, difference, None, None, method, result.rows or 0
-    )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl.analysis import bootstrap, intervals
 from lossctl.arithmetic.moments import Moments, Scatter
+from lossctl.reports.inference import bootstrap, intervals
 
 ONE = np.zeros(1, np.intp)
 Draw = Callable[[np.random.Generator, int], np.ndarray]

@@ -13,7 +13,7 @@ from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import plan
 from lossctl.engine.plan.request import Request
-from lossctl.results import Report
+from lossctl.reports.results import Report
 from lossctl.sources.binary import parquet
 from lossctl.sources.text import cuts
 from support import same_bytes, write_csv, write_parquet

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl import results
 from lossctl.declare import describe, registry
 from lossctl.declare.declaration import Loss
+from lossctl.reports import results
 from support import ROOT, python
 
 LOSSES = list(registry.every())
@@ -33,7 +33,13 @@ def test_the_examples_of_the_package_run(tmp_path: Path) -> None:
     *failures, tried = done.stdout.splitlines()
     assert failures == []
     told = json.loads(tried)
-    assert {"lossctl", "lossctl.api", "lossctl.losses", "lossctl.results", "lossctl.declare.declaration"} <= set(told)
+    assert {
+        "lossctl",
+        "lossctl.api",
+        "lossctl.losses",
+        "lossctl.reports.results",
+        "lossctl.declare.declaration",
+    } <= set(told)
     assert {name for name, (failed, _) in told.items() if failed} == set()
 
 

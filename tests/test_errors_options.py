@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lossctl import outputs
+from lossctl.reports import outputs
 from support import (
     Outcome,
     check_refused,

@@ -9,7 +9,7 @@ import pytest
 import lossctl
 from conftest import Run
 from lossctl.declare.pitfalls import PITFALLS
-from lossctl.reporting import _findings
+from lossctl.reports.findings import findings
 
 SINGULAR = {
     "rows": "row",
@@ -26,7 +26,7 @@ PLURAL = {"are", "were", "have", "do", "predict", "owe", "decide", "their", *SIN
 @pytest.mark.parametrize("code", PITFALLS)
 def test_one_and_several_are_told_apart(code: str) -> None:
     pitfall = PITFALLS[code]
-    several, one = (_findings({code: count})[0].message for count in (1200, 1))
+    several, one = (findings({code: count})[0].message for count in (1200, 1))
     assert several == f"1,200 {pitfall.title}. {pitfall.remedy}"
     assert one == f"1 {pitfall.single}. {pitfall.remedy}"
     noun = next(noun for noun in SINGULAR if pitfall.title.startswith(noun + " "))

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import lossctl
-from lossctl.render import table
+from lossctl.reports.render import table
 from support import Outcome
 
 Run = Callable[..., Outcome]

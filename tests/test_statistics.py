@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from conftest import Run
-from lossctl.analysis import bootstrap
 from lossctl.arithmetic import sketch
 from lossctl.arithmetic.quantiles import percentiles, student_quantile
 from lossctl.declare.kernel import Kernel
 from lossctl.engine import observed
 from lossctl.engine.plan import plan
 from lossctl.errors import UsageError
-from lossctl.results import Evaluation, Interval
+from lossctl.reports.inference import bootstrap
+from lossctl.reports.results import Evaluation, Interval
 from lossctl.sources.binary import parquet
 from support import SAMPLE, regression, write_parquet
 

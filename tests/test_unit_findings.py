@@ -8,7 +8,7 @@ import lossctl
 from lossctl.declare import registry
 from lossctl.declare.pitfalls import PITFALLS
 from lossctl.errors import DeclarationError
-from lossctl.results import Report
+from lossctl.reports.results import Report
 from support import write_parquet
 
 SMOOTHED = [loss.name for loss in registry.every() if "smooth" in loss.params]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from lossctl.engine.plan.request import Request
-    from lossctl.render import Style
-    from lossctl.results import Report
+    from lossctl.reports.render.show import Style
+    from lossctl.reports.results import Report
 
 
 class Output(NamedTuple):
@@ -19,8 +19,8 @@ class Output(NamedTuple):
 
 def output_of(values: dict[str, object], files: Sequence[str]) -> Output:
     """The output options, once every file that will be written is known to be apart from those that are read."""
-    from lossctl.outputs import check_apart, check_writable
-    from lossctl.render import Style, export
+    from lossctl.reports.outputs import check_apart, check_writable
+    from lossctl.reports.render.show import Style, export
 
     exports = [export(text) for text in texts(values["export"])]
     file = None if values["output"] is None else str(values["output"])
@@ -38,7 +38,7 @@ def conclude(report: "Report", output: Output) -> int:
     """Show a report; how the command ends."""
     from lossctl.cli import complain
     from lossctl.errors import EXIT_MISUSE
-    from lossctl.render import show_report
+    from lossctl.reports.render.show import show_report
 
     show_report(report, output.style, output.file, output.exports)
     code = exit_code(report)

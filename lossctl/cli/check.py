@@ -44,7 +44,7 @@ def _act(config: str | None, threads: int, shown: dict[str, object]) -> int:
     from lossctl.cli import complain
     from lossctl.cli.asked import exit_code, output_of
     from lossctl.errors import counted
-    from lossctl.render import show_report
+    from lossctl.reports.render.show import show_report
 
     output = output_of(shown, [] if config is None else [config])
     report = api.check(config, threads=threads)

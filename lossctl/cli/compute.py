@@ -31,7 +31,7 @@ def act(own: dict[str, object], *, loss: str, files: list[str], **values: object
     from lossctl.cli.asked import conclude, output_of, request_of
     from lossctl.cli.progress import Progress
     from lossctl.errors import EXIT_OK
-    from lossctl.render import show_report
+    from lossctl.reports.render.show import show_report
 
     output = output_of(values, files)
     request = request_of(own, loss, files, values)

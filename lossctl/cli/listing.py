@@ -40,7 +40,7 @@ def _list(task: str | None, format: Format) -> int:
     found = catalogue.entries(task)
     if format is Format.json:
         return _json(found)
-    from lossctl.render.registry import show_list
+    from lossctl.reports.render.catalogue import show_list
 
     show_list(found)
     return EXIT_OK
@@ -63,7 +63,7 @@ def info(
 def _info(name: str, format: Format) -> int:
     from lossctl.declare import catalogue, registry
     from lossctl.declare.pitfalls import PITFALLS
-    from lossctl.render.registry import show_loss, show_pitfall
+    from lossctl.reports.render.catalogue import show_loss, show_pitfall
 
     if name in PITFALLS:
         if format is Format.json:

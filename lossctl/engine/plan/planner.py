@@ -21,7 +21,7 @@ from lossctl.engine.plan.request import REDUCTIONS, Blend, Constant, Job, Reques
 from lossctl.engine.plan.requirements import check_request
 from lossctl.engine.threads import run
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.evaluate import reduce_term
+from lossctl.reports.reduce import reduce_term
 from lossctl.sources.opening import open_sources
 
 COEF = "coef"

@@ -9,7 +9,7 @@ from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.engine.plan.plan import Plan
 from lossctl.errors import UsageError
-from lossctl.evaluate import Reduced
+from lossctl.reports.reduce import Reduced
 from lossctl.sources.csv.options import TextOptions
 from lossctl.sources.source import Source
 

@@ -8,7 +8,7 @@ from lossctl.declare.declaration import Loss
 from lossctl.engine.plan.plan import Plan
 from lossctl.engine.plan.request import Request
 from lossctl.errors import UsageError
-from lossctl.outputs import check_apart
+from lossctl.reports.outputs import check_apart
 
 
 def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:

@@ -16,7 +16,7 @@ from lossctl.engine.plan.bind import natural
 from lossctl.engine.plan.plan import Plan, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
-from lossctl.results import Denominator
+from lossctl.reports.results import Denominator
 
 
 class Reduced(NamedTuple):

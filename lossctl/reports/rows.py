@@ -17,7 +17,7 @@ from lossctl.arithmetic.arrays import Array, Ragged
 from lossctl.engine.block import RowValues
 from lossctl.engine.units import Units
 from lossctl.errors import UsageError
-from lossctl.outputs import OutputFile, is_straight
+from lossctl.reports.outputs import OutputFile, is_straight
 from lossctl.sources import arrow
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")

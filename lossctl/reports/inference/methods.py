@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossctl.analysis import bootstrap, intervals
-from lossctl.analysis.distribution import SHARES, describe, exact_percentiles
-from lossctl.analysis.intervals import Curve
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Key
 from lossctl.arithmetic.moments import Index, Moments, Scatter
@@ -21,8 +18,11 @@ from lossctl.engine.plan.plan import Observe, Term, View
 from lossctl.engine.plan.request import Job
 from lossctl.engine.units import Units
 from lossctl.engine.whole import gather
-from lossctl.evaluate import Reduced
-from lossctl.results import Distribution, Evaluation, Interval
+from lossctl.reports.inference import bootstrap, intervals
+from lossctl.reports.inference.distribution import SHARES, describe, exact_percentiles
+from lossctl.reports.inference.intervals import Curve
+from lossctl.reports.reduce import Reduced
+from lossctl.reports.results import Distribution, Evaluation, Interval
 
 NOT_REDUCED = "not reduced"
 

@@ -1,6 +1,6 @@
-"""From a job's totals to its report: evaluations of the whole and the slices, findings, checks."""
+"""Evaluations from merged totals, and the signature that makes them comparable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import TypeAlias
 
@@ -8,17 +8,18 @@ import numpy as np
 
 from lossctl import __version__
 from lossctl.arithmetic.cells import Key
-from lossctl.columns.labels import is_label
 from lossctl.declare import registry
 from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.plan import Plan, View
 from lossctl.engine.plan.request import Blend, Job
-from lossctl.errors import DataError, counted, listing
-from lossctl.evaluate import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.results import Check, Evaluation, Finding, Input, Report, TermValue
-from lossctl.rows import RowFile, RowList, unit_columns, unit_labels
+from lossctl.reports.bounds import checks
+from lossctl.reports.findings import findings
+from lossctl.reports.reduce import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
+from lossctl.reports.refusals import check_coverage, check_evaluated
+from lossctl.reports.results import Evaluation, Input, Report, TermValue
+from lossctl.reports.rows import RowFile, RowList, unit_columns, unit_labels
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 
@@ -44,12 +45,12 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
                 if rows is not None and cells[0].values is not None:
                     rows.write(unit_columns(cells[0].values))
     whole = evaluations[0]
-    _check_evaluated(job, outcome, whole)
+    check_evaluated(job, outcome, whole)
     if whole.skipped:
         counts["LC101"] = whole.skipped
     details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
     if job.plan.truth is not None:
-        details["join"] = _coverage(job, outcome)
+        details["join"] = check_coverage(job, outcome)
         if not job.plan.truth.on:
             counts["LC103"] = outcome.rows
     if job.plan.group and any(term.nested for term in job.plan.terms):
@@ -62,7 +63,7 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     inputs += _truth_input(job)
-    return Report("compute", inputs, evaluations, _checks(job, evaluations), _findings(counts, outcome.missing))
+    return Report("compute", inputs, evaluations, checks(job, evaluations), findings(counts, outcome.missing))
 
 
 def _truth_input(job: Job) -> list[Input]:
@@ -70,95 +71,13 @@ def _truth_input(job: Job) -> list[Input]:
     return [] if truth is None else [Input(truth.path, truth.source.format, truth.rows, truth.source.bytes)]
 
 
-def _check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
-    """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
-    path, request = job.table.path, job.request
-    told = [source.rows for source in job.plan.sources]
-    rows = outcome.rows if None in told else sum(count or 0 for count in told)
-    if not outcome.used:
-        why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
-        if why and request.limit is not None:
-            why.append(f"--limit {request.limit:,} takes no others; raise it")
-        elif why and request.where:
-            why.append(f"--where {request.where!r} keeps no others")
-        elif request.where and rows > outcome.unmatched:
-            why.append(
-                f"--where {request.where!r} keeps none of {rows - outcome.unmatched:,}; loosen it, or see how the file "
-                "writes those values"
-            )
-        if outcome.unmatched:
-            why.append(
-                f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: "
-                "keys must be written alike in both files"
-            )
-        raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else _empty(job)}.")
-    weight = request.weight or request.unit_weight
-    if weight is not None and whole.value is None and _weightless(whole, outcome):
-        raise DataError(f"{path}, column {weight!r}: the weights sum to 0; some row must weigh more.")
-    for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
-        for name in binding.columns:
-            found = outcome.seen.get(name, set())
-            if len(found) > 1 and not any(is_label(label, str(binding.positive)) for label in found):
-                raise DataError(
-                    f"{path}, column {name!r}: no row holds the positive label {binding.positive!r}, but "
-                    f"{' and '.join(sorted(map(repr, found)))}. Name one of them with --positive-label."
-                )
-
-
-def _empty(job: Job) -> str:
-    """What a dataset without rows lacks."""
-    csv = any(source.format == "csv" for source in job.plan.sources)
-    return "; rows are needed below the header" if csv else "; it is empty"
-
-
-def _weightless(whole: Evaluation, outcome: Outcome) -> bool:
-    tally = outcome.tallies.get((0, ()))
-    weights = {} if tally is None else tally.sums()
-    return (whole.reason or "").endswith("weights sum to 0") or ("weight" in weights and not np.any(weights["weight"]))
-
-
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
     """What adds intervals and distributions to evaluations, where they are asked for."""
     if job.request.ci is None and not job.request.stats:
         return lambda evaluation, key, cells: evaluation
-    from lossctl.inference import Inference
+    from lossctl.reports.inference.methods import Inference
 
     return Inference(job, view, outcome).of
-
-
-def _coverage(job: Job, outcome: Outcome) -> dict[str, object]:
-    """How predictions and truth met; what a strict join does not allow is an error."""
-    truth = job.plan.truth
-    assert truth is not None
-    found = np.zeros(truth.rows, dtype=np.uint8)
-    for counts in outcome.matched.values():
-        found = np.maximum(found, counts)
-    extra = np.flatnonzero(found == 0)
-    twice = np.flatnonzero(found > 1)
-    path = ", ".join(job.request.files)
-    if truth.on and len(twice) and not job.request.many_to_one:
-        raise DataError(
-            f"{path}: {counted(len(twice), 'key has', 'keys have')} more than one prediction "
-            f"(first: {truth.key(int(twice[0]))}). "
-            "Use --many-to-one if that is meant, or tell them apart with --by or another column in --on."
-        )
-    if len(extra) and job.request.join == "strict":
-        if not truth.on:
-            raise DataError(
-                f"{path} has {outcome.rows:,} rows and {truth.path} {truth.rows:,}: rows pair by position only where "
-                "both have as many. Join them on keys with --on."
-            )
-        raise DataError(
-            f"{truth.path}: {counted(len(extra), 'row has', 'rows have')} no prediction in {path} "
-            f"(first: {truth.key(int(extra[0]))}). "
-            "Use --join inner to evaluate the rows that have one, or complete the predictions."
-        )
-    return {
-        "on": list(truth.on),
-        "rows": outcome.used,
-        "without_truth": outcome.unmatched,
-        "without_prediction": len(extra),
-    }
 
 
 def dry_run(job: Job) -> Report:
@@ -291,42 +210,3 @@ def _signature(job: Job, text: str) -> str:
     return "|".join(
         [text, job.reduction, weight, missing, f"where:{request.where or '-'}", *said, f"lossctl:{__version__}"]
     )
-
-
-def _findings(counts: Mapping[str, int], missing: Mapping[str, int] | None = None) -> list[Finding]:
-    """Findings by code; that of rows left out names the columns which lack their values."""
-    if not counts:
-        return []
-    from lossctl.declare.pitfalls import PITFALLS
-
-    found = []
-    for code in sorted(counts):
-        kind, count = PITFALLS[code], counts[code]
-        title = counted(count, kind.single, kind.title)
-        if code == "LC101" and missing:
-            title += f" ({listing(f'{name}: {lacking:,}' for name, lacking in missing.items())})"
-        found.append(Finding(code, kind.severity, f"{title}. {kind.remedy}", count, [0]))
-    return found
-
-
-def _checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
-    bounds = (("<=", job.request.max), (">=", job.request.min))
-    return [
-        _check(evaluation, op, threshold)._replace(result=at)
-        for op, threshold in bounds
-        if threshold is not None
-        for at, evaluation in enumerate(evaluations)
-    ]
-
-
-def _check(evaluation: Evaluation, op: str, threshold: float) -> Check:
-    where = ", ".join(f"{name}={value}" for name, value in (evaluation.slice or {}).items()) or "whole"
-    value = evaluation.value
-    if value is None:
-        status, said = "error", f"not evaluated ({evaluation.reason})"
-    else:
-        kept = value <= threshold if op == "<=" else value >= threshold
-        status, said = (
-            ("pass", f"{value!r} {op} {threshold!r}") if kept else ("fail", f"{value!r} is not {op} {threshold!r}")
-        )
-    return Check(f"{evaluation.loss}{op}{threshold:g}:{where}", status, value, op, threshold, f"{where}: {said}")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from lossctl.declare.params import show as shown
 from lossctl.declare.pitfalls import Pitfall
-from lossctl.render.table import WIDE
+from lossctl.reports.render.table import WIDE
 
 
 @contextmanager

@@ -1,15 +1,14 @@
-"""Reports as text: pure functions of results by format, and the one function that prints or writes them."""
+"""A report in the format that is asked for."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lossctl.errors import UsageError, did_you_mean
-from lossctl.outputs import write_text
-from lossctl.results import Report
+from lossctl.reports.outputs import write_text
+from lossctl.reports.render.layout import PRECISION, bare
+from lossctl.reports.results import Report
 
 FORMATS = ("table", "json", "csv", "markdown")
-PRECISION = 6
-UNASKED = ("dry run", "not reduced")  # why there is no value where none was asked for
 
 
 class Style(NamedTuple):
@@ -29,7 +28,7 @@ def show_report(report: Report, style: Style, output: str | None, exports: Seque
     if style.quiet:
         print(bare(report, style.precision))
     elif output is None and style.format == "table":
-        from lossctl.render import table
+        from lossctl.reports.render import table
 
         table.show(report, style.precision or PRECISION)
     elif output is None:
@@ -46,15 +45,15 @@ def _renderer(format: str) -> Callable[[Report, int | None], str]:
         case "json":
             return lambda report, precision: report.to_json() + "\n"
         case "csv":
-            from lossctl.render import flat
+            from lossctl.reports.render import csv, markdown
 
-            return flat.csv_text
+            return csv.csv_text
         case "markdown":
-            from lossctl.render import flat
+            from lossctl.reports.render import csv, markdown
 
-            return flat.markdown
+            return markdown.markdown
         case _:
-            from lossctl.render import table
+            from lossctl.reports.render import table
 
             return lambda report, precision: table.text(report, precision or PRECISION)
 
@@ -69,22 +68,3 @@ def export(text: str) -> tuple[str, str]:
             f"not {text!r}.{tip}"
         )
     return format, path
-
-
-def bare(report: Report, precision: int | None) -> str:
-    """The value (or `undefined`) of the whole and of each slice, a line each; so with values that are not reduced."""
-    lines = []
-    for result in report.results:
-        if result.values is not None:
-            lines += [plain(value, None, precision) for value in result.values]
-        else:
-            reason = result.reason if result.reason in UNASKED else None
-            lines.append(plain(result.value, reason, precision))
-    return "\n".join(lines)
-
-
-def plain(value: float | None, reason: str | None, precision: int | None) -> str:
-    """A number (in full, unless a precision is asked for), or why there is none."""
-    if value is None:
-        return reason or "undefined"
-    return repr(value) if precision is None else f"{value:.{precision}g}"

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lossctl.errors import counted, printable
-from lossctl.results import Comparison, Distribution, Evaluation, Report, sliced
+from lossctl.reports.results import Comparison, Distribution, Evaluation, Report, sliced
 
 STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 
@@ -136,3 +136,26 @@ def number(value: float, precision: int) -> str:
 def brief(columns: Sequence[str]) -> str:
     """The columns of a role, the first and the last where there are many."""
     return printable(", ".join(columns) if len(columns) <= 4 else f"{columns[0]} ... {columns[-1]} ({len(columns)})")
+
+
+PRECISION = 6
+UNASKED = ("dry run", "not reduced")  # why there is no value where none was asked for
+
+
+def bare(report: Report, precision: int | None) -> str:
+    """The value (or `undefined`) of the whole and of each slice, a line each; so with values that are not reduced."""
+    lines = []
+    for result in report.results:
+        if result.values is not None:
+            lines += [plain(value, None, precision) for value in result.values]
+        else:
+            reason = result.reason if result.reason in UNASKED else None
+            lines.append(plain(result.value, reason, precision))
+    return "\n".join(lines)
+
+
+def plain(value: float | None, reason: str | None, precision: int | None) -> str:
+    """A number (in full, unless a precision is asked for), or why there is none."""
+    if value is None:
+        return reason or "undefined"
+    return repr(value) if precision is None else f"{value:.{precision}g}"

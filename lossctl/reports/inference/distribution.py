@@ -5,7 +5,7 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.moments import Moments
 from lossctl.arithmetic.quantiles import percentiles
-from lossctl.results import Distribution
+from lossctl.reports.results import Distribution
 
 RELATIVE_ERROR = 0.005
 SHARES = np.array([0.01, 0.5, 0.9, 0.99])

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lossctl.errors import printable
-from lossctl.render.layout import (
+from lossctl.reports.render.layout import (
     STATISTICS,
     Head,
     brief,
@@ -26,7 +26,7 @@ from lossctl.render.layout import (
     side_by_side,
     statistic,
 )
-from lossctl.results import Check, Evaluation, Finding, Report
+from lossctl.reports.results import Check, Evaluation, Finding, Report
 
 STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "fail": "red"}
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut

@@ -1,0 +1,1 @@
+"""Merged totals as a report, and the report as text."""

@@ -1,0 +1,1 @@
+"""Intervals and distributions: what a value's rows or units say of its uncertainty."""

@@ -1,0 +1,91 @@
+"""Totals that are no result: nothing left, no weight, keys that did not meet."""
+
+import numpy as np
+
+from lossctl.columns.labels import is_label
+from lossctl.engine.outcome import Outcome
+from lossctl.engine.plan.request import Job
+from lossctl.errors import DataError, counted
+from lossctl.reports.results import Evaluation
+
+
+def check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
+    """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
+    path, request = job.table.path, job.request
+    told = [source.rows for source in job.plan.sources]
+    rows = outcome.rows if None in told else sum(count or 0 for count in told)
+    if not outcome.used:
+        why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
+        if why and request.limit is not None:
+            why.append(f"--limit {request.limit:,} takes no others; raise it")
+        elif why and request.where:
+            why.append(f"--where {request.where!r} keeps no others")
+        elif request.where and rows > outcome.unmatched:
+            why.append(
+                f"--where {request.where!r} keeps none of {rows - outcome.unmatched:,}; loosen it, or see how the file "
+                "writes those values"
+            )
+        if outcome.unmatched:
+            why.append(
+                f"{outcome.unmatched:,} without a truth for {', '.join(request.on)}: "
+                "keys must be written alike in both files"
+            )
+        raise DataError(f"{path} has no rows to evaluate{': ' + '; '.join(why) if why else _empty(job)}.")
+    weight = request.weight or request.unit_weight
+    if weight is not None and whole.value is None and _weightless(whole, outcome):
+        raise DataError(f"{path}, column {weight!r}: the weights sum to 0; some row must weigh more.")
+    for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
+        for name in binding.columns:
+            found = outcome.seen.get(name, set())
+            if len(found) > 1 and not any(is_label(label, str(binding.positive)) for label in found):
+                raise DataError(
+                    f"{path}, column {name!r}: no row holds the positive label {binding.positive!r}, but "
+                    f"{' and '.join(sorted(map(repr, found)))}. Name one of them with --positive-label."
+                )
+
+
+def _empty(job: Job) -> str:
+    """What a dataset without rows lacks."""
+    csv = any(source.format == "csv" for source in job.plan.sources)
+    return "; rows are needed below the header" if csv else "; it is empty"
+
+
+def _weightless(whole: Evaluation, outcome: Outcome) -> bool:
+    tally = outcome.tallies.get((0, ()))
+    weights = {} if tally is None else tally.sums()
+    return (whole.reason or "").endswith("weights sum to 0") or ("weight" in weights and not np.any(weights["weight"]))
+
+
+def check_coverage(job: Job, outcome: Outcome) -> dict[str, object]:
+    """How predictions and truth met; what a strict join does not allow is an error."""
+    truth = job.plan.truth
+    assert truth is not None
+    found = np.zeros(truth.rows, dtype=np.uint8)
+    for counts in outcome.matched.values():
+        found = np.maximum(found, counts)
+    extra = np.flatnonzero(found == 0)
+    twice = np.flatnonzero(found > 1)
+    path = ", ".join(job.request.files)
+    if truth.on and len(twice) and not job.request.many_to_one:
+        raise DataError(
+            f"{path}: {counted(len(twice), 'key has', 'keys have')} more than one prediction "
+            f"(first: {truth.key(int(twice[0]))}). "
+            "Use --many-to-one if that is meant, or tell them apart with --by or another column in --on."
+        )
+    if len(extra) and job.request.join == "strict":
+        if not truth.on:
+            raise DataError(
+                f"{path} has {outcome.rows:,} rows and {truth.path} {truth.rows:,}: rows pair by position only where "
+                "both have as many. Join them on keys with --on."
+            )
+        raise DataError(
+            f"{truth.path}: {counted(len(extra), 'row has', 'rows have')} no prediction in {path} "
+            f"(first: {truth.key(int(extra[0]))}). "
+            "Use --join inner to evaluate the rows that have one, or complete the predictions."
+        )
+    return {
+        "on": list(truth.on),
+        "rows": outcome.used,
+        "without_truth": outcome.unmatched,
+        "without_prediction": len(extra),
+    }
