@@ -139,7 +139,7 @@ def findings() -> Iterator[str]:
 
 def report() -> Iterator[str]:
     """docs/report.md: the fields of a report, from its schema."""
-    schema = json.loads((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("lossctl") / "api" / "schemas" / "report.json").read_text(encoding="utf-8"))
     yield from fields("The report", schema, schema["$defs"])
     for name in ("input", "result", "term", "comparison", "check", "finding"):
         yield from fields(f"`{name}`", schema["$defs"][name], schema["$defs"])

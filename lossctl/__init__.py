@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lossctl import losses
-    from lossctl.api import check, compare, compute
+    from lossctl.api.check import check
+    from lossctl.api.compare import compare
+    from lossctl.api.compute import compute
     from lossctl.declare.declaration import Loss
     from lossctl.declare.registry import loss
     from lossctl.errors import LossctlError
@@ -22,9 +24,9 @@ _HOMES = {
     "Loss": "declare.declaration",
     "LossctlError": "errors",
     "Report": "reports.results",
-    "check": "api",
-    "compare": "api",
-    "compute": "api",
+    "check": "api.check",
+    "compare": "api.compare",
+    "compute": "api.compute",
     "loss": "declare.registry",
     "losses": "losses",
 }

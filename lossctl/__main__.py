@@ -17,7 +17,7 @@ def entry() -> NoReturn:
     """The command, once it is imported."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    from lossctl.cli import entry as begin
+    from lossctl.cli.main import entry as begin
 
     begin()
 

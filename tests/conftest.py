@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lossctl import cli
+from lossctl.cli.main import main
 from lossctl.sources.csv import compiled
 from support import Outcome, regression, write_csv, write_parquet
 
@@ -19,7 +19,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def invoke(*arguments: object) -> Outcome:
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            cli.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         said = capsys.readouterr()
         return Outcome(int(end.value.code or 0), said.out, said.err)
 

@@ -110,7 +110,7 @@ def same_bytes(values: Sequence[float | None]) -> bytes:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64).tobytes()
 
 
-SCHEMA = json.loads((ROOT / "lossctl" / "schemas" / "report.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "lossctl" / "api" / "schemas" / "report.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 

@@ -73,7 +73,7 @@ def test_one_that_cannot_be_evaluated_hides_none_and_outranks_a_failure(project:
     (project / "lossctl.toml").write_text(broken + failing + PASSING, encoding="utf-8")
     done = run("check", "--format", "json")
     report = json.loads(done.out)
-    schema = json.loads((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("lossctl") / "api" / "schemas" / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, schema)
     assert done.code == 2
     assert [each["status"] for each in report["checks"]] == ["error", "fail", "pass"]

@@ -109,7 +109,7 @@ def test_a_full_device_under_the_output_is_one_message(preds: Path) -> None:
 
 def test_debug_shows_the_traceback(folder: Path) -> None:
     done = python(
-        "from lossctl.cli import main; main()", "compute", "huber", "nothing.csv", "--debug", env=environment()
+        "from lossctl.cli.main import main; main()", "compute", "huber", "nothing.csv", "--debug", env=environment()
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -120,7 +120,7 @@ def test_a_defect_of_ours_exits_with_3(run: Run, preds: Path, monkeypatch: pytes
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("lossctl.api.prepare", broken)
+    monkeypatch.setattr("lossctl.api.run.prepare", broken)
     done = run("compute", "huber", preds)
     assert done.code == 3
     assert done.err.startswith("lossctl: internal error (ZeroDivisionError: by nothing).")

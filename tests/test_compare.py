@@ -136,7 +136,7 @@ def test_the_report_keeps_its_schema(tmp_path: Path, run: Run) -> None:
     paths = [write_parquet(tmp_path / f"{seed}.parquet", regression(48, seed)) for seed in (1, 2)]
     done = run("compare", *paths, "--loss", "mse", "--loss", "0.5*mae + huber", "--format", "json", "--max", 9)
     report = json.loads(done.out)
-    schema = json.loads((files("lossctl") / "schemas" / "report.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("lossctl") / "api" / "schemas" / "report.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, schema)
     assert report["command"] == "compare"
     assert len(report["results"]) == 4

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from draw import Setting, draw, settings
-from lossctl import api
+from lossctl.api import compute, run
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.engine.plan import plan
@@ -72,7 +72,7 @@ def said(report: Report) -> tuple[str, bytes]:
 
 
 def every_way(asked: Request) -> set[tuple[str, bytes]]:
-    return {said(api.run(asked._replace(threads=threads, batch_rows=rows))) for threads, rows in WAYS}
+    return {said(run.run(asked._replace(threads=threads, batch_rows=rows))) for threads, rows in WAYS}
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=named)
@@ -105,10 +105,10 @@ def test_they_leave_the_bytes_of_a_csv_file_alone(setting: Setting, tmp_path: Pa
     ways = every_way(asked)
     assert len(ways) == 1
     # Pieces of text are cut elsewhere than row groups: across formats the last digit may differ, no more.
-    stored = api.run(
+    stored = run.run(
         request(setting, write_parquet(tmp_path / "data.parquet", data), by=("region",), weight=weight, group=group)
     )
-    other = api.run(asked)
+    other = run.run(asked)
     assert_allclose([r.value for r in other], [r.value for r in stored], rtol=1e-14)
     assert [r.slice for r in other] == [r.slice for r in stored]
 
@@ -121,7 +121,7 @@ def test_row_values_are_the_same_bytes(name: str, suffix: str, tmp_path: Path) -
     written = set()
     for threads, rows in WAYS:
         rows_file = tmp_path / f"rows{suffix}"
-        api.run(request(setting, path, per_row=str(rows_file), gradient=True, threads=threads, batch_rows=rows))
+        run.run(request(setting, path, per_row=str(rows_file), gradient=True, threads=threads, batch_rows=rows))
         written.add(rows_file.read_bytes())
     assert len(written) == 1
 
@@ -141,14 +141,14 @@ def test_several_files_are_one_dataset_in_their_order(tmp_path: Path) -> None:
         loss=asked.loss, files=tuple(map(str, parts)), options=asked.options, by=("region",), group="scattered"
     )
     assert len(every_way(together)) == 1
-    assert_allclose([r.value for r in api.run(together)], [r.value for r in api.run(asked)], rtol=1e-14)
+    assert_allclose([r.value for r in run.run(together)], [r.value for r in run.run(asked)], rtol=1e-14)
 
 
 def test_targets_of_a_billion_keep_a_variance_of_one(tmp_path: Path) -> None:
     """Statistics are taken about a pivot: plain sums of squares near 1e18 would lose it all."""
     target = 1e9 + np.tile([-1.0, 1.0], 300)
     path = write_parquet(tmp_path / "far.parquet", {"y_true": target, "y_pred": target + 0.5}, rows_per_group=60)
-    report = api.compute("relative_squared_error", path)
+    report = compute.compute("relative_squared_error", path)
     assert report.value is not None
     assert_allclose(report.value, 0.25, rtol=1e-12)
 
@@ -158,4 +158,4 @@ def test_sums_are_compensated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(plan, "MOST_ROWS", 1)
     error = np.concatenate([[1e16], np.ones(898)])
     path = write_parquet(tmp_path / "wide.parquet", {"y_true": np.zeros(899), "y_pred": error})
-    assert api.compute("mae", path, reduction="sum").value == 1e16 + 898
+    assert compute.compute("mae", path, reduction="sum").value == 1e16 + 898

@@ -35,7 +35,7 @@ def test_the_examples_of_the_package_run(tmp_path: Path) -> None:
     told = json.loads(tried)
     assert {
         "lossctl",
-        "lossctl.api",
+        "lossctl.api.compute",
         "lossctl.losses",
         "lossctl.reports.results",
         "lossctl.declare.declaration",

@@ -254,7 +254,7 @@ import signal, sys
 from lossctl import __main__
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
-        if name == "lossctl.cli":
+        if name == "lossctl.cli.main":
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Interrupting())
 __main__.entry()

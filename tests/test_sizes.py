@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from draw import Setting, draw, settings
-from lossctl.api import compute
+from lossctl.api.compute import compute
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.errors import LossctlError

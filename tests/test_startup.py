@@ -9,7 +9,7 @@ from support import SAMPLE, environment, python
 
 REPORT = """
 import json, os, sys
-from lossctl.cli import main
+from lossctl.cli.main import main
 sys.stdout = open(os.devnull, "w")
 try:
     main(sys.argv[1:])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossctl.cli import Action, arguments, completion, generated
+from lossctl.cli import arguments, completion, generated
+from lossctl.cli.say import Action
 from lossctl.errors import EXIT_MISUSE, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def action(args: list[str]) -> Action:
     for name in names:  # those that are not asked for take time to build
         if name in OTHERS:
             module, function = OTHERS[name]
-            command = getattr(import_module(f"lossctl.cli.{module}"), function)
+            command = getattr(import_module(f"lossctl.cli.commands.{module}"), function)
             app.command(name, help=command.__doc__)(_collecting(command, found))
         else:
             args = _add_of_losses(app, name, args, found, asked=name in line[:1])
@@ -75,7 +76,7 @@ def _told(error: typer.BadParameter, args: list[str]) -> BaseException:
 def _add_of_losses(app: typer.Typer, name: str, args: list[str], found: list[Action], asked: bool) -> list[str]:
     """Register a command with the options of the losses that the command line names."""
     losses: list[Loss] = []
-    module = import_module(f"lossctl.cli.{name}")
+    module = import_module(f"lossctl.cli.commands.{name}")
     if not asked:  # only its line in the list of commands is wanted, and its fifty options take time to build
         app.command(name, help=module.help_for(losses))(_nothing)
         return args

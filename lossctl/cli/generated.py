@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lossctl.cli import Action, completion
+from lossctl.cli import completion
+from lossctl.cli.say import Action
 
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss

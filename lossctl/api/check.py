@@ -1,4 +1,4 @@
-"""The gate: every `[[check]]` of a project's settings, evaluated and held against its bounds."""
+"""`check`: every `[[check]]` of a project's settings, evaluated and held against its bounds."""
 
 import json
 import os
@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from lossctl.config import Entry
+from lossctl.api.compute import compute
+from lossctl.api.settings import Entry
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
 from lossctl.reports.results import Check, Report, joined, named_checks
 
@@ -72,7 +73,7 @@ def _keywords(entry: Entry, folder: str, rules: Mapping[str, Any]) -> tuple[str,
 
 def _rules() -> dict[str, Any]:
     """What each setting may hold, as the published schema says it."""
-    schema = json.loads((files("lossctl") / "schemas" / "config.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("lossctl") / "api" / "schemas" / "config.json").read_text(encoding="utf-8"))
     rules: dict[str, Any] = schema["$defs"]["check"]["properties"]
     return rules
 
@@ -112,3 +113,25 @@ def _beside(folder: str, path: str) -> str:
 def _failed(keywords: Mapping[str, Any], message: str) -> list[Check]:
     bounds = [(op, float(keywords[bound])) for bound, op in (("max", "<="), ("min", ">=")) if bound in keywords]
     return [Check(f"{op}{threshold:g}", "error", None, op, threshold, message) for op, threshold in bounds]
+
+
+def check(config: "str | os.PathLike[str] | None" = None, *, threads: int = 0) -> Report:
+    """Evaluate every `[[check]]` of `lossctl.toml`, of `[tool.lossctl]` in `pyproject.toml`, or of a file so written.
+
+    A check has a `loss` (or an expression), `data` (a file, or a list of files that make one dataset; relative to the
+    settings), `max` or `min`, perhaps an `id`, and any keyword of `compute` and option of its loss. The report's
+    `checks` hold a status for each bound and slice: "pass", "fail", or "error" where it could not be evaluated.
+    Raises `LossctlError` where the settings cannot be understood.
+
+    >>> import lossctl
+    >>> report = lossctl.check("sample_data/lossctl.toml")
+    >>> [(each.id, each.status) for each in report.checks][:2]
+    [('residuals: huber<=0.5:whole', 'pass'), ('residuals by diagnosis: mae<=1.5:whole', 'pass')]
+    """
+    from lossctl.api import settings
+    from lossctl.declare.registry import load_file
+
+    path, entries = settings.checks(None if config is None else os.fspath(config))
+    for plugin in settings.plugins(path):
+        load_file(plugin)
+    return run_checks(path, entries, compute, threads)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lossctl.cli import Action, completion
+from lossctl.cli import completion
+from lossctl.cli.say import Action
 from lossctl.errors import EXIT_OK, UsageError, did_you_mean
 
 
@@ -98,7 +99,7 @@ def _schema(name: str) -> int:
 
     if name not in SCHEMAS:
         raise UsageError(f"there is no schema {name!r} (there are: {', '.join(SCHEMAS)}).{did_you_mean(name, SCHEMAS)}")
-    sys.stdout.write((files("lossctl") / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    sys.stdout.write((files("lossctl") / "api" / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
     return EXIT_OK
 
 

@@ -1,8 +1,11 @@
-"""Several losses in one pass over a dataset, and several datasets side by side."""
+"""`compare`: several losses in one pass over a dataset, and several datasets side by side."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from lossctl.api.compute import compute
+from lossctl.api.inputs import keywords_of, paths_of, request_of
 from lossctl.engine.passes import evaluated
 from lossctl.engine.plan.planner import prepare
 from lossctl.engine.plan.request import Request
@@ -49,3 +52,35 @@ def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Rep
     """The report of each loss on one dataset."""
     found = evaluated(prepare(requests), None, progress)
     return [conclude(job, outcome, None, None) for job, outcome in found]
+
+
+def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:
+    """Evaluate several losses on a dataset in one pass over it, or on the datasets of several models, a pass each.
+
+    `data` is what `compute` takes, or a list with an entry per model. `losses` is a loss or an expression, or a list of
+    them. `options` are the keywords of `compute` but for those of rows (`per_row`, `gradient`, `id`), and the
+    parameters and columns of the losses, given to each that has them. With `missing="skip"` a row that one of the
+    losses cannot use is left out of all.
+
+    The report holds the results by model and loss, each the whole and then its slices; with several models
+    `comparisons` holds what each differs by from the one at place `baseline`. Raises `LossctlError` as `compute` does.
+
+    >>> import lossctl
+    >>> report = lossctl.compare("sample_data/preds.parquet", ["mse", "huber(delta=2)", "0.5*mse + 0.5*mae"])
+    >>> [(result.spec, round(result.value, 4)) for result in report]
+    [('mse', 1.1893), ('huber(delta=2.0)', 0.5016), ('0.5*mse + 0.5*mae', 0.9419)]
+    >>> models = ["sample_data/baseline.parquet", "sample_data/candidate.parquet"]
+    >>> [(each.loss, round(each.difference, 4)) for each in lossctl.compare(models, ["mae", "mse"]).comparisons]
+    [('mae', -4.5515), ('mse', -374.3367)]
+    """
+    left_out = [name for name in ("per_row", "gradient", "id") if options.get(name)]
+    if left_out:
+        raise UsageError(f"compare has no rows to write: leave {', '.join(left_out)} out, or use compute.")
+    several = isinstance(data, list | tuple)
+    models = list(data) if several else [data]  # type: ignore[call-overload]
+    wanted = list(losses) if isinstance(losses, list | tuple) else [losses]
+    defaults = dict(compute.__kwdefaults__ or {})
+    named = keywords_of(defaults | {name: value for name, value in options.items() if name in defaults})
+    own = {name: value for name, value in options.items() if name not in defaults}
+    sources = [paths_of(model, at if len(models) > 1 else 0) for at, model in enumerate(models, 1)]
+    return compare_all([[request_of(loss, source, own, **named) for loss in wanted] for source in sources], baseline)

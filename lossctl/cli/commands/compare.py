@@ -62,10 +62,11 @@ def act(
     own: dict[str, object], *, files: list[str], loss: list[str] | None, baseline: str | None, **values: object
 ) -> int:
     """Evaluate, print, and say how it ended."""
-    from lossctl.cli.asked import conclude, output_of, request_of
+    from lossctl.api.compare import compare_all
+    from lossctl.cli.ending import conclude, output_of
     from lossctl.cli.progress import Progress
+    from lossctl.cli.request import request_of
     from lossctl.errors import UsageError, did_you_mean
-    from lossctl.together import compare_all
 
     if not loss:
         raise UsageError("compare needs losses: --loss mse --loss 'huber(delta=2)'. `lossctl list` shows them all.")

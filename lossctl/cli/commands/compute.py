@@ -27,9 +27,10 @@ def help_for(losses: "Sequence[Loss]") -> str:
 
 def act(own: dict[str, object], *, loss: str, files: list[str], **values: object) -> int:
     """Evaluate, print, and say how it ended."""
-    from lossctl.api import run
-    from lossctl.cli.asked import conclude, output_of, request_of
+    from lossctl.api.run import run
+    from lossctl.cli.ending import conclude, output_of
     from lossctl.cli.progress import Progress
+    from lossctl.cli.request import request_of
     from lossctl.errors import EXIT_OK
     from lossctl.reports.render.show import show_report
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from lossctl.cli import Action
 from lossctl.cli.options import (
     DebugOption,
     ExportOption,
@@ -15,6 +14,7 @@ from lossctl.cli.options import (
     PrecisionOption,
     ThreadsOption,
 )
+from lossctl.cli.say import Action
 
 
 def check(
@@ -40,14 +40,14 @@ def check(
 
 
 def _act(config: str | None, threads: int, shown: dict[str, object]) -> int:
-    from lossctl import api
-    from lossctl.cli import complain
-    from lossctl.cli.asked import exit_code, output_of
+    from lossctl.api import check
+    from lossctl.cli.ending import exit_code, output_of
+    from lossctl.cli.say import complain
     from lossctl.errors import counted
     from lossctl.reports.render.show import show_report
 
     output = output_of(shown, [] if config is None else [config])
-    report = api.check(config, threads=threads)
+    report = check.check(config, threads=threads)
     show_report(report, *output)
     failed = dict.fromkeys(each.id.rpartition(": ")[0] for each in report.checks if each.status == "error")
     if failed:

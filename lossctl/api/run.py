@@ -1,0 +1,44 @@
+"""A request from its plan to its report."""
+
+from contextlib import ExitStack
+from functools import partial
+
+from lossctl.engine.block import RowValues
+from lossctl.engine.passes import evaluated
+from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.request import Job, Request
+from lossctl.engine.threads import Progress, Sink
+from lossctl.engine.whole.gather import row_output as gathered_rows
+from lossctl.reports.conclude import conclude, dry_run
+from lossctl.reports.results import Report
+from lossctl.reports.rows import RowFile, RowList, row_columns
+
+
+def run(request: Request, progress: Progress | None = None) -> Report:
+    """Evaluate a request."""
+    work = prepare((request,))
+    job = work.jobs[0]
+    if request.dry_run:
+        return dry_run(job)
+    with ExitStack() as stack:
+        file = stack.enter_context(RowFile(request.per_row)) if request.per_row else None
+        collected = RowList(request.id) if request.reduction == "none" else None
+        sinks: list[Sink] = [collected.add] if collected is not None else []
+        if file is not None:
+            sinks.append(partial(_write_rows, job, file))
+
+        def sink(before: int, values: RowValues) -> None:
+            for receive in sinks:
+                receive(before, values)
+
+        ((job, outcome),) = evaluated(work, sink, progress)
+        if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
+            for values in gathered_rows(job.plan, outcome.kept):
+                sink(0, values)
+        return conclude(job, outcome, file, collected)
+
+
+def _write_rows(job: Job, file: RowFile, before: int, values: RowValues) -> None:
+    bindings, role = job.plan.terms[0].bindings, job.losses[0].slope_role
+    predicted = bindings[role].columns if role in bindings else ()
+    file.write(row_columns(before, values, job.plan.id, predicted))
