@@ -24,7 +24,7 @@ test: $(VENV)/.testing ## Install what the tests need, and run them
 check: $(VENV)/.checking ## Lint, types, direction of imports, generated docs in step
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests/test_layers.py
+	$(BIN)/pytest tests/whole/test_layers.py
 	$(BIN)/python docs/make.py --check
 
 docs: $(VENV)/.installed ## Write the generated parts of README.md and docs/

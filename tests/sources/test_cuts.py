@@ -17,7 +17,7 @@ from lossctl.sources import Reading, cuts, open_source, packed, text
 from lossctl.sources.cuts import Part
 from lossctl.sources.quotes import Rules
 from lossctl.sources.unwrap import unwrapped
-from test_sources_common import batches, read, refused, text_source
+from sources.test_common import batches, read, refused, text_source
 
 RULES = Rules(b"\n", b'"', b",")
 CELL = st.text(alphabet='ab,"\n\r é', max_size=6)

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from draw import Setting, draw, settings
 from lossctl import spec
 from lossctl.api import compute
 from lossctl.errors import LossctlError
 from lossctl.spec import Loss
 from support import write_parquet
+from support.draw import Setting, draw, settings
 
 LOSSES = list(spec.every())
 ROWS = 4

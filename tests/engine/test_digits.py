@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from draw import Setting, draw, settings
 from lossctl import api, spec
 from lossctl.engine import plan
 from lossctl.request import Request
 from lossctl.results import Report
 from lossctl.sources import cuts, parquet
 from support import same_bytes, write_csv, write_parquet
+from support.draw import Setting, draw, settings
 
 
 def chosen(loss: spec.Loss) -> list[Setting]:

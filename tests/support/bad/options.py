@@ -1,6 +1,6 @@
 """Bad options: losses, parameters, expressions and filters that cannot be met."""
 
-from bad_inputs import PROBS, Bad, Y
+from support.bad.inputs import PROBS, Bad, Y
 
 A = {"a.csv": Y}
 

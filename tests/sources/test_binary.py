@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lossctl.sources import Source, ipc, npy, open_source
-from test_sources_common import batches, read, refused
+from sources.test_common import batches, read, refused
 
 
 # ----------------------------------------------------------------------------------------------------------- Arrow IPC

@@ -1,6 +1,6 @@
 """Bad units and lists, outputs and plugins."""
 
-from bad_inputs import HEAD, Bad, Y
+from support.bad.inputs import HEAD, Bad, Y
 
 A = {"a.csv": Y}
 BADLY = "from lossctl import loss\n@loss(task='regression')\ndef mine(target, pred):\n    return pred\n"

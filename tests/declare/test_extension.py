@@ -191,7 +191,7 @@ def test_one_declaration_is_found_everywhere(tmp_path: Path) -> None:
     assert "Cubed absolute error" in said("-m", "lossctl", "info", name)
     said("docs/make.py")
     assert name in (tmp_path / "docs" / "losses.md").read_text()
-    assert "passed" in said("-m", "pytest", "-p", "no:cacheprovider", "tests/test_registry.py", "-k", name)
+    assert "passed" in said("-m", "pytest", "-p", "no:cacheprovider", "tests/losses/test_registry.py", "-k", name)
 
 
 def test_the_registry_is_not_changed_by_looking_for_what_is_not_there() -> None:

@@ -10,8 +10,8 @@ import pytest
 import lossctl
 from lossctl.errors import DataError
 from lossctl.sources import csv, open_source
+from sources.test_common import read, refused
 from support import write_parquet
-from test_sources_common import read, refused
 
 pytestmark = pytest.mark.usefixtures("csv_reader")
 

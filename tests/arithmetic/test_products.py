@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from draw import Setting, draw, settings
 from lossctl import spec
 from lossctl.engine import vouched
 from lossctl.errors import DataError
@@ -17,6 +16,7 @@ from lossctl.kernel import pivots
 from lossctl.keys import Encoded, segments
 from lossctl.totals import Product, Tally
 from support import write_parquet
+from support.draw import Setting, draw, settings
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1023, 1024, 1025, 5000, 131_072])

@@ -1,6 +1,6 @@
 """Bad joins, labels and classes."""
 
-from bad_inputs import LOGITS, Bad, Y
+from support.bad.inputs import LOGITS, Bad, Y
 
 A = {"a.csv": Y}
 LABELS = {"label": ["cat", "dog", "cat"], "prob_cat": [0.7, 0.2, 0.6], "prob_dog": [0.3, 0.8, 0.4]}

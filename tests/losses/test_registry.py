@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from draw import Drawn, Setting, draw, settings, take
 from lossctl import catalogue, spec
 from lossctl.arrays import Ragged
 from lossctl.options import COMMON_OPTIONS
 from lossctl.spec import Example, Loss
-from support import write_parquet
+from support import ROOT, write_parquet
+from support.draw import Drawn, Setting, draw, settings, take
 
 LOSSES = list(spec.every())
 NAMES = spec.names()
@@ -24,7 +24,7 @@ ROW = [setting for setting in SETTINGS if setting.kernel.scope == "row"]
 # The parameters of the stored expectations (tests/oracles), by loss.
 STORED = [
     (case["loss"], case["params"])
-    for path in sorted((Path(__file__).parent / "oracles" / "fixtures").glob("*.json"))
+    for path in sorted((ROOT / "tests" / "oracles" / "fixtures").glob("*.json"))
     for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
 ]
 EXAMPLES = [(loss, at, example) for loss in LOSSES for at, example in enumerate(loss.examples)]

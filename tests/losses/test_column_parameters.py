@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from draw import Setting, draw, settings
 from lossctl import spec
 from lossctl.spec import Loss
 from support import arrow_table
+from support.draw import Setting, draw, settings
 
 ROWS = 39
 # Numbers for columns, as far as they are in the parameter's range: its ends among them, and what formulas branch on.

@@ -7,27 +7,23 @@ from pathlib import Path
 
 import pytest
 
-import bad_inputs
-import bad_labels
-import bad_options
-import bad_units
-import bad_values
-from bad_inputs import Bad, Content
 from support import Outcome, write_csv, write_parquet
+from support.bad import inputs, labels, options, units, values
+from support.bad.inputs import Bad, Content
 
 Run = Callable[..., Outcome]
 
 TABLES = {
-    "files": bad_inputs.FILES,
-    "columns": bad_inputs.COLUMNS,
-    "values": bad_values.VALUES,
-    "options": bad_options.OPTIONS,
-    "expressions": bad_options.EXPRESSIONS,
-    "filters": bad_options.FILTERS,
-    "joins": bad_labels.JOINS,
-    "labels": bad_labels.LABELLED,
-    "units": bad_units.NESTED,
-    "outputs": bad_units.OUTPUTS,
+    "files": inputs.FILES,
+    "columns": inputs.COLUMNS,
+    "values": values.VALUES,
+    "options": options.OPTIONS,
+    "expressions": options.EXPRESSIONS,
+    "filters": options.FILTERS,
+    "joins": labels.JOINS,
+    "labels": labels.LABELLED,
+    "units": units.NESTED,
+    "outputs": units.OUTPUTS,
 }
 ROWS = [(name, bad) for name, table in TABLES.items() for bad in table]
 

@@ -1,6 +1,6 @@
 """Bad values: numbers, probabilities, weights and keys that no loss is defined for."""
 
-from bad_inputs import HEAD, LOGITS, NAN, PROBS, Bad, Y
+from support.bad.inputs import HEAD, LOGITS, NAN, PROBS, Bad, Y
 
 VALUES = (
     Bad(

@@ -24,7 +24,7 @@ from support import (
 
 Run = Callable[..., Outcome]
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = ROOT / "tests" / "golden"
 
 
 # ------------------------------------------------------------------------------------------------------------- tables

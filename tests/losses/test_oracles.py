@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl import spec
 from lossctl.arrays import Ragged, classes_of, from_python
-from support import write_csv, write_parquet
+from support import ROOT, write_csv, write_parquet
 
-FIXTURES = Path(__file__).parent / "oracles" / "fixtures"
+FIXTURES = ROOT / "tests" / "oracles" / "fixtures"
 
 # Cases that cannot come out, by id, each with the reason. Nothing else is left out.
 EXCEPTIONS: dict[str, str] = {}

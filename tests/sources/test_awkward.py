@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Run
 from lossctl.sources import As, jsonl, open_source
-from test_sources_common import read, refused, text_source, write_zip
+from sources.test_common import read, refused, text_source, write_zip
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']

@@ -20,7 +20,7 @@ from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import Piece, Source, open_source, open_sources, prune, spool
 from lossctl.sources.paths import expand, natural, partitions
-from test_sources_common import as_csv, read, refused, text_source, write_zip
+from sources.test_common import as_csv, read, refused, text_source, write_zip
 
 
 def put(folder: Path, *names: str, text: str = "y,p\n1,2\n") -> None:

@@ -16,7 +16,7 @@ from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import Piece, Source, open_source, parquet, prune
 from lossctl.sources.base import Pruning
-from test_sources_common import read, refused
+from sources.test_common import read, refused
 
 
 def write(folder: Path, columns: Any, name: str = "a.parquet", **options: Any) -> Source:
