@@ -10,14 +10,13 @@ import subprocess
 import sys
 from datetime import date
 
-import results
-import table
-from measure import WrongValueError, hold
-from results import Kept
-from tools import HERE, Tools, prepare_peers, torch_python, versions
-from works import DATA, Data, Race, every
+from peers.tools import BENCHMARKS, Tools, prepare_peers, torch_python, versions
+from races import results, table
+from races.measure import WrongValueError, hold
+from races.results import Kept
+from races.works import DATA, Data, Race, every
 
-README = HERE / "README.md"
+README = BENCHMARKS / "README.md"
 KEPT = DATA / "results.json"
 START, END = "<!-- results: written by run.py --write -->", "<!-- end of results -->"
 
@@ -90,7 +89,7 @@ def compete(races: list[Race], tools: Tools, rounds: int, scale: float) -> int:
 
 def make(data: Data, tools: Tools) -> None:
     """Make a file that is missing or older than its generator; in another process, so that this one stays small."""
-    generator = HERE / "data.py"
+    generator = BENCHMARKS / "races" / "data.py"
     if data.path.exists() and data.path.stat().st_mtime >= generator.stat().st_mtime:
         return
     report(f"making {data.path.name}")

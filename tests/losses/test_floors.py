@@ -8,16 +8,16 @@ import pytest
 from support import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import floors
 import kernels
+from floors import cases
 
 
-def named(case: floors.Case) -> str:
+def named(case: cases.Case) -> str:
     return case.name
 
 
 def test_every_loss_is_measured() -> None:
-    assert floors.missing(kernels.CASES) == []
+    assert cases.missing(kernels.CASES) == []
 
 
 def test_every_case_is_measured_once() -> None:
@@ -27,6 +27,6 @@ def test_every_case_is_measured_once() -> None:
 
 
 @pytest.mark.parametrize("case", kernels.CASES, ids=named)
-def test_a_kernel_has_the_value_of_its_formula(case: floors.Case) -> None:
+def test_a_kernel_has_the_value_of_its_formula(case: cases.Case) -> None:
     value = case.work()()
     np.testing.assert_allclose(value, np.broadcast_to(case.floor(), value.shape), rtol=case.rtol, atol=1e-9)

@@ -1,6 +1,6 @@
 """The files that the benchmarks read: random, the same on every machine, written chunk by chunk in bounded memory.
 
-python benchmarks/data.py KIND ROWS FILE
+python benchmarks/races/data.py KIND ROWS FILE
 """
 
 import os

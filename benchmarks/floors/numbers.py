@@ -1,7 +1,7 @@
 """Floors of losses of a number or two per row: regression, likelihoods, binary labels, generative models, penalties."""
 
 import numpy as np
-from floors import (
+from floors.cases import (
     COUNT,
     COUNTED,
     LABEL,

@@ -5,10 +5,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from queries import query
+from peers.queries import query
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENT = HERE / ".venv"
+BENCHMARKS = HERE.parent
+ENVIRONMENT = BENCHMARKS / ".venv"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SITE_PACKAGES = ENVIRONMENT / "lib" / PYTHON / "site-packages"
 PACKAGES = ("duckdb", "duckdb-cli", "polars", "pandas", "scikit-learn", "pyarrow")

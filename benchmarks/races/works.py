@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tools import HERE, Command, Tools
+from peers.tools import BENCHMARKS, Command, Tools
 
-DATA = HERE / "data"
+HERE = Path(__file__).resolve().parent
+DATA = BENCHMARKS / "data"
 MILLION = 1_000_000
 BATCH = 512  # rows of a batch in the file of batches, which must hold whole ones
 

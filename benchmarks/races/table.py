@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from results import Kept, Measured, Outcome
+from races.results import Kept, Measured, Outcome
 
 Row = Sequence[str]
 

@@ -1,6 +1,6 @@
 """The works in Polars: one lazy query each, run by the streaming engine.
 
-python benchmarks/with_polars.py WORK FILE
+python benchmarks/peers/with_polars.py WORK FILE
 """
 
 import sys

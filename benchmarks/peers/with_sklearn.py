@@ -1,6 +1,6 @@
 """The works that scikit-learn has a metric for, on columns read by pandas.
 
-python benchmarks/with_sklearn.py WORK FILE
+python benchmarks/peers/with_sklearn.py WORK FILE
 """
 
 import sys

@@ -1,7 +1,24 @@
 """Floors of losses of vectors, boxes, feature maps, images and sequences, a value per row."""
 
 import numpy as np
-from floors import FEW, LOGITS, ROWS, A, Array, Arrays, B, C, Case, Formula, Y, norm, ragged, rng, sigmoid, softplus
+from floors.cases import (
+    FEW,
+    LOGITS,
+    ROWS,
+    A,
+    Array,
+    Arrays,
+    B,
+    C,
+    Case,
+    Formula,
+    Y,
+    norm,
+    ragged,
+    rng,
+    sigmoid,
+    softplus,
+)
 
 TWO, TRIPLET = {"target": A, "pred": B}, {"anchor": A, "positive": B, "negative": C}
 LABELLED = {"a": A, "b": B, "target": FEW}

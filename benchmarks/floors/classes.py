@@ -1,7 +1,7 @@
 """Floors of losses of several columns per row: classes, labels, distributions, quantiles and ensembles."""
 
 import numpy as np
-from floors import (
+from floors.cases import (
     CLASS,
     CLASSES,
     LABELS,

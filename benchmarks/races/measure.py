@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from results import Measured, Outcome, Timing
-from works import Line, Race, Runner
+from races.results import Measured, Outcome, Timing
+from races.works import Line, Race, Runner
 
 TOLERANCE = 1e-9
 MEGABYTE = 1 << 20

@@ -1,7 +1,7 @@
 """Floors of losses of whole units: sets, masks, batches of embeddings, ranked lists."""
 
 import numpy as np
-from floors import (
+from floors.cases import (
     CLASS,
     LOGITS,
     MASKS,

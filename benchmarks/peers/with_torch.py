@@ -1,6 +1,6 @@
 """The works in torch on the CPU, float64, on columns read by pyarrow without a copy where there is one chunk.
 
-python benchmarks/with_torch.py WORK FILE
+python benchmarks/peers/with_torch.py WORK FILE
 """
 
 import sys

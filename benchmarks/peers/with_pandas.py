@@ -1,6 +1,6 @@
 """The works in pandas and NumPy, on whole columns.
 
-python benchmarks/with_pandas.py WORK FILE
+python benchmarks/peers/with_pandas.py WORK FILE
 """
 
 import sys
