@@ -30,8 +30,8 @@ check: $(VENV)/.checking ## Lint, types, direction of imports, generated docs in
 docs: $(VENV)/.installed ## Write the generated parts of README.md and docs/
 	$(BIN)/python docs/make.py
 
-bench: $(VENV)/.installed ## Race lossctl against DuckDB, Polars, pandas and scikit-learn
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed ## Race lossctl against DuckDB, Polars, pandas and scikit-learn; PART=startup for a part
+	$(BIN)/python benchmarks/run.py $(if $(PART),--part $(PART))
 
 fixtures: $(ORACLES)/.venv/.installed ## Compute the expectations of tests/oracles again, with the peers
 	cd $(ORACLES) && .venv/bin/python make_fixtures.py

@@ -343,11 +343,16 @@ def large(tools: Tools, size: Size) -> list[Race]:
     return races
 
 
-def every(tools: Tools, scale: float, full: bool) -> list[Race]:
-    """All races in the order of the table."""
-    size = partial(scaled, scale)
-    races = [*startup(tools), *(race(tools, work) for work in works(size))]
-    races += [slices(tools, size), together(tools, size), pushdown(tools, size), *overheads(tools, size)]
-    if full:
-        races += [*(race(tools, work, "-large") for work in full_works(size)), *large(tools, size)]
-    return races
+PARTS: dict[str, Callable[[Tools, Size], list[Race]]] = {
+    "startup": lambda tools, _: startup(tools),
+    "losses": lambda tools, size: [race(tools, work) for work in works(size)],
+    "options": lambda tools, size: [slices(tools, size), together(tools, size), pushdown(tools, size)],
+    "scans": overheads,
+    "large": lambda tools, size: [*(race(tools, work, "-large") for work in full_works(size)), *large(tools, size)],
+}
+
+
+def parts(tools: Tools, scale: float, full: bool, part: str | None = None) -> dict[str, list[Race]]:
+    """The races of every part in the order of the tables, or of one part; the large files only where they are meant."""
+    names = [part] if part else [name for name in PARTS if full or name != "large"]
+    return {name: PARTS[name](tools, partial(scaled, scale)) for name in names}
