@@ -1,15 +1,12 @@
 """Fixtures of all tests."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lossctl import cli
 from lossctl.sources import plain
-from support import Outcome, regression, write_csv, write_parquet
-
-Run = Callable[..., Outcome]
+from support import Outcome, Run, regression, write_csv, write_parquet
 
 
 @pytest.fixture

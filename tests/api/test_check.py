@@ -10,9 +10,8 @@ import jsonschema
 import pytest
 
 import lossctl
-from conftest import Run
 from lossctl.errors import UsageError
-from support import SAMPLE, command, environment, write_parquet
+from support import SAMPLE, Run, command, environment, write_parquet
 
 PLUGIN = """
 from lossctl.roles import Real

@@ -10,11 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
 from lossctl.errors import DataError, UsageError
 from lossctl.sources import Piece, Reading
 from lossctl.sources.parquet import ParquetSource
-from support import write_parquet
+from support import Run, write_parquet
 
 REGRESSION = [
     "mse",

@@ -1,7 +1,6 @@
 """The command line: what is printed, and the options that say so."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,7 @@ import pytest
 
 import lossctl
 from lossctl import spec
-from support import (
-    ROOT,
-    SCHEMA,
-    VALIDATOR,
-    Outcome,
-    regression,
-    report,
-    write_csv,
-    write_parquet,
-)
-
-Run = Callable[..., Outcome]
+from support import ROOT, SCHEMA, VALIDATOR, Outcome, Run, regression, report, write_csv, write_parquet
 
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -1,6 +1,5 @@
 """The command line: the columns that are chosen, and what values are reduced over."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import Outcome, regression, report, values, write_csv, write_parquet
-
-Run = Callable[..., Outcome]
+from support import Run, regression, report, values, write_csv, write_parquet
 
 
 def test_lists_wide_columns_and_globs_are_one_vector(run: Run, folder: Path) -> None:

@@ -6,22 +6,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lossctl
-from support import (
-    Outcome,
-    command,
-    environment,
-    python,
-    write_parquet,
-)
-
-Run = Callable[..., Outcome]
+from support import Run, command, environment, python, write_parquet
 
 
 @pytest.fixture

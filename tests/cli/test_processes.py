@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support import Outcome, check_refused, command, environment, leftovers, python
+from support import Outcome, Run, check_refused, command, environment, leftovers, python
 
-Run = Callable[..., Outcome]
 ROWS = "y_true,y_pred,model\n1,2,a\n3,5,b\n"
 
 

@@ -11,17 +11,7 @@ import numpy as np
 import pytest
 
 from lossctl import outputs
-from support import (
-    Outcome,
-    check_refused,
-    check_usage,
-    command,
-    environment,
-    regression,
-    write_parquet,
-)
-
-Run = Callable[..., Outcome]
+from support import Outcome, Run, check_refused, check_usage, command, environment, regression, write_parquet
 
 
 # --------------------------------------------------------------------------------------------------- losses and options

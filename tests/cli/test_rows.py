@@ -1,7 +1,6 @@
 """The command line: row values, other outputs, and gates."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import (
-    VALIDATOR,
-    Outcome,
-    leftovers,
-    regression,
-    report,
-    write_parquet,
-)
-
-Run = Callable[..., Outcome]
+from support import VALIDATOR, Outcome, Run, leftovers, regression, report, write_parquet
 
 
 def rows_of(path: Path) -> dict[str, list[Any]]:

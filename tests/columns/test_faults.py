@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import Outcome, check_refused, regression, write_csv, write_parquet
-
-Run = Callable[..., Outcome]
+from support import Run, check_refused, regression, write_csv, write_parquet
 
 
 # ------------------------------------------------------------------------------------------------------------ columns

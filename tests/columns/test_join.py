@@ -7,10 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
 from lossctl import filters
 from lossctl.errors import UsageError
-from support import arrow_table, write_csv, write_parquet
+from support import Run, arrow_table, write_csv, write_parquet
 
 IDS = [f"{number:02d}" for number in range(40)]
 TRUTH = np.linspace(-3.0, 5.0, 40)

@@ -10,10 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
 from lossctl import plugins, spec
 from lossctl.findings import PITFALLS
-from support import ROOT, write_csv
+from support import ROOT, Run, write_csv
 
 EXAMPLE = ROOT / "examples" / "asymmetric_plugin.py"
 

@@ -9,10 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
 from lossctl import expressions
 from lossctl.errors import UsageError
-from support import write_csv, write_parquet
+from support import Run, write_csv, write_parquet
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
-from support import VALIDATOR, report, write_csv, write_parquet
+from support import VALIDATOR, Run, report, write_csv, write_parquet
 
 DATA = {"y": [1.0, 2.0, 3.0, 7.0], "yhat": [2.0, 2.0, 5.0, 6.5], "g": ["a", "b", "b", "a"], "k": ["p", "q", "r", "s"]}
 FIRST = ["value", "reason", "dimension", "reduction", "denominator_kind", "denominator", "rows", "skipped", "units"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import lossctl
-from conftest import Run
 from lossctl.findings import PITFALLS
 from lossctl.reporting import _findings
+from support import Run
 
 SINGULAR = {
     "rows": "row",

@@ -10,7 +10,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from conftest import Run
 from lossctl.analysis import bootstrap, distribution
 from lossctl.analysis.quantiles import percentiles, student_quantile
 from lossctl.engine import observed, plan
@@ -18,7 +17,7 @@ from lossctl.errors import UsageError
 from lossctl.kernel import Kernel
 from lossctl.results import Evaluation, Interval
 from lossctl.sources import parquet
-from support import SAMPLE, regression, write_parquet
+from support import SAMPLE, Run, regression, write_parquet
 
 
 def whole(loss: str, data: object, **options: object) -> Evaluation:

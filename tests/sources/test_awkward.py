@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run
 from lossctl.sources import As, jsonl, open_source
 from sources.test_common import read, refused, text_source, write_zip
+from support import Run
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']

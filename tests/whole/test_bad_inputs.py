@@ -2,16 +2,13 @@
 
 import shlex
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support import Outcome, write_csv, write_parquet
+from support import Run, write_csv, write_parquet
 from support.bad import inputs, labels, options, units, values
 from support.bad.inputs import Bad, Content
-
-Run = Callable[..., Outcome]
 
 TABLES = {
     "files": inputs.FILES,

@@ -5,16 +5,13 @@ import importlib.util
 import re
 import shlex
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from lossctl import errors, spec
-from support import ROOT, Outcome
-
-Run = Callable[..., Outcome]
+from support import ROOT, Run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)

@@ -1,7 +1,6 @@
 """What a newcomer types, and what the answer must say to help."""
 
 import os
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from rich.console import Console
 
 import lossctl
 from lossctl.render import table
-from support import Outcome
-
-Run = Callable[..., Outcome]
+from support import Run
 
 FILES = {
     "probs.csv": "label,prob_cat,prob_dog\ncat,0.9,0.1\ndog,0.2,0.8\n",

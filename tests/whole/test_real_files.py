@@ -2,13 +2,12 @@
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from numpy.testing import assert_allclose
 
-from support import ROOT, Outcome, write_csv
+from support import ROOT, Outcome, Run, write_csv
 
 REAL = ROOT.parent / "shared" / "real"
 COVID = REAL / "scoringutils_covid"
@@ -16,7 +15,6 @@ OBSERVED = ("--target", "observed", "--pred", "predicted", "--missing", "skip")
 
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real files stay beside the project, in ../shared/real")
 
-Run = Callable[..., Outcome]
 Results = dict[tuple[str, ...], dict[str, object]]
 
 

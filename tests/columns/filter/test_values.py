@@ -17,9 +17,8 @@ import lossctl
 from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import open_source, prune
-from support import Outcome, check_refused, write_csv
+from support import Run, check_refused, write_csv
 
-Run = Callable[..., Outcome]
 LARGE = 2**53
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Content = str | bytes | Mapping[str, object]
+from support.files import Content
 
 
 @dataclass(frozen=True, slots=True)
