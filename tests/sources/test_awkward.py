@@ -1,16 +1,13 @@
 """Files that other programs write in their own ways: read as they are meant, or refused with the way out."""
 
-import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lossctl.sources import As, jsonl, open_source
-from sources.test_common import read, refused, text_source, write_zip
-from support import Run
+from support import Run, as_named, check_refused, process, report, write_file, write_zip
+from support.sources import read, refused, text_source
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
 SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']
@@ -24,8 +21,8 @@ SPELLED = ["-999", "-999.0", "-999.00", " -999", "-9.99e2", "-0999", '"-999.0"']
 def test_a_number_that_means_missing_does_so_however_it_is_spelled(
     tmp_path: Path, cell: str, how: As, name: str
 ) -> None:
-    text = f"y,k\n1,a\n{cell},b\n,c\n-999.5,d\n".encode()
-    source = text_source(tmp_path, gzip.compress(text) if name.endswith(".gz") else text, name, na_values=("-999",))
+    text = f"y,k\n1,a\n{cell},b\n,c\n-999.5,d\n"
+    source = text_source(tmp_path, as_named(name, text), name, na_values=("-999",))
     found = read(source, {"y": how, "k": "text"})
     assert [None if value is None else float(value) for value in found["y"]] == [1.0, None, None, -999.5]
     assert found["k"] == ["a", "b", "c", "d"]
@@ -63,10 +60,7 @@ def test_a_huge_number_may_mean_missing(tmp_path: Path) -> None:
 def test_a_missing_number_in_another_spelling_is_no_prediction(run: Run, folder: Path) -> None:
     (folder / "a.csv").write_text("y_true,y_pred\n1,2\n3,-999.0\n2,2.5\n")
     command = ("compute", "mae", "a.csv", "--na-values", "-999")
-    told = run(*command)
-    assert told.code == 2
-    assert "'y_pred'" in told.err
-    assert "line 3" in told.err
+    check_refused(run(*command), "'y_pred'", "line 3")
     assert "0.75" in run(*command, "--missing", "skip").out
 
 
@@ -76,9 +70,7 @@ EARLY = 20_000
 
 def json_file(folder: Path, rows: list[object], name: str = "a.jsonl") -> Path:
     text = json.dumps(rows, indent=0) if name.endswith(".json") else "\n".join(map(json.dumps, rows)) + "\n"
-    path = folder / name
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    return path
+    return write_file(folder / name, as_named(name, text))
 
 
 def rows_with(*late: object) -> list[object]:
@@ -88,12 +80,10 @@ def rows_with(*late: object) -> list[object]:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "part=1/a.jsonl"])
 @pytest.mark.parametrize("key", ["extra", "deep.extra", "größe"])
 def test_a_key_that_first_appears_late_is_a_column(run: Run, folder: Path, name: str, key: str) -> None:
-    (folder / "part=1").mkdir()
     late = {"deep": {"extra": "b"}} if "." in key else {key: "b"}
     path = json_file(folder, rows_with({"y_true": 1, "y_pred": 5, **late}), name)
-    found = run("compute", "mae", path.relative_to(folder), "--by", key, "--format", "json")
-    assert found.code == 0, found.err
-    slices = [result for result in json.loads(found.out)["results"] if result["slice"]]
+    told = report(run("compute", "mae", path.relative_to(folder), "--by", key, "--format", "json"))
+    slices = [result for result in told["results"] if result["slice"]]
     assert {each["slice"][key]: each["value"] for each in slices} == {"b": 4, "(missing)": 1}
 
 
@@ -116,9 +106,7 @@ def test_a_late_key_can_be_named_by_every_option(folder: Path, options: tuple[st
 
 def test_a_key_that_is_nowhere_is_not_in_the_file(run: Run, folder: Path) -> None:
     json_file(folder, rows_with({"y_true": 1, "y_pred": 5, "extra": "b"}))
-    told = run("compute", "mae", "a.jsonl", "--by", "other")
-    assert told.code == 2
-    assert "'other' is not in a.jsonl" in told.err
+    check_refused(run("compute", "mae", "a.jsonl", "--by", "other"), "'other' is not in a.jsonl")
 
 
 def test_a_late_key_may_be_in_all_files_of_a_dataset_but_early_in_one(run: Run, folder: Path) -> None:
@@ -131,9 +119,7 @@ def test_a_late_key_may_be_in_all_files_of_a_dataset_but_early_in_one(run: Run, 
 def test_a_late_key_of_several_types_is_refused_with_the_line_where_they_differ(run: Run, folder: Path) -> None:
     late = [{"y_true": 1, "y_pred": 5, "extra": value} for value in ("b", 7)]
     json_file(folder, rows_with(*late))
-    told = run("compute", "mae", "a.jsonl", "--by", "extra")
-    assert told.code == 2
-    assert f"line {EARLY + 2} " in told.err
+    check_refused(run("compute", "mae", "a.jsonl", "--by", "extra"), f"line {EARLY + 2} ")
 
 
 def test_files_whose_keys_are_known_are_read_once(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,10 +164,8 @@ def test_commas_in_text_beside_points_are_no_decimal_commas(tmp_path: Path, code
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize("text", ["y_true;y_pred\n1,234;2,345\n", 'y_true,y_pred\n"1,5","2,5"\n'])
 def test_commas_that_may_be_thousands_are_not_guessed(run: Run, folder: Path, text: str, name: str) -> None:
-    (folder / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    told = run("compute", "mae", name)
-    assert told.code == 2
-    assert "--decimal ," in told.err
+    (folder / name).write_bytes(as_named(name, text))
+    check_refused(run("compute", "mae", name), "--decimal ,")
     assert run("compute", "mae", name, "--decimal", ",").code == 0
 
 
@@ -197,17 +181,15 @@ def test_commas_that_cannot_be_thousands_are_decimal_commas(tmp_path: Path, text
 def test_points_that_may_end_thousands_beside_decimal_commas_are_refused(
     tmp_path: Path, rows: str, options: dict[str, str], name: str
 ) -> None:
-    text = f"y;p\n{rows}".encode()
-    source = text_source(tmp_path, gzip.compress(text) if name.endswith(".gz") else text, name, **options)
+    text = f"y;p\n{rows}"
+    source = text_source(tmp_path, as_named(name, text), name, **options)
     refused(lambda: read(source), "'p'", "'1.500'", "line", "1500 or 1,500", "--decimal .")
     assert read(source, {"p": "text"})["p"][-1] in ("3.5", "2.500", "1.500")
 
 
 def test_both_decimal_points_in_one_column_are_refused(run: Run, folder: Path) -> None:
     (folder / "a.csv").write_text("y_true;y_pred\n1,5;1.25\n2.5;3.5\n")
-    told = run("compute", "mae", "a.csv")
-    assert told.code == 2
-    assert "'1,5'" in told.err
+    check_refused(run("compute", "mae", "a.csv"), "'1,5'")
 
 
 # ------------------------------------------------------------------------------------------------------------- packing
@@ -220,8 +202,7 @@ def test_a_zip_is_known_by_its_first_bytes(tmp_path: Path, name: str, member: st
 
 def test_a_zip_can_be_piped_in(tmp_path: Path) -> None:
     write_zip(tmp_path / "a.zip", {"a.jsonl": b'{"y_true": 1, "y_pred": 3}\n'})
-    command = [sys.executable, "-m", "lossctl", "compute", "mae", "-", "--format", "csv"]
-    done = subprocess.run(command, input=(tmp_path / "a.zip").read_bytes(), capture_output=True, check=False)
+    done = process("compute", "mae", "-", "--format", "csv", input=(tmp_path / "a.zip").read_bytes())
     assert done.returncode == 0, done.stderr
     assert b"2" in done.stdout
 
@@ -250,17 +231,16 @@ def test_a_file_that_is_not_packed_as_its_name_says_is_refused_with_the_way_out(
 # --------------------------------------------------------------------------------------------------------------- types
 def test_a_key_of_several_types_is_refused_in_words_that_agree(run: Run, folder: Path) -> None:
     json_file(folder, [{"y_true": 1, "y_pred": 2, "k": key} for key in ("a", 7)])
-    told = run("compute", "mae", "a.jsonl", "--by", "k")
-    assert told.code == 2
-    assert "'k' holds values of several types: text and, from line 2 on, whole number. Give all rows" in told.err
-    assert "no text" not in told.err
+    said = check_refused(
+        run("compute", "mae", "a.jsonl", "--by", "k"),
+        "'k' holds values of several types: text and, from line 2 on, whole number. Give all rows",
+    )
+    assert "no text" not in said
 
 
 def test_a_key_of_objects_is_refused_with_the_names_of_their_fields(run: Run, folder: Path) -> None:
     json_file(folder, [{"y_true": 1, "y_pred": 2, "k": {"a": 1, "b": "x"}, "v": [1, "a"]}])
-    told = run("compute", "mae", "a.jsonl", "--by", "k")
-    assert told.code == 2
-    assert "k.a, k.b" in told.err
+    check_refused(run("compute", "mae", "a.jsonl", "--by", "k"), "k.a, k.b")
     assert "list of several things" in run("compute", "mae", "a.jsonl", "--by", "v").err
 
 
@@ -294,18 +274,13 @@ def test_errors_below_the_line_for_excel_name_the_editors_line(tmp_path: Path) -
 @pytest.mark.parametrize("above", ["# from a model", "# a, b"])
 def test_a_comment_above_the_header_is_refused_with_the_way_out(run: Run, folder: Path, above: str) -> None:
     (folder / "a.csv").write_text(f"{above}\ny_true,y_pred\n1,2\n")
-    told = run("compute", "mae", "a.csv")
-    assert told.code == 2
-    assert "tail -n +2" in told.err
+    check_refused(run("compute", "mae", "a.csv"), "tail -n +2")
 
 
 @pytest.mark.parametrize("cell", ["5%", "$5", "5 €", '"1,234.5"', "1 234", "1'234", "(5)", "5-", "1_000", "\u22125"])
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @by_either_reader
 def test_numbers_with_units_and_separators_are_refused(run: Run, folder: Path, cell: str, name: str) -> None:
-    text = f"y_true,y_pred\n1,2\n3,{cell}\n".encode()
-    (folder / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
-    told = run("compute", "mae", name)
-    assert told.code == 2
-    assert "line 3" in told.err
-    assert cell.strip('"') in told.err
+    text = f"y_true,y_pred\n1,2\n3,{cell}\n"
+    (folder / name).write_bytes(as_named(name, text))
+    check_refused(run("compute", "mae", name), "line 3", cell.strip('"'))

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from lossctl.sources import Source, ipc, npy, open_source
-from sources.test_common import batches, read, refused
+from support import write_zip
+from support.sources import batches, read, refused
 
 
 # ----------------------------------------------------------------------------------------------------------- Arrow IPC
@@ -228,10 +229,7 @@ def test_an_array_without_rows_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_files_in_an_archive_are_refused(tmp_path: Path) -> None:
-    import zipfile
-
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
-        archive.writestr("readme.txt", "hello")
+    write_zip(tmp_path / "a.npz", {"readme.txt": "hello"})
     refused(lambda: open_source(str(tmp_path / "a.npz")).columns(), "readme.txt", "array")
 
 

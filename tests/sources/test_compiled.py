@@ -16,7 +16,7 @@ from lossctl.sources import As, csv, plain
 from lossctl.sources.complaints import Complaints
 from lossctl.sources.cuts import Part
 from lossctl.sources.dialect import Dialect
-from sources.test_common import read, text_source
+from support.sources import read, text_source
 
 pytestmark = pytest.mark.skipif(plain._cells is None, reason="this installation was made without a C++ compiler")
 

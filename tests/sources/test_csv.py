@@ -10,7 +10,7 @@ import pytest
 
 from lossctl.errors import UsageError
 from lossctl.sources import Source, TextOptions, lists
-from sources.test_common import batches, read, refused, text_source
+from support.sources import batches, read, refused, text_source
 
 pytestmark = pytest.mark.usefixtures("csv_reader")
 

@@ -17,7 +17,7 @@ from lossctl.sources import Reading, cuts, open_source, packed, text
 from lossctl.sources.cuts import Part
 from lossctl.sources.quotes import Rules
 from lossctl.sources.unwrap import unwrapped
-from sources.test_common import batches, read, refused, text_source
+from support.sources import batches, read, read_pieces, refused, text_source
 
 RULES = Rules(b"\n", b'"', b",")
 CELL = st.text(alphabet='ab,"\n\r é', max_size=6)
@@ -80,7 +80,7 @@ def test_pieces_do_not_depend_on_who_reads_first(tmp_path: Path, monkeypatch: py
     assert len(pieces) > 40
 
     def rows(index: int) -> list[str]:
-        return [v for b in source.read(pieces[index], Reading({"k": "text"}, 9)) for v in b.column(0).to_pylist()]
+        return read_pieces(source, [pieces[index]], "k", "text", 9)
 
     in_turn = [rows(index) for index in range(len(pieces))]
     for workers in (1, 2, 8):

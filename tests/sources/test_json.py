@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lossctl.sources import As, Source, open_source
-from sources.test_common import batches, read, refused, text_source
+from support.sources import batches, read, refused, text_source
 
 
 def lines(folder: Path, *rows: object, name: str = "a.jsonl") -> Source:

@@ -1,6 +1,5 @@
 """Integers beyond 2^53: refused where float64 does not hold them, whatever the format; floats are the nearest ones."""
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 import lossctl
 from lossctl.errors import DataError
 from lossctl.sources import csv, open_source
-from sources.test_common import read, refused
-from support import write_parquet
+from support import as_named, write_parquet
+from support.sources import read, refused
 
 pytestmark = pytest.mark.usefixtures("csv_reader")
 
@@ -56,9 +55,9 @@ def test_every_such_row_counts_beside_floats_and_gaps(tmp_path: Path) -> None:
 
 def test_compressed_text_is_refused_with_its_line(tmp_path: Path) -> None:
     text = "y,p\n" + "1,2\n" * 5 + f"1,{ODD}\n"
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "a.csv.gz").write_bytes(as_named("a.csv.gz", text))
     refused(lambda: mae(tmp_path / "a.csv.gz"), "a.csv.gz, column 'p'", f"line 7 holds {ODD}", "as float64")
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.replace(str(ODD), f"{ODD}.0").encode()))
+    (tmp_path / "a.csv.gz").write_bytes(as_named("a.csv.gz", text.replace(str(ODD), f"{ODD}.0")))
     assert mae(tmp_path / "a.csv.gz") == pytest.approx((5 + 2.0**53) / 6)
 
 
@@ -76,7 +75,7 @@ def test_compressed_text_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_json_is_refused_with_its_line(name: str, first: str, value: str, shown: int, tmp_path: Path) -> None:
     rows = [f'{{"y": {first}, "p": 1}}', f'{{"y": {value}, "p": 1}}']
     text = "[" + ",\n".join(rows) + "]" if name == "a.json" else "\n".join(rows)
-    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    (tmp_path / name).write_bytes(as_named(name, text))
     how = "raw" if first.startswith("[") else "number"
     refused(
         lambda: read(open_source(str(tmp_path / name)), {"y": how}),

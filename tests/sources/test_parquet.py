@@ -16,7 +16,7 @@ from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import Piece, Source, open_source, parquet, prune
 from lossctl.sources.base import Pruning
-from sources.test_common import read, refused
+from support.sources import read, read_pieces, refused
 
 
 def write(folder: Path, columns: Any, name: str = "a.parquet", **options: Any) -> Source:
@@ -191,10 +191,7 @@ def test_a_file_without_statistics_is_kept(tmp_path: Path) -> None:
 def test_pruned_pieces_hold_the_rows_they_should(grouped: Source) -> None:
     pieces = pruned(grouped, "y >= 25 and y <= 45")
     assert sum(piece.size for piece in pieces) < sum(piece.size for piece in grouped.pieces(0, ["y"])) / 2
-    from lossctl.sources import Reading
-
-    found = [v for p in pieces for b in grouped.read(p, Reading({"y": "number"}, 7)) for v in b.column(0).to_pylist()]
-    assert found == list(np.arange(20.0, 50.0))
+    assert read_pieces(grouped, pieces, "y", rows=7) == list(np.arange(20.0, 50.0))
 
 
 def test_a_source_without_statistics_keeps_all(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """What a path may mean: a file, a folder, a pattern, folders that say values, standard input, compressed text."""
 
-import bz2
 import gzip
 import io
 import os
 import pickle
-import subprocess
 import sys
 import threading
 import zipfile
@@ -20,7 +18,9 @@ from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import Piece, Source, open_source, open_sources, prune, spool
 from lossctl.sources.paths import expand, natural, partitions
-from sources.test_common import as_csv, read, refused, text_source, write_zip
+from support import python, write_parquet, write_zip
+from support.files import PACKERS
+from support.sources import as_csv, read, refused, text_source
 
 
 def put(folder: Path, *names: str, text: str = "y,p\n1,2\n") -> None:
@@ -158,7 +158,7 @@ def test_zip_files_of_other_programs_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.dat", "a"])
 def test_the_first_bytes_go_before_the_suffix(tmp_path: Path, name: str) -> None:
-    pq.write_table(pa.table({"y": [1.0]}), tmp_path / name)
+    write_parquet(tmp_path / name, {"y": [1.0]})
     assert open_source(str(tmp_path / name)).format == "parquet"
     np.save(tmp_path / "b.npy", np.zeros(3))
     (tmp_path / "b.npy").rename(tmp_path / name)
@@ -205,7 +205,7 @@ def test_paths_say_what_they_say() -> None:
 def partitioned(tmp_path: Path) -> Source:
     folder = tmp_path / "level=0.5" / "model=a"
     folder.mkdir(parents=True)
-    pq.write_table(pa.table({"y": np.arange(100.0)}), folder / "a.parquet", row_group_size=10)
+    write_parquet(folder / "a.parquet", {"y": np.arange(100.0)}, rows_per_group=10)
     return open_sources([str(tmp_path)])[0]
 
 
@@ -234,14 +234,11 @@ def test_a_source_with_values_of_folders_is_like_any_other(partitioned: Source) 
 
 
 # ---------------------------------------------------------------------------------------------------------- compressed
-PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".zst": lambda data: pa.compress(data, "zstd", asbytes=True)}
-
-
-@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("suffix", PACKERS)
 @pytest.mark.parametrize("name", ["a.csv", "a", "a.dat"])
 def test_compressed_text_is_read_by_the_name_within(tmp_path: Path, suffix: str, name: str) -> None:
-    assert read(text_source(tmp_path, PACKED[suffix](b"y,p\n1,2\n"), name + suffix)) == {"y": [1.0], "p": [2.0]}
-    assert text_source(tmp_path, PACKED[suffix](b'{"y": 1}\n'), "b" + suffix).format == "jsonl"
+    assert read(text_source(tmp_path, PACKERS[suffix](b"y,p\n1,2\n"), name + suffix)) == {"y": [1.0], "p": [2.0]}
+    assert text_source(tmp_path, PACKERS[suffix](b'{"y": 1}\n'), "b" + suffix).format == "jsonl"
 
 
 def test_compression_is_recognised_without_its_suffix(tmp_path: Path) -> None:
@@ -254,16 +251,16 @@ def test_gzip_files_joined_end_to_end_are_one_text(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("suffix", PACKERS)
 def test_compressed_text_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
-    data = PACKED[suffix](as_csv() * 20)
+    data = PACKERS[suffix](as_csv() * 20)
     for keep in (len(data) // 2, len(data) - 3):
         name = f"{keep}.csv{suffix}"
         (tmp_path / name).write_bytes(data[:keep])
         refused(lambda path=tmp_path / name: read(open_source(str(path))), name, "cannot be unpacked")  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("suffix", PACKERS)
 def test_text_that_is_not_compressed_as_it_says_is_refused(tmp_path: Path, suffix: str) -> None:
     refused(lambda: text_source(tmp_path, "y,p\n1,2\n", "a.csv" + suffix), suffix, "is not packed")
 
@@ -368,16 +365,16 @@ def arrow_bytes() -> bytes:
     ids=["csv", "semicolons", "lines", "array", "gzip", "parquet", "arrow"],
 )
 def test_standard_input_is_read_as_its_first_bytes_say_and_leaves_nothing(data: bytes, kind: str) -> None:
-    done = subprocess.run([sys.executable, "-c", READ_STDIN], input=data, capture_output=True, check=True)
+    done = python(READ_STDIN, input=data, text=False)
+    assert done.returncode == 0, done.stderr
     said, path = done.stdout.decode().rsplit(" ", 1)
     assert said == f"{kind} stdin [1.0, 2.0] True"
     assert not os.path.exists(path.strip())
 
 
 def test_empty_standard_input_is_refused() -> None:
-    code = "from lossctl.sources import open_source; open_source('-')"
-    done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=False)
-    assert b"DataError: stdin is empty" in done.stderr
+    done = python("from lossctl.sources import open_source; open_source('-')", input="")
+    assert "DataError: stdin is empty" in done.stderr
 
 
 def test_a_terminal_is_no_input(monkeypatch: pytest.MonkeyPatch) -> None:
