@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 import lossctl
 from lossctl import spec
 from lossctl.spec import Loss
+from support import refused
 
 DATA = {"y_true": [1.0, 2.0, 7.0], "y_pred": [2.0, 2.0, 3.0]}
 
@@ -20,10 +21,8 @@ def frame(**more: object) -> pd.DataFrame:
     return pd.DataFrame({**DATA, **more})
 
 
-def refused(says: str, loss: str, data: object, **options: object) -> None:
-    with pytest.raises(lossctl.LossctlError) as caught:
-        lossctl.compute(loss, data, **options)  # type: ignore[arg-type]
-    assert says in str(caught.value)
+def refuses(says: str, loss: str, data: object, **options: object) -> None:
+    refused(lambda: lossctl.compute(loss, data, **options), says)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------------------- NumPy's scalars
@@ -72,7 +71,7 @@ def test_every_parameter_of_every_loss_takes_numpys_values_and_lists(loss: Loss)
 
 @pytest.mark.parametrize("given", [True, np.bool_(True), np.nan, math.inf, 10**400, np.array([2.0]), 1j])
 def test_what_is_no_number_is_no_parameter(given: object) -> None:
-    refused("huber: --delta must be a number > 0, not ", "huber", DATA, delta=given)
+    refuses("huber: --delta must be a number > 0, not ", "huber", DATA, delta=given)
 
 
 @pytest.mark.parametrize(
@@ -130,16 +129,14 @@ def test_keywords_take_numbers_of_numpy() -> None:
     ids=str,
 )
 def test_a_keyword_that_cannot_be_meant_says_what_it_takes(options: dict[str, object], says: str) -> None:
-    refused(says, "mae", DATA, **options)
+    refuses(says, "mae", DATA, **options)
     if "per_row" not in options:
-        with pytest.raises(lossctl.LossctlError) as caught:
-            lossctl.compare(DATA, ["mae", "mse"], **options)
-        assert says in str(caught.value)
+        refused(lambda: lossctl.compare(DATA, ["mae", "mse"], **options), says)
 
 
 @pytest.mark.parametrize("given", [["y_pred"], np.array([1.0, 2.0]), 1.5])
 def test_a_role_is_given_by_the_name_of_its_column(given: object) -> None:
-    refused("mae: pred must name columns of the data ('a', 'a,b' or 'a_*'), and is a ", "mae", DATA, pred=given)
+    refuses("mae: pred must name columns of the data ('a', 'a,b' or 'a_*'), and is a ", "mae", DATA, pred=given)
     numbered = pd.DataFrame([[1.0, 2.0], [2.0, 2.0]])
     assert lossctl.compute("mae", numbered, target=0, pred=np.int64(1)).value == 0.5
 
@@ -182,7 +179,7 @@ def test_several_losses_share_a_truth_that_is_read_once() -> None:
     ids=["number", "files", "twice", "absent", "no key"],
 )
 def test_a_truth_that_cannot_be_used_says_why(truth: object, says: str) -> None:
-    refused(says, "mae", PREDICTED, truth=truth, on="key")
+    refuses(says, "mae", PREDICTED, truth=truth, on="key")
 
 
 # --------------------------------------------------------------------------------------------------------- odd columns
@@ -206,7 +203,7 @@ def test_a_column_that_nobody_asks_for_does_no_harm(form: type, name: str) -> No
 @pytest.mark.parametrize("option", ["pred", "by", "weight", "where"])
 def test_a_column_that_is_asked_for_and_cannot_be_read_says_so(option: str, name: str) -> None:
     asked = "odd > 1" if option == "where" else "odd"
-    refused("column 'odd' of (memory) cannot be read: it holds ", "mae", frame(odd=ODD[name]), **{option: asked})
+    refuses("column 'odd' of (memory) cannot be read: it holds ", "mae", frame(odd=ODD[name]), **{option: asked})
 
 
 def test_a_frame_that_lost_a_column_keeps_its_index() -> None:
@@ -216,7 +213,7 @@ def test_a_frame_that_lost_a_column_keeps_its_index() -> None:
 
 def test_lists_that_cannot_be_read_say_so() -> None:
     data = {"label": [0, 1], "logits": [[object()], [1]]}
-    refused("'logits' holds what cannot be read (it holds list values (Could not convert", "cross_entropy", data)
+    refuses("'logits' holds what cannot be read (it holds list values (Could not convert", "cross_entropy", data)
 
 
 class Frame:
@@ -240,8 +237,8 @@ class Frame:
 
 def test_a_frame_of_another_library_is_read_column_by_column() -> None:
     assert lossctl.compute("mae", Frame()).value == 5 / 3
-    refused("column 'wide' of (memory) cannot be read: it holds Int128 values (unsupported", "mae", Frame(), by="wide")
-    refused("column 'things' of (memory) cannot be read: it holds Object values.", "mae", Frame(), by="things")
+    refuses("column 'wide' of (memory) cannot be read: it holds Int128 values (unsupported", "mae", Frame(), by="wide")
+    refuses("column 'things' of (memory) cannot be read: it holds Object values.", "mae", Frame(), by="things")
 
 
 @pytest.mark.parametrize("form", ["pandas", "arrow"])
@@ -254,9 +251,9 @@ def test_two_columns_of_one_name_are_refused_where_they_are_asked_for(form: str)
         return pa.Table.from_arrays(list(map(pa.array, rows.T)), names)
 
     assert lossctl.compute("mae", made(names)).value == 1.0
-    refused("column 'x' of (memory) cannot be read: several columns have this name", "mae", made(names), by="x")
+    refuses("column 'x' of (memory) cannot be read: several columns have this name", "mae", made(names), by="x")
     twice = made(["y_true", "y_pred", "x", "y_pred"])
-    refused("column 'y_pred' of (memory) cannot be read: several columns have this name", "mae", twice)
+    refuses("column 'y_pred' of (memory) cannot be read: several columns have this name", "mae", twice)
 
 
 # ------------------------------------------------------------------------------------------------------- record batches
@@ -272,12 +269,12 @@ def test_two_columns_of_one_name_are_refused_where_they_are_asked_for(form: str)
 )
 def test_batches_that_differ_say_where(second: dict[str, list[object]], says: str) -> None:
     given = [pa.record_batch({"y_true": [1], "y_pred": [2]}), pa.record_batch(second)]
-    refused(says, "mae", iter(given))
+    refuses(says, "mae", iter(given))
 
 
 def test_no_batches_are_no_data() -> None:
-    refused("list_iterator is empty: give at least one record batch", "mae", iter([]))
-    refused("list is empty", "mae", [])
+    refuses("list_iterator is empty: give at least one record batch", "mae", iter([]))
+    refuses("list is empty", "mae", [])
 
 
 # ------------------------------------------------------------------------------------------------ periods and intervals
@@ -292,4 +289,4 @@ def test_periods_and_intervals_are_named_as_pandas_writes_them() -> None:
     assert slices("bin") == ["(0, 1]", "(1, 2]"]
     assert slices("span") == ["(0, 1]", "(1, 2]", "(2, 3]"]
     assert lossctl.compute("mae", data, where="month == '2024-01'").results[0].rows == 2
-    refused("column 'month' of (memory) holds period[M] values", "mae", data, pred="month")
+    refuses("column 'month' of (memory) holds period[M] values", "mae", data, pred="month")

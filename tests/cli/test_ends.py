@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import lossctl
-from support import Run, command, environment, python, write_parquet
+from support import Run, command, environment, process, python, unread, write_parquet
 
 
 @pytest.fixture
@@ -65,43 +65,27 @@ def test_a_run_that_is_stopped_ends_cleanly(
     ids=" ".join,
 )
 def test_a_broken_pipe_is_silent(preds: Path, arguments: tuple[str, ...]) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        command(*arguments),
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=20,
-        check=False,
-        env=environment(),
-    )
-    os.close(writer)
-    assert done.stderr == ""
+    done = unread(*arguments)
+    assert done.stderr == b""
     assert done.returncode == 141
 
 
 def test_the_progress_bar_stays_out_of_pipes(preds: Path) -> None:
-    done = subprocess.run(
-        command("compute", "huber", preds), capture_output=True, text=True, timeout=20, check=False, env=environment()
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    done = process("compute", "huber", preds)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 def test_a_full_device_under_the_output_is_one_message(preds: Path) -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command("compute", "huber", preds), stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False
-        )
+        done = process("compute", "huber", preds, stdout=full, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("lossctl: the output cannot be written: No space left on device.")
 
 
 def test_debug_shows_the_traceback(folder: Path) -> None:
-    done = python(
-        "from lossctl.cli import main; main()", "compute", "huber", "nothing.csv", "--debug", env=environment()
-    )
+    line = ("compute", "huber", "nothing.csv", "--debug")
+    done = python("from lossctl.cli import main; main()", *line, env=environment())
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "DataError" in done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import Outcome, Run, check_refused, command, environment, leftovers, python
+from support import Outcome, Run, check_refused, command, environment, leftovers, process, python, unread
 
 ROWS = "y_true,y_pred,model\n1,2,a\n3,5,b\n"
 
@@ -20,13 +20,6 @@ def ok(folder: Path) -> Path:
     path = folder / "ok.csv"
     path.write_text(ROWS)
     return path
-
-
-def lossctl(*arguments: object, **options: object) -> "subprocess.CompletedProcess[bytes]":
-    """A command line as a process, and the bytes it writes."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), **options}
-    line = [argument if isinstance(argument, bytes) else str(argument) for argument in arguments]
-    return subprocess.run([*command(), *line], timeout=60, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def shell(script: str, *arguments: object, **variables: str) -> "subprocess.CompletedProcess[bytes]":
@@ -131,9 +124,9 @@ def odd(ok: Path) -> bytes:
 @pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
 def test_a_file_name_that_is_no_text_comes_out_escaped(odd: bytes, folder: Path, format: str) -> None:
     line = ("compute", "mae", odd, "--format", format)
-    printed = lossctl(*line)
+    printed = process(*line)
     assert (printed.returncode, printed.stderr) == (0, b"")
-    assert lossctl(*line, "--output", "out").returncode == 0
+    assert process(*line, "--output", "out").returncode == 0
     for text in (printed.stdout.decode(), (folder / "out").read_bytes().decode()):
         assert format == "markdown" or r"bad\udcff.csv" in text
     if format == "json":
@@ -144,7 +137,7 @@ def test_a_folder_name_that_is_no_text_is_an_escaped_label(ok: Path, folder: Pat
     deep = folder / b"m=\xff".decode(errors="surrogateescape")
     deep.mkdir()
     ok.rename(deep / "ok.csv")
-    done = lossctl("compute", "mae", b"m=\xff", "--by", "m", "--per-row", "rows.csv", "--id", "m")
+    done = process("compute", "mae", b"m=\xff", "--by", "m", "--per-row", "rows.csv", "--id", "m")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.count(rb"\udcff") == 2
     assert (folder / "rows.csv").read_text() == '"m","loss"\n"\\udcff",1\n"\\udcff",2\n'
@@ -155,12 +148,12 @@ def test_a_stream_that_lacks_a_character_gets_it_escaped(ok: Path, folder: Path,
     ok.rename(folder / "ü♥😀.csv")
     variables = {**environment(), "PYTHONIOENCODING": encoding}
     for format in ("table", "json", "csv"):
-        done = lossctl("compute", "mae", "ü♥😀.csv", "--format", format, env=variables)
+        done = process("compute", "mae", "ü♥😀.csv", "--format", format, env=variables)
         assert (done.returncode, done.stderr) == (0, b"")
         assert r"\u2665\ud83d\ude00.csv" in done.stdout.decode(encoding)
         if format == "json":
             assert json.loads(done.stdout.decode(encoding))["inputs"][0]["path"] == "ü♥😀.csv"
-    done = lossctl("compute", "mae", "♥.csv", env=variables)
+    done = process("compute", "mae", "♥.csv", env=variables)
     assert done.returncode == 2
     assert rb"there is no file \u2665.csv" in done.stderr
 
@@ -240,10 +233,7 @@ def test_an_error_that_nobody_reads_keeps_its_exit_code(ok: Path) -> None:
 
 @pytest.mark.parametrize("line", [("--help",), ("compute", "--help"), ("compute", "mae", "--help"), ("list", "--help")])
 def test_help_into_a_broken_pipe_is_silent(folder: Path, line: tuple[str, ...]) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = lossctl(*line, stdout=writer)
-    os.close(writer)
+    done = unread(*line)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
@@ -280,7 +270,7 @@ def test_no_copy_of_standard_input_stays(ok: Path, folder: Path) -> None:
 # -------------------------------------------------------------------------------------------------------- small matters
 @pytest.mark.parametrize("columns", ["0", ""])
 def test_a_terminal_without_a_width_shows_help(folder: Path, columns: str) -> None:
-    done = lossctl("compute", "--help", env={**environment(), "COLUMNS": columns})
+    done = process("compute", "--help", env={**environment(), "COLUMNS": columns})
     assert done.returncode == 0
     assert b"Usage: lossctl compute" in done.stdout
 

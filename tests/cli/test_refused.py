@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lossctl import outputs
-from support import Outcome, Run, check_refused, check_usage, command, environment, regression, write_parquet
+from support import Outcome, Run, check_refused, check_usage, command, environment, process, regression, write_parquet
 
 
 # --------------------------------------------------------------------------------------------------- losses and options
@@ -211,15 +211,7 @@ def limited(limit: int) -> Callable[[], None]:
 def test_a_full_disk_while_rows_are_written_leaves_nothing(folder: Path, name: str) -> None:
     data = regression(20_000)
     path = write_parquet(folder / "data.parquet", data, rows_per_group=1000)
-    done = subprocess.run(
-        command("compute", "huber", path, "--per-row", name),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(),
-        preexec_fn=limited(50_000),
-    )
+    done = process("compute", "huber", path, "--per-row", name, text=True, preexec_fn=limited(50_000))
     assert done.returncode == 2, done
     assert done.stdout == ""
     assert done.stderr == f"lossctl: {name} cannot be written: File too large.\n"

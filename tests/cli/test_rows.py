@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import VALIDATOR, Outcome, Run, leftovers, regression, report, write_parquet
+from support import VALIDATOR, Outcome, Run, leftovers, regression, report, with_gaps, write_parquet
 
 
 def rows_of(path: Path) -> dict[str, list[Any]]:
@@ -38,9 +38,7 @@ def test_row_values_and_gradients_are_written(run: Run, preds: Path, folder: Pat
 
 
 def test_row_numbers_stand_where_no_id_is_given(run: Run, folder: Path) -> None:
-    data = regression()
-    data["y_pred"] = [None if row == 2 else value for row, value in enumerate(data["y_pred"])]  # type: ignore[arg-type]
-    path = write_parquet(folder / "gaps.parquet", data, rows_per_group=5)
+    path = write_parquet(folder / "gaps.parquet", with_gaps(2), rows_per_group=5)
     assert run("compute", "huber", path, "--per-row", "rows.csv", "--missing", "skip").code == 0
     assert rows_of(folder / "rows.csv")["row"] == [1, 2, *range(4, 13)]
 

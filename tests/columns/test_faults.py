@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import Run, check_refused, regression, write_csv, write_parquet
+from support import Run, check_refused, regression, report, with_gaps, write_csv, write_file, write_parquet
 
 
 # ------------------------------------------------------------------------------------------------------------ columns
@@ -57,10 +57,7 @@ def test_a_glob_that_matches_nothing_is_refused(run: Run, preds: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------- values
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_nan_is_an_error_with_counts_and_first_rows(run: Run, folder: Path, suffix: str) -> None:
-    data = regression()
-    data["y_pred"] = [None if row in (3, 7) else value for row, value in enumerate(data["y_pred"])]  # type: ignore[arg-type]
-    path = folder / f"gaps.{suffix}"
-    write_parquet(path, data) if suffix == "parquet" else write_csv(path, data)
+    path = write_file(folder / f"gaps.{suffix}", with_gaps(3, 7))
     said = check_refused(run("compute", "huber", path), "'y_pred'", "2 rows", "--missing skip")
     assert "row 4" in said
     assert "8" in said
@@ -73,15 +70,8 @@ def test_nan_in_a_float_column_is_missing_too(run: Run, folder: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_missing_values_are_skipped_and_counted_where_asked(run: Run, folder: Path, suffix: str) -> None:
-    data = regression()
-    data["y_pred"] = [None if row in (3, 7) else value for row, value in enumerate(data["y_pred"])]  # type: ignore[arg-type]
-    path = folder / f"gaps.{suffix}"
-    write_parquet(path, data) if suffix == "parquet" else write_csv(path, data)
-    done = run("compute", "huber", path, "--missing", "skip", "--by", "region", "--format", "json")
-    assert done.code == 0
-    import json
-
-    told = json.loads(done.out)
+    path = write_file(folder / f"gaps.{suffix}", with_gaps(3, 7))
+    told = report(run("compute", "huber", path, "--missing", "skip", "--by", "region", "--format", "json"))
     assert [(r["rows"], r["skipped"]) for r in told["results"]] == [(10, 2), (4, 0), (3, 1), (3, 1)]
     assert told["results"][0]["details"]["missing"] == {"y_pred": 2}
     assert [(f["code"], f["count"]) for f in told["findings"]] == [("LC101", 2)]
@@ -122,8 +112,7 @@ def test_a_file_that_is_not_there_gets_a_tip(run: Run, preds: Path) -> None:
 @pytest.mark.parametrize("name", ["header.csv", "header.parquet"])
 def test_a_file_with_a_header_alone_is_refused(run: Run, folder: Path, name: str) -> None:
     empty: dict[str, object] = {"y_true": np.zeros(0), "y_pred": np.zeros(0)}
-    path = folder / name
-    write_csv(path, empty) if name.endswith("csv") else write_parquet(path, empty)
+    path = write_file(folder / name, empty)
     check_refused(run("compute", "huber", path), name, "no rows")
 
 

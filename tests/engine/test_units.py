@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl.engine import stream
-from support import write_parquet
+from support import refused, write_parquet
 
 QUERIES, ITEMS = 300, 7
 
@@ -268,11 +268,8 @@ def test_a_nested_unit_without_a_value_shows_none() -> None:
 EMBEDDING = {"embedding": "embedding", "label": "label"}
 
 
-def refused(path: Path | str, loss: str = "nt_xent", **options: object) -> str:
-    with pytest.raises(lossctl.LossctlError) as caught:
-        lossctl.compute(loss, path, **{**EMBEDDING, **options})
-    assert caught.value.exit_code == 2
-    return str(caught.value)
+def too_large(path: Path | str, loss: str = "nt_xent", **options: object) -> str:
+    return refused(lambda: lossctl.compute(loss, path, **{**EMBEDDING, **options}))
 
 
 def test_a_dataset_that_is_one_unit_must_fit(
@@ -282,24 +279,24 @@ def test_a_dataset_that_is_one_unit_must_fit(
     found = lossctl.compute("nt_xent", path, **EMBEDDING, memory="83KB").value
     assert found == lossctl.compute("nt_xent", path, **EMBEDDING).value
     monkeypatch.setattr("lossctl.engine.local.run_piece", None)  # nothing is read: the files tell their rows
-    said = refused(path, memory="80KB")
+    said = too_large(path, memory="80KB")
     assert said == (
         f"{path}: nt_xent needs the dataset, which is one unit without --group, whole in memory. 2,100 rows take "
         "82.1 KB or more, and --memory allows 80 KB. Give --memory 82.1KB or more, --group COL to tell units apart, "
         "or --limit N for the first rows."
     )
-    assert "1,500 rows take 58.6 KB" in refused(path, memory="50KB", limit=1500)
+    assert "1,500 rows take 58.6 KB" in too_large(path, memory="50KB", limit=1500)
 
 
 def test_what_does_not_fit_is_seen_while_it_is_gathered(ranked: dict[str, np.ndarray], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = zip(ranked["embedding"].tolist(), ranked["label"].tolist(), strict=True)
     path.write_text("".join(f'{{"embedding": {vector}, "label": {label}}}\n' for vector, label in rows))
-    assert "nt_xent needs the dataset, which is one unit without --group, whole in memory" in refused(
+    assert "nt_xent needs the dataset, which is one unit without --group, whole in memory" in too_large(
         path, memory="80KB"
     )
     parquet = write_parquet(tmp_path / "a.parquet", ranked, 100)
-    said = refused(parquet, memory="10KB", where="query >= 0")
+    said = too_large(parquet, memory="10KB", where="query >= 0")
     assert "2,100 rows take 82.1 KB or more" in said
     assert lossctl.compute("nt_xent", parquet, **EMBEDDING, memory="10KB", where="query < 20").results[0].rows == 140
 
@@ -309,7 +306,7 @@ def test_a_unit_that_does_not_fit_is_named(scattered: bool, ranked: dict[str, np
     query = np.where((ranked["query"] >= 100) & (ranked["query"] < 250), 100, ranked["query"])
     columns = {**ranked, "query": query}
     path = write_parquet(tmp_path / "a.parquet", shuffled(columns) if scattered else columns, 500)
-    said = refused(path, group="query", memory="20KB")
+    said = too_large(path, group="query", memory="20KB")
     assert "needs unit '100' of 'query' whole in memory" in said
     assert "--memory allows 20 KB" in said
     assert "a --group COL of smaller units" in said
@@ -340,7 +337,7 @@ def test_options_that_need_all_rows_are_no_reason_to_lose_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = write_parquet(tmp_path / "a.parquet", shuffled(ranked), 500)
-    said = refused(path, group="query", memory="20KB", **options)
+    said = too_large(path, group="query", memory="20KB", **options)
     assert "every row for --per-row, --ci, --stats and --reduction none whole in memory" in said
     assert not (tmp_path / "rows.csv").exists()
     lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="1MB", **options)

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import VALIDATOR, Run, report, write_csv, write_parquet
+from support import Run, refused, report, write_csv, write_parquet
 
 DATA = {"y": [1.0, 2.0, 3.0, 7.0], "yhat": [2.0, 2.0, 5.0, 6.5], "g": ["a", "b", "b", "a"], "k": ["p", "q", "r", "s"]}
 FIRST = ["value", "reason", "dimension", "reduction", "denominator_kind", "denominator", "rows", "skipped", "units"]
@@ -148,7 +148,6 @@ def test_an_exported_file_is_as_complete(data: str, folder: Path, run: Run) -> N
 
 def test_every_check_names_its_result(data: str, run: Run) -> None:
     told = report(run("compute", "mae", data, "--by", "g", "--max", 0.9, "--format", "json"), 1)
-    VALIDATOR.validate(told)
     assert [told["results"][each["result"]]["value"] for each in told["checks"]] == [
         each["value"] for each in told["checks"]
     ]
@@ -180,7 +179,6 @@ def test_a_join_in_which_all_rows_meet_says_nothing(folder: Path, run: Run) -> N
 
 def test_the_truth_is_among_the_inputs(joined: tuple[str, ...], run: Run) -> None:
     found = report(run("compute", "mae", *joined, "--join", "inner", "--format", "json"))
-    VALIDATOR.validate(found)
     assert [(each["path"], each["format"], each["rows"]) for each in found["inputs"]] == [
         ("pred.csv", "csv", 6),
         ("t.csv", "csv", 4),
@@ -212,13 +210,10 @@ def test_bad_cells_of_the_truth_count_once_whatever_files_and_blocks_they_meet(f
     for name in ("p1", "p2"):
         write_csv(folder / f"{name}.csv", {"k": [*"abcd"] * 50, "target": [0.0] * 200, "pred": [0.0] * 200})
     (folder / "t.csv").write_text("k,target\na,1\nb,oops\nc,3\nd,bad\n", encoding="utf-8")
-    with pytest.raises(lossctl.LossctlError) as failure:
-        lossctl.compute(
-            "mae", ["p1.csv", "p2.csv"], truth="t.csv", on="k", target="truth:target", pred="pred", many_to_one=True
-        )
-    told = "2 rows hold something else: 'oops' in row 2 (line 3), 'bad' in row 4 (line 5)."
-    assert str(failure.value).splitlines()[0].startswith("t.csv, column 'target': ")
-    assert str(failure.value).splitlines()[0].endswith(told)
+    options = {"truth": "t.csv", "on": "k", "target": "truth:target", "pred": "pred", "many_to_one": True}
+    first = refused(lambda: lossctl.compute("mae", ["p1.csv", "p2.csv"], **options)).splitlines()[0]
+    assert first.startswith("t.csv, column 'target': ")
+    assert first.endswith("2 rows hold something else: 'oops' in row 2 (line 3), 'bad' in row 4 (line 5).")
 
 
 def test_a_bad_key_is_the_predictions_own(folder: Path) -> None:
@@ -277,7 +272,6 @@ def test_the_checks_of_one_model_and_loss_need_no_name(data: str, run: Run) -> N
 # ------------------------------------------------------------------------------------------------------------- dry runs
 def test_a_dry_run_does_not_say_how_many_rows_a_text_file_has(data: str, run: Run) -> None:
     found = report(run("compute", "mae", data, "--dry-run", "--format", "json"))
-    VALIDATOR.validate(found)
     assert found["inputs"][0]["rows"] is None
     assert found["results"][0]["rows"] is None
     assert run("compute", "mae", data, "--dry-run").out.splitlines()[-1].split()[-1] == "-"

@@ -9,7 +9,7 @@ import pytest
 import lossctl
 from lossctl.findings import PITFALLS
 from lossctl.reporting import _findings
-from support import Run
+from support import Run, check_refused
 
 SINGULAR = {
     "rows": "row",
@@ -76,4 +76,4 @@ def test_a_row_without_a_truth_is_one_row(run: Run, folder: Path) -> None:
     (folder / "a.csv").write_text("id,pred\n1,2\n2,3\n")
     (folder / "t.csv").write_text("id,target\n1,2\n")
     ended = run("compute", "mae", "a.csv", "--truth", "t.csv", "--on", "id")
-    assert (ended.code, "1 row has no truth in t.csv for id" in ended.err) == (2, True)
+    check_refused(ended, "1 row has no truth in t.csv for id")

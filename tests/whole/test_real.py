@@ -5,9 +5,7 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl import spec
-from support import ROOT
-
-REAL = ROOT.parent / "shared" / "real"
+from support import REAL
 
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real files stay beside the project, in ../shared/real")
 

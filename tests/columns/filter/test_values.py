@@ -1,6 +1,5 @@
 """`--where` compares values: whole numbers exactly, quoted numbers, dates and times by what they spell, and truth."""
 
-import gzip
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -10,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import lossctl
 from lossctl import filters
 from lossctl.sieve import sieve
 from lossctl.sources import open_source, prune
-from support import Run, check_refused, write_csv
+from support import Run, as_named, check_refused, write_csv, write_parquet
 
 LARGE = 2**53
 
@@ -25,10 +23,9 @@ LARGE = 2**53
 def parquet(folder: Path, column: pa.Array, name: str = "a.parquet", group: int = 1) -> Path:
     """A file with a column `k`; the prediction of row i is off by 2**i, so that a sum of errors tells the rows."""
     size = len(column)
-    path = folder / name
-    columns = {"k": column, "y_true": np.zeros(size), "y_pred": 2.0 ** np.arange(size)}
-    pq.write_table(pa.table(columns), path, row_group_size=group)
-    return path
+    return write_parquet(
+        folder / name, {"k": column, "y_true": np.zeros(size), "y_pred": 2.0 ** np.arange(size)}, group
+    )
 
 
 def text(folder: Path, cells: Sequence[object]) -> Path:
@@ -118,8 +115,7 @@ def test_whole_numbers_are_exact_in_text_that_is_read_in_order_and_in_json(tmp_p
     path, column = text(tmp_path, [LARGE, LARGE + 1, LARGE + 2]), [LARGE, LARGE + 1, LARGE + 2]
     objects = [json.dumps({"k": value, "y_true": 0, "y_pred": 2**at}) for at, value in enumerate(column)]
     whole = f"[{','.join(objects)}]" if name.endswith("json") else "\n".join(objects)
-    data = path.read_bytes() if "csv" in name else whole.encode()
-    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    (tmp_path / name).write_bytes(as_named(name, path.read_bytes() if "csv" in name else whole))
     assert rows(tmp_path / name, f"k = {LARGE + 1}") == [1]
     assert rows(tmp_path / name, f"k < '{LARGE + 1}'") == [0]
     assert rows(tmp_path / name, f"k != '{LARGE + 1}'") == [0, 2]
