@@ -18,8 +18,8 @@ run: $(VENV)/.installed ## Install into .venv, and compute losses of the sample 
 	$(BIN)/lossctl compute rmse sample_data/preds.csv --by diagnosis
 	$(BIN)/lossctl list --task regression
 
-test: $(VENV)/.testing ## Install what the tests need, and run them
-	$(BIN)/pytest
+test: $(VENV)/.testing ## Install what the tests need, and run them on all cores
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(VENV)/.checking ## Lint, types, direction of imports, generated docs in step
 	$(BIN)/ruff check .
