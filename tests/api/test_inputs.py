@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import lossctl
-from lossctl import spec
 from lossctl.spec import Loss
 from support import refused
+from support.draw import LOSSES, by_name
 
 DATA = {"y_true": [1.0, 2.0, 7.0], "y_pred": [2.0, 2.0, 3.0]}
 
@@ -59,7 +59,7 @@ def as_numpy(value: object) -> object:
     return value if value is None else np.asarray(value)[()]
 
 
-@pytest.mark.parametrize("loss", list(spec.every()), ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", LOSSES, ids=by_name)
 def test_every_parameter_of_every_loss_takes_numpys_values_and_lists(loss: Loss) -> None:
     for example in loss.examples:
         expected = loss(**example.arrays, **example.params)

@@ -11,9 +11,9 @@ from lossctl import api, spec
 from lossctl.engine import plan
 from lossctl.request import Request
 from lossctl.results import Report
-from lossctl.sources import cuts, parquet
+from lossctl.sources import cuts
 from support import same_bytes, write_csv, write_parquet
-from support.draw import Setting, draw, settings
+from support.draw import LOSSES, Setting, draw, settings, stored
 
 
 def chosen(loss: spec.Loss) -> list[Setting]:
@@ -24,31 +24,19 @@ def chosen(loss: spec.Loss) -> list[Setting]:
     return list(shapes.values())
 
 
-SETTINGS = [setting for loss in spec.every() for setting in chosen(loss)]
+CHOSEN = [setting for loss in LOSSES for setting in chosen(loss)]
 ROWS = 400
+# The cut decides digits: the same for all.
+pytestmark = pytest.mark.usefixtures("small_pieces")
+
 # Threads and rows per batch; 0 rows leaves the choice to the engine.
 WAYS = [(1, 0), (2, 7), (5, 1000)]
 
 
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut a small file into as many pieces and blocks as a large one; the cut decides digits: the same for all."""
-    monkeypatch.setattr(parquet, "PIECE_ROWS", 100)
-    monkeypatch.setattr(cuts, "PIECE_BYTES", 2048)
-    monkeypatch.setattr(plan, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(plan, "LEAST_ROWS", 8)
-    monkeypatch.setattr(plan, "MOST_ROWS", 64)
-
-
-def named(setting: Setting) -> str:
-    return str(setting)
-
-
 def columns(setting: Setting, rows: int = ROWS) -> dict[str, object]:
     rng = np.random.default_rng(17)
-    drawn = {f"c_{name}": values for name, values in draw(setting, rows).items()}
     return {
-        **drawn,
+        **stored(draw(setting, rows)),
         "w": rng.uniform(0.5, 2.0, rows),
         "region": rng.choice(["eu", "us", "asia"], rows).tolist(),
         "unit": np.sort(rng.integers(0, rows // 25, rows)),
@@ -57,7 +45,7 @@ def columns(setting: Setting, rows: int = ROWS) -> dict[str, object]:
 
 
 def request(setting: Setting, path: Path, **more: object) -> Request:
-    options = {role.name: f"c_{role.name}" for role in setting.roles} | dict(setting.params)
+    options = setting.columns | dict(setting.params)
     return Request(loss=setting.loss.name, files=(str(path),), options=options, **more)  # type: ignore[arg-type]
 
 
@@ -72,7 +60,7 @@ def every_way(asked: Request) -> set[tuple[str, bytes]]:
     return {said(api.run(asked._replace(threads=threads, batch_rows=rows))) for threads, rows in WAYS}
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+@pytest.mark.parametrize("setting", CHOSEN, ids=str)
 def test_threads_and_batches_leave_the_bytes_alone(setting: Setting, tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "data.parquet", columns(setting), rows_per_group=60)
     weight = "w" if setting.kernel.takes_weights else None
@@ -80,7 +68,7 @@ def test_threads_and_batches_leave_the_bytes_alone(setting: Setting, tmp_path: P
     assert len(every_way(request(setting, path, by=("region",), weight=weight, group=group))) == 1
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+@pytest.mark.parametrize("setting", CHOSEN, ids=str)
 def test_they_leave_the_bytes_of_the_whole_alone(setting: Setting, tmp_path: Path) -> None:
     """No slices, no weights: the shortest way through the engine."""
     path = write_parquet(tmp_path / "data.parquet", columns(setting), rows_per_group=60)
@@ -88,10 +76,10 @@ def test_they_leave_the_bytes_of_the_whole_alone(setting: Setting, tmp_path: Pat
     assert len(every_way(request(setting, path, group=group))) == 1
 
 
-FLAT = [setting for setting in SETTINGS if not any(len(shape) for shape in setting.shapes.values())]
+FLAT = [setting for setting in CHOSEN if not any(len(shape) for shape in setting.shapes.values())]
 
 
-@pytest.mark.parametrize("setting", FLAT, ids=named)
+@pytest.mark.parametrize("setting", FLAT, ids=str)
 def test_they_leave_the_bytes_of_a_csv_file_alone(setting: Setting, tmp_path: Path) -> None:
     data = columns(setting)
     path = write_csv(tmp_path / "data.csv", data)

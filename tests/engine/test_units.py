@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,17 +40,24 @@ def one_by_one(columns: dict[str, np.ndarray], value: Callable[[np.ndarray], flo
     return float(np.nanmean([value(columns["query"] == query) for query in range(QUERIES)]))
 
 
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The rows and bytes that are evaluated together, each time."""
+    found: list[tuple[int, int]] = []
+    settle = stream.settle
+
+    def watched(plan: object, kept: list[Any], outcome: object) -> object:
+        found.append((sum(part.rows for part in kept), sum(part.bytes for part in kept)))
+        return settle(plan, kept, outcome)
+
+    monkeypatch.setattr(stream, "settle", watched)
+    return found
+
+
 def test_units_that_stand_together_are_evaluated_as_they_come(
-    ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ranked: dict[str, np.ndarray], settled: list[tuple[int, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "FLUSH_ROWS", 100)
-    largest = []
-    settle = stream.settle
-    monkeypatch.setattr(
-        stream,
-        "settle",
-        lambda plan, kept, outcome: (largest.append(sum(k.rows for k in kept)), settle(plan, kept, outcome)),
-    )
     cuts = [0, 400, 900, 1500, QUERIES * ITEMS]
     files = [
         write_parquet(tmp_path / f"{start}.parquet", {name: values[start:stop] for name, values in ranked.items()})
@@ -58,7 +66,7 @@ def test_units_that_stand_together_are_evaluated_as_they_come(
     found = lossctl.compute("ranknet", files, target="relevance", pred="score", group="query")
     expected = one_by_one(ranked, lambda rows: lossctl.losses.ranknet(ranked["relevance"][rows], ranked["score"][rows]))
     assert_allclose(found.value, expected, rtol=1e-12)
-    assert max(largest) < QUERIES * ITEMS / 2
+    assert max(rows for rows, _ in settled) < QUERIES * ITEMS / 2
 
 
 @pytest.mark.parametrize("memory", [None, "1KB"])
@@ -316,17 +324,11 @@ def test_a_unit_that_does_not_fit_is_named(scattered: bool, ranked: dict[str, np
 
 
 def test_scattered_units_go_to_disk_beyond_the_budget(
-    ranked: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ranked: dict[str, np.ndarray], settled: list[tuple[int, int]], tmp_path: Path
 ) -> None:
-    held = []
-    settle = stream.settle
-    monkeypatch.setattr(
-        stream,
-        "settle",
-        lambda plan, kept, outcome: (held.append(sum(k.bytes for k in kept)), settle(plan, kept, outcome)),
-    )
     path = write_parquet(tmp_path / "a.parquet", shuffled(ranked), 100)
     lossctl.compute("nt_xent", path, **EMBEDDING, group="query", memory="2KB")
+    held = [size for _, size in settled]
     assert max(held) <= 2048
     assert sum(held) > 40 * 2048
 

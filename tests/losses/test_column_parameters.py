@@ -9,17 +9,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from lossctl import spec
 from lossctl.spec import Loss
 from support import arrow_table
-from support.draw import Setting, draw, settings
+from support.draw import LOSSES, Setting, draw, settings, stored
 
 ROWS = 39
 # Numbers for columns, as far as they are in the parameter's range: its ends among them, and what formulas branch on.
 NUMBERS = (0.0, 0.5, 1.0, 2.0, 0.25, 1.5, 3.0, -1.0, 0.75, 1e-3, 1e-9, 7.0, -0.5)
 CASES = [
     (loss, name)
-    for loss in spec.every()
+    for loss in LOSSES
     if loss.scope == "row"
     for name, parameter in loss.params.items()
     if parameter.is_numeric
@@ -32,9 +31,8 @@ REFUSED = {
 
 def rows(setting: Setting, table: pa.Table, path: Path, **params: object) -> np.ndarray:
     """The row values, and below them the slopes where the loss has any."""
-    roles = {role.name: f"c_{role.name}" for role in setting.roles}
     slopes = setting.loss.slope is not None
-    options = {**roles, **setting.params, **params}
+    options = {**setting.columns, **setting.params, **params}
     report = lossctl.compute(setting.loss.name, table, per_row=path, gradient=slopes, **options)  # type: ignore[arg-type]
     assert report.value == lossctl.compute(setting.loss.name, table, **options).value  # type: ignore[arg-type]
     found = pq.read_table(path).drop_columns(["row"]).to_pylist()
@@ -48,7 +46,7 @@ def test_a_column_of_numbers_gives_row_by_row_what_each_gives(loss: Loss, name: 
     for setting in settings(loss):
         if setting.kernel.scope != "row":
             continue
-        table = arrow_table({f"c_{role}": values for role, values in draw(setting, ROWS).items()})
+        table = arrow_table(stored(draw(setting, ROWS)))
         known = {}
         for number in NUMBERS:
             try:

@@ -1,6 +1,5 @@
 """Every stored expectation, made by peers and by formulas in exact arithmetic (tests/oracles), comes out."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl import spec
 from lossctl.arrays import Ragged, classes_of, from_python
-from support import ROOT, write_csv, write_parquet
-
-FIXTURES = ROOT / "tests" / "oracles" / "fixtures"
+from support import write_csv, write_parquet
+from support.expectations import expectations
 
 # Cases that cannot come out, by id, each with the reason. Nothing else is left out.
 EXCEPTIONS: dict[str, str] = {}
@@ -71,11 +69,10 @@ def number(value: Any) -> Any:
 
 def load() -> list[Case]:
     cases = []
-    for path in sorted(FIXTURES.glob("*.json")):
-        for item in json.loads(path.read_text(encoding="utf-8"))["cases"]:
-            columns = {name: [infinite(cell) for cell in cells] for name, cells in item.pop("columns").items()}
-            said = {name: number(item.pop(name)) for name in ("value", "rows", "units", "gradient") if name in item}
-            cases.append(Case(columns=columns, **item, **said))
+    for item in expectations():
+        columns = {name: [infinite(cell) for cell in cells] for name, cells in item.pop("columns").items()}
+        said = {name: number(item.pop(name)) for name in ("value", "rows", "units", "gradient") if name in item}
+        cases.append(Case(columns=columns, **item, **said))
     return cases
 
 

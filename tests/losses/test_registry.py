@@ -1,6 +1,5 @@
 """Every loss of the registry keeps the promises of its declaration, on data drawn from its declared domains."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +13,14 @@ from lossctl import catalogue, spec
 from lossctl.arrays import Ragged
 from lossctl.options import COMMON_OPTIONS
 from lossctl.spec import Example, Loss
-from support import ROOT, write_parquet
-from support.draw import Drawn, Setting, draw, settings, take
+from support import write_parquet
+from support.draw import LOSSES, SETTINGS, Drawn, Setting, by_name, draw, stored, take
+from support.expectations import expectations
 
-LOSSES = list(spec.every())
 NAMES = spec.names()
-SETTINGS = [setting for loss in LOSSES for setting in settings(loss)]
 ROW = [setting for setting in SETTINGS if setting.kernel.scope == "row"]
 # The parameters of the stored expectations (tests/oracles), by loss.
-STORED = [
-    (case["loss"], case["params"])
-    for path in sorted((ROOT / "tests" / "oracles" / "fixtures").glob("*.json"))
-    for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
-]
+STORED = [(case["loss"], case["params"]) for case in expectations()]
 EXAMPLES = [(loss, at, example) for loss in LOSSES for at, example in enumerate(loss.examples)]
 
 SMOOTHNESS = {"none", "C0", "C1", "C2", "C-infinity"}
@@ -87,14 +81,6 @@ INFINITE: dict[str, str] = {
     "tweedie_deviance": "(1e-300)^-2",
     "vae_elbo": "exp(1e8) of a log-variance, and -log 0",
 }
-
-
-def named(setting: Setting) -> str:
-    return str(setting)
-
-
-def by_name(loss: Loss) -> str:
-    return loss.name
 
 
 def example_name(case: object) -> str | None:
@@ -206,7 +192,7 @@ def frozen(arrays: dict[str, object]) -> dict[str, object]:
     return arrays
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_a_kernel_leaves_its_inputs_alone(setting: Setting) -> None:
     drawn = draw(setting, 23)
     arrays = frozen(setting.arrays(drawn))
@@ -220,13 +206,13 @@ def test_a_kernel_leaves_its_inputs_alone(setting: Setting) -> None:
         assert np.shape(slope) == (at.values if isinstance(at, Ragged) else at).shape
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_a_value_is_never_nan_on_its_domain(setting: Setting) -> None:
     value = setting.loss(**draw(setting, 64), **setting.params)
     assert not np.isnan(value).any()
 
 
-@pytest.mark.parametrize("setting", ROW, ids=named)
+@pytest.mark.parametrize("setting", ROW, ids=str)
 def test_extremes_stay_finite(setting: Setting) -> None:
     value = setting.loss(**draw(setting, 400, extreme=True), **setting.params)
     assert not np.isnan(value).any()
@@ -234,7 +220,7 @@ def test_extremes_stay_finite(setting: Setting) -> None:
         assert np.isfinite(value).all()
 
 
-@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.preparer is None], ids=named)
+@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.preparer is None], ids=str)
 def test_a_row_is_worth_the_same_in_any_company(setting: Setting) -> None:
     """A row's value depends neither on its neighbours nor on its place; class weights alone count the whole dataset."""
     drawn = draw(setting, 37)
@@ -248,7 +234,7 @@ def test_a_row_is_worth_the_same_in_any_company(setting: Setting) -> None:
     assert_allclose(np.concatenate(parts), whole, rtol=1e-14)
 
 
-@pytest.mark.parametrize("setting", ROW, ids=named)
+@pytest.mark.parametrize("setting", ROW, ids=str)
 def test_wide_columns_and_lists_give_the_same_rows(setting: Setting) -> None:
     """The two memory orders: a contiguous row per column, and a transposed view."""
     arrays = setting.arrays(draw(setting, 29))
@@ -273,7 +259,7 @@ def places(array: object) -> Iterator[tuple[tuple[object, ...], np.ndarray]]:
             yield (*component, slice(None)), np.arange(array.shape[-1])
 
 
-@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.slope is not None], ids=named)
+@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.slope is not None], ids=str)
 def test_a_gradient_equals_central_differences_away_from_kinks(setting: Setting) -> None:
     arrays = setting.arrays(draw(setting, 48, inner=True))
     params, kernel, role = setting.prepared(arrays), setting.kernel, setting.loss.slope_role
@@ -306,14 +292,10 @@ def test_a_gradient_equals_central_differences_away_from_kinks(setting: Setting)
 
 # -------------------------------------------------------------------------------------------------- weights and order
 def compute(path: Path, setting: Setting, **options: object) -> float:
-    columns = {role.name: f"c_{role.name}" for role in setting.roles}
-    value = lossctl.compute(setting.loss.name, path, **columns, **setting.params, **options).value  # type: ignore[arg-type]
+    columns = {**setting.columns, **setting.params}
+    value = lossctl.compute(setting.loss.name, path, **columns, **options).value  # type: ignore[arg-type]
     assert value is not None
     return value
-
-
-def stored(drawn: Drawn) -> dict[str, object]:
-    return {f"c_{name}": column for name, column in drawn.items()}
 
 
 def counted(setting: Setting, drawn: Drawn, rows: np.ndarray) -> bool:
@@ -329,7 +311,7 @@ def counted(setting: Setting, drawn: Drawn, rows: np.ndarray) -> bool:
 WEIGHTED = [s for s in SETTINGS if s.kernel.scope != "group" or "weights" in s.kernel.supplied]
 
 
-@pytest.mark.parametrize("setting", WEIGHTED, ids=named)
+@pytest.mark.parametrize("setting", WEIGHTED, ids=str)
 def test_weight_2_is_the_row_twice(setting: Setting, tmp_path: Path) -> None:
     drawn = draw(setting, 31)
     weights = np.random.default_rng(5).integers(0, 4, 31)
@@ -341,7 +323,7 @@ def test_weight_2_is_the_row_twice(setting: Setting, tmp_path: Path) -> None:
     assert_allclose(compute(weighted, setting, weight="w"), compute(repeated, setting), rtol=1e-12)
 
 
-@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.kernel.scope != "group"], ids=named)
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.kernel.scope != "group"], ids=str)
 def test_the_order_of_the_rows_does_not_matter(setting: Setting, tmp_path: Path) -> None:
     drawn = draw(setting, 200)
     order = np.random.default_rng(3).permutation(200)
@@ -350,7 +332,7 @@ def test_the_order_of_the_rows_does_not_matter(setting: Setting, tmp_path: Path)
     assert_allclose(compute(other, setting), compute(one, setting), rtol=1e-12)
 
 
-@pytest.mark.parametrize("setting", ROW, ids=named)
+@pytest.mark.parametrize("setting", ROW, ids=str)
 def test_the_mean_over_a_file_is_the_mean_of_the_rows_from_python(setting: Setting, tmp_path: Path) -> None:
     drawn = draw(setting, 50)
     path = write_parquet(tmp_path / "data.parquet", stored(drawn))

@@ -8,14 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lossctl import spec
 from lossctl.api import compute
 from lossctl.errors import LossctlError
 from lossctl.spec import Loss
 from support import refused, write_parquet
-from support.draw import Setting, draw, settings
+from support.draw import LOSSES, Setting, by_name, draw, settings
 
-LOSSES = list(spec.every())
 ROWS = 4
 ODD: dict[str, object] = {
     "one": [0.5, 0.2, 0.9, 1.0],
@@ -40,10 +38,6 @@ ODD: dict[str, object] = {
     "deep": [[[[0.5, 0.5], [0.1, 0.9]]]] * ROWS,
     "deeper": [[[[[0.5]]]]] * ROWS,
 }
-
-
-def by_name(loss: Loss) -> str:
-    return loss.name
 
 
 def good(setting: Setting) -> dict[str, pa.Array]:

@@ -12,11 +12,10 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl.analysis import bootstrap, distribution
 from lossctl.analysis.quantiles import percentiles, student_quantile
-from lossctl.engine import observed, plan
+from lossctl.engine import observed
 from lossctl.errors import UsageError
 from lossctl.kernel import Kernel
 from lossctl.results import Evaluation, Interval
-from lossctl.sources import parquet
 from support import SAMPLE, Run, regression, write_parquet
 
 
@@ -33,14 +32,6 @@ def ends(found: Evaluation) -> tuple[float, float]:
 
 def student(level: float, degrees: float) -> float:
     return student_quantile((1 + level) / 2, degrees)
-
-
-@pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut a small file into as many pieces and blocks as a large one."""
-    monkeypatch.setattr(parquet, "PIECE_ROWS", 200)
-    monkeypatch.setattr(plan, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(plan, "LEAST_ROWS", 8)
 
 
 # Hand formulas.

@@ -7,6 +7,7 @@ from math import inf, isinf
 
 import numpy as np
 
+from lossctl import spec
 from lossctl.arrays import classes_of, from_python
 from lossctl.kernel import Kernel, LossRole
 from lossctl.roles import UNIT, Interval
@@ -48,6 +49,11 @@ class Setting:
         vectors = frozenset(name for name, shape in self.shapes.items() if shape)
         roles = self.loss.roles_for(self.resolved, self.loss.kernel, vectors)
         return [role for role in roles if role.name in self.shapes]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the roles, as `stored` names them."""
+        return {role.name: f"c_{role.name}" for role in self.roles}
 
     def arrays(self, drawn: Drawn) -> dict[str, np.ndarray]:
         """Drawn columns as the kernel takes them."""
@@ -248,3 +254,18 @@ TIES: dict[str, Callable[[Setting, Drawn, np.random.Generator], Drawn]] = {
     "ciou": _boxes,
     "ctc": _alignable,
 }
+
+
+def stored(drawn: Drawn) -> dict[str, object]:
+    """Drawn columns under names that no role finds by itself."""
+    return {f"c_{name}": column for name, column in drawn.items()}
+
+
+# ----------------------------------------------------------------------------------------------------------- everything
+LOSSES = list(spec.every())
+SETTINGS = [setting for loss in LOSSES for setting in settings(loss)]
+
+
+def by_name(loss: Loss) -> str:
+    """How a loss is named among cases."""
+    return loss.name

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import lossctl
-from lossctl import examples, manual, results, spec
+from lossctl import examples, manual, results
 from lossctl.spec import Loss
 from support import ROOT, python
-
-LOSSES = list(spec.every())
+from support.draw import LOSSES, by_name
 
 # In a process of its own: an example declares a loss, which would stay in the registry.
 MODULES = """
@@ -48,7 +47,7 @@ def test_every_loss_shows_an_example_that_runs_to_its_value() -> None:
     assert tried > 3 * len(LOSSES)
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", LOSSES, ids=by_name)
 def test_help_on_a_loss_says_all_there_is_to_know(loss: Loss) -> None:
     shown = pydoc.plain(pydoc.render_doc(getattr(lossctl.losses, loss.name)))
     shown = " ".join(shown.split())
