@@ -9,7 +9,7 @@ import pytest
 
 import lossctl
 from lossctl.errors import UsageError
-from support import SAMPLE, Run, check_refused, process, report, write_parquet
+from support import SAMPLE, Run, check_refused, process, reported, write_parquet
 
 PLUGIN = """
 from lossctl.roles import Real
@@ -69,7 +69,7 @@ def test_one_that_cannot_be_evaluated_hides_none_and_outranks_a_failure(project:
     broken = PASSING.replace("a.parquet", "gone.parquet")
     failing = PASSING.replace("mae", "mse").replace("1.0", "0.2")
     (project / "lossctl.toml").write_text(broken + failing + PASSING, encoding="utf-8")
-    told = report(run("check", "--format", "json"), 2)
+    told = reported(run, "check", code=2)
     assert [each["status"] for each in told["checks"]] == ["error", "fail", "pass"]
     assert "there is no file gone.parquet" in told["checks"][0]["message"]
     (project / "lossctl.toml").write_text(failing + PASSING, encoding="utf-8")

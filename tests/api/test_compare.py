@@ -10,7 +10,7 @@ import lossctl
 from lossctl.errors import DataError, UsageError
 from lossctl.sources import Piece, Reading
 from lossctl.sources.parquet import ParquetSource
-from support import Run, check_refused, report, write_parquet
+from support import Run, check_refused, reported, write_parquet
 
 REGRESSION = [
     "mse",
@@ -131,7 +131,7 @@ def test_models_are_compared_with_the_baseline_slice_by_slice() -> None:
 def test_the_report_keeps_its_schema(tmp_path: Path, run: Run) -> None:
     paths = [write_parquet(tmp_path / f"{seed}.parquet", regression(48, seed)) for seed in (1, 2)]
     losses = ("--loss", "mse", "--loss", "0.5*mae + huber")
-    told = report(run("compare", *paths, *losses, "--format", "json", "--max", 9))
+    told = reported(run, "compare", *paths, *losses, "--max", 9)
     assert told["command"] == "compare"
     assert len(told["results"]) == 4
     assert len(told["comparisons"]) == 2

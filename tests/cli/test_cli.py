@@ -10,7 +10,7 @@ import pytest
 
 import lossctl
 from lossctl import spec
-from support import ROOT, SCHEMA, VALIDATOR, Outcome, Run, regression, report, write_csv, write_parquet
+from support import ROOT, SCHEMA, VALIDATOR, Outcome, Run, regression, report, reported, write_csv, write_parquet
 
 GOLDEN = ROOT / "tests" / "golden"
 
@@ -25,9 +25,7 @@ def test_the_table_is_the_golden_one(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_json_report_is_the_golden_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    told = report(
-        run("compute", "huber", "sample_data/preds.parquet", "--by", "diagnosis", "--max", "0.5", "--format", "json"), 1
-    )
+    told = reported(run, "compute", "huber", "sample_data/preds.parquet", "--by", "diagnosis", "--max", "0.5", code=1)
     golden = json.loads((GOLDEN / "compute.json").read_text(encoding="utf-8"))
     assert rounded(told) == rounded(golden)
 
@@ -126,7 +124,7 @@ def test_every_json_report_is_valid(run: Run, awkward: Path, arguments: tuple[st
 
 
 def test_the_schema_refuses_what_a_report_never_holds(run: Run, preds: Path) -> None:
-    told = report(run("compute", "huber", preds, "--format", "json"))
+    told = reported(run, "compute", "huber", preds)
     for change in ({"value": "0.5"}, {"value": None}, {"rows": 1.5}, {"reason": "infinite"}, {"extra": 1}):
         wrong = {**told, "results": [{**told["results"][0], **change}]}
         assert not VALIDATOR.is_valid(wrong), change
@@ -139,7 +137,7 @@ def test_the_schema_command_prints_the_published_schema(run: Run) -> None:
 
 
 def test_an_infinite_value_is_null_with_its_reason(run: Run, awkward: Path) -> None:
-    told = report(run("compute", "mse", awkward, "--pred", "huge", "--format", "json"))
+    told = reported(run, "compute", "mse", awkward, "--pred", "huge")
     assert (told["results"][0]["value"], told["results"][0]["reason"]) == (None, "infinite")
 
 
@@ -152,34 +150,20 @@ def test_an_infinite_value_prints_inf_and_fails_a_maximum(run: Run, awkward: Pat
 
 
 def test_the_command_line_and_python_give_the_same_report(run: Run, preds: Path) -> None:
-    told = report(
-        run(
-            "compute",
-            "huber",
-            preds,
-            "--delta",
-            "0.5",
-            "--by",
-            "region",
-            "--weight",
-            "weight",
-            "--max",
-            "9",
-            "--format",
-            "json",
-        )
+    told = reported(
+        run, "compute", "huber", preds, "--delta", "0.5", "--by", "region", "--weight", "weight", "--max", "9"
     )
     assert told == lossctl.compute("huber", preds, delta=0.5, by="region", weight="weight", max=9).to_dict()
 
 
 def test_an_alias_is_reported_by_the_canonical_name(run: Run, preds: Path) -> None:
-    told = report(run("compute", "l2", preds, "--format", "json"))
+    told = reported(run, "compute", "l2", preds)
     assert told["results"][0]["loss"] == "mse"
     assert told["results"][0]["spec"] == "mse"
 
 
 def test_the_signature_says_what_decides_the_number(run: Run, preds: Path) -> None:
-    told = report(run("compute", "huber", preds, "--weight", "weight", "--reduction", "sum", "--format", "json"))
+    told = reported(run, "compute", "huber", preds, "--weight", "weight", "--reduction", "sum")
     signature = told["results"][0]["signature"]
     for part in ("huber(delta=1.0)", "sum", "weight:weight", "missing:error", f"lossctl:{lossctl.__version__}"):
         assert part in signature.split("|")
@@ -263,7 +247,7 @@ def test_help_ends_well(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_a_dry_run_shows_the_columns_and_stops(run: Run, folder: Path) -> None:
     path = write_csv(folder / "bad.csv", {**regression(), "y_pred": ["oops"] * 12})
-    told = report(run("compute", "huber", path, "--dry-run", "--format", "json", "--per-row", "rows.csv"))
+    told = reported(run, "compute", "huber", path, "--dry-run", "--per-row", "rows.csv")
     assert told["results"][0]["columns"] == {"target": ["y_true"], "pred": ["y_pred"]}
     assert told["results"][0]["reason"] == "dry run"
     assert not (folder / "rows.csv").exists()

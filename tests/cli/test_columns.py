@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import Run, regression, report, values, write_csv, write_parquet
+from support import Run, regression, reported, values, write_csv, write_parquet
 
 
 def test_lists_wide_columns_and_globs_are_one_vector(run: Run, folder: Path) -> None:
@@ -26,7 +26,7 @@ def test_lists_wide_columns_and_globs_are_one_vector(run: Run, folder: Path) -> 
 def test_wide_columns_come_in_natural_order(run: Run, folder: Path) -> None:
     wide = {f"q_{at}": [float(at)] for at in (10, 2, 1, 9)}
     path = write_parquet(folder / "data.parquet", {**wide, "y": [[1.0, 2.0, 9.0, 10.0]]})
-    told = report(run("compute", "mse", path, "--target", "y", "--pred", "q_*", "--format", "json"))
+    told = reported(run, "compute", "mse", path, "--target", "y", "--pred", "q_*")
     assert told["results"][0]["columns"]["pred"] == ["q_1", "q_2", "q_9", "q_10"]
     assert told["results"][0]["value"] == 0.0
 
@@ -52,19 +52,17 @@ def test_a_reduction_names_its_denominator(
 ) -> None:
     """Two rows of two outputs with squared errors 1, 0 and 4, 0: torch's mean is 5/4, its sum 5."""
     path = write_parquet(folder / "data.parquet", {"t": [[0.0, 0.0], [0.0, 0.0]], "p": [[1.0, 0.0], [2.0, 0.0]]})
-    told = report(
-        run("compute", "mse", path, "--target", "t", "--pred", "p", "--reduction", reduction, "--format", "json")
-    )
+    told = reported(run, "compute", "mse", path, "--target", "t", "--pred", "p", "--reduction", reduction)
     assert told["results"][0]["value"] == value
     assert told["results"][0]["denominator"] == {"kind": kind, "value": denominator}
 
 
 def test_weights_divide_by_their_sum(run: Run, folder: Path) -> None:
     path = write_parquet(folder / "data.parquet", {"y": [0.0, 0.0, 0.0], "pred": [1.0, 2.0, 5.0], "w": [1.0, 3.0, 0.0]})
-    told = report(run("compute", "mse", path, "--weight", "w", "--format", "json"))
+    told = reported(run, "compute", "mse", path, "--weight", "w")
     assert told["results"][0]["value"] == (1.0 * 1 + 3.0 * 4) / 4.0
     assert told["results"][0]["denominator"] == {"kind": "weights", "value": 4.0}
-    by_rows = report(run("compute", "mse", path, "--weight", "w", "--reduction", "mean-rows", "--format", "json"))
+    by_rows = reported(run, "compute", "mse", path, "--weight", "w", "--reduction", "mean-rows")
     assert by_rows["results"][0]["value"] == (1.0 * 1 + 3.0 * 4) / 3.0
     assert by_rows["results"][0]["denominator"] == {"kind": "rows", "value": 3.0}
 
@@ -72,7 +70,7 @@ def test_weights_divide_by_their_sum(run: Run, folder: Path) -> None:
 def test_units_are_averaged_with_their_weights(run: Run, folder: Path) -> None:
     data = {"y": np.zeros(4), "pred": [1.0, 1.0, 3.0, 3.0], "u": ["a", "b", "a", "b"], "uw": [1.0, 3.0, 1.0, 3.0]}
     path = write_parquet(folder / "data.parquet", data)
-    told = report(run("compute", "max_error", path, "--group", "u", "--unit-weight", "uw", "--format", "json"))
+    told = reported(run, "compute", "max_error", path, "--group", "u", "--unit-weight", "uw")
     assert told["results"][0]["value"] == 3.0
     assert told["results"][0]["units"] == 2
     assert told["results"][0]["denominator"] == {"kind": "unit weights", "value": 4.0}
@@ -81,7 +79,7 @@ def test_units_are_averaged_with_their_weights(run: Run, folder: Path) -> None:
 def test_slices_stand_in_natural_order_beside_the_whole(run: Run, folder: Path) -> None:
     keys = ["m10", "m2", None, "m1"]
     path = write_parquet(folder / "data.parquet", {"y": np.zeros(4), "pred": [1.0, 2.0, 3.0, 4.0], "m": keys})
-    told = report(run("compute", "mae", path, "--by", "m", "--format", "json"))
+    told = reported(run, "compute", "mae", path, "--by", "m")
     assert [result["slice"] for result in told["results"]] == [
         None,
         *({"m": name} for name in ("m1", "m2", "m10", "(missing)")),
@@ -90,7 +88,7 @@ def test_slices_stand_in_natural_order_beside_the_whole(run: Run, folder: Path) 
 
 
 def test_two_columns_cut_by_each_and_by_both(run: Run, preds: Path) -> None:
-    told = report(run("compute", "mae", preds, "--by", "region,unit", "--format", "json"))
+    told = reported(run, "compute", "mae", preds, "--by", "region,unit")
     cuts = [tuple((result["slice"] or {}).keys()) for result in told["results"]]
     assert cuts == [()] + [("region",)] * 3 + [("unit",)] * 3 + [("region", "unit")] * 9
     assert sum(result["rows"] for result in told["results"] if len(result["slice"] or {}) == 2) == 12
@@ -99,7 +97,7 @@ def test_two_columns_cut_by_each_and_by_both(run: Run, preds: Path) -> None:
 def test_units_are_formed_inside_slices(run: Run, folder: Path) -> None:
     data = {"y": np.zeros(4), "pred": [1.0, 2.0, 3.0, 4.0], "u": [1, 1, 1, 1], "s": ["a", "b", "a", "b"]}
     path = write_parquet(folder / "data.parquet", data)
-    told = report(run("compute", "max_error", path, "--group", "u", "--by", "s", "--format", "json"))
+    told = reported(run, "compute", "max_error", path, "--group", "u", "--by", "s")
     assert values(told) == [4.0, 3.0, 4.0]
 
 
@@ -109,14 +107,14 @@ def test_several_files_are_one_dataset(run: Run, folder: Path) -> None:
         write_parquet(folder / f"part{at}.parquet", {name: list(column)[at : at + 4] for name, column in data.items()})  # type: ignore[call-overload]
         for at in (0, 4, 8)
     ]
-    told = report(run("compute", "huber", *paths, "--format", "json"))
+    told = reported(run, "compute", "huber", *paths)
     assert [item["rows"] for item in told["inputs"]] == [4, 4, 4]
     whole = lossctl.compute("huber", write_parquet(folder / "whole.parquet", data)).value
     assert_allclose(values(told), [whole], rtol=1e-14)
 
 
 def test_an_expression_is_the_sum_of_its_terms(run: Run, preds: Path) -> None:
-    told = report(run("compute", "0.7*mse + 0.3*rmse - 2*huber(delta=0.5)", preds, "--format", "json"))
+    told = reported(run, "compute", "0.7*mse + 0.3*rmse - 2*huber(delta=0.5)", preds)
     result = told["results"][0]
     alone = [
         lossctl.compute(name, preds, **options).value

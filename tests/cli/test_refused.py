@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from lossctl import outputs
-from support import Outcome, Run, check_refused, check_usage, command, environment, process, regression, write_parquet
+from support import (
+    Outcome,
+    Run,
+    check_refused,
+    check_usage,
+    command,
+    environment,
+    process,
+    regression,
+    with_last,
+    write_parquet,
+)
 
 
 # --------------------------------------------------------------------------------------------------- losses and options
@@ -182,15 +193,13 @@ def test_row_values_go_to_known_formats_only(run: Run, preds: Path, folder: Path
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.jsonl"])
 def test_an_error_in_the_data_leaves_no_row_file(run: Run, folder: Path, name: str) -> None:
-    path = write_parquet(
-        folder / "nan.parquet", {**regression(), "y_pred": np.r_[np.full(11, 1.0), np.nan]}, rows_per_group=3
-    )
+    path = write_parquet(folder / "nan.parquet", with_last("y_pred", np.nan), rows_per_group=3)
     check_refused(run("compute", "huber", path, "--per-row", name))
     assert [entry.name for entry in folder.iterdir()] == ["nan.parquet"]
 
 
 def test_an_error_leaves_the_earlier_output_as_it_was(run: Run, folder: Path) -> None:
-    path = write_parquet(folder / "nan.parquet", {**regression(), "y_pred": np.r_[np.full(11, 1.0), np.nan]})
+    path = write_parquet(folder / "nan.parquet", with_last("y_pred", np.nan))
     for name in ("rows.csv", "report.json"):
         (folder / name).write_text("before")
     check_refused(run("compute", "huber", path, "--per-row", "rows.csv", "--output", "report.json", "--format", "json"))

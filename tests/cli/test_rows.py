@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import VALIDATOR, Outcome, Run, leftovers, regression, report, with_gaps, write_parquet
+from support import VALIDATOR, Outcome, Run, leftovers, regression, reported, with_gaps, write_parquet
 
 
 def rows_of(path: Path) -> dict[str, list[Any]]:
@@ -83,7 +83,7 @@ def test_a_row_or_unit_without_a_value_is_an_empty_cell_or_null(
     assert None in expected
     assert rows_of(folder / "rows.jsonl")["loss"] == expected
     assert rows_of(folder / "rows.parquet")["loss"] == expected
-    assert report(run("compute", *words, "--reduction", "none", "--format", "json"))["results"][0]["values"] == expected
+    assert reported(run, "compute", *words, "--reduction", "none")["results"][0]["values"] == expected
     told = ["undefined" if value is None else repr(value) for value in expected]
     assert run("compute", *words, "--reduction", "none", "-q").out.splitlines() == told
     assert "nan" not in run("compute", *words, "--reduction", "none").out
@@ -160,7 +160,7 @@ def test_what_cannot_be_evaluated_never_passes(run: Run, folder: Path) -> None:
     path = write_parquet(folder / "data.parquet", data)
     assert run("compute", "relative_squared_error", path, "--by", "s", "--max", "9").code == 2
     assert run("compute", "relative_squared_error", path, "--by", "s", "--max", "0.0001").code == 2
-    told = report(run("compute", "relative_squared_error", path, "--by", "s", "--max", "9", "--format", "json"), 2)
+    told = reported(run, "compute", "relative_squared_error", path, "--by", "s", "--max", "9", code=2)
     assert [check["status"] for check in told["checks"]] == ["pass", "pass", "error"]
     assert told["results"][2]["value"] is None
     assert told["results"][2]["reason"]

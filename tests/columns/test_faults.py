@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import Run, check_refused, regression, report, with_gaps, write_csv, write_file, write_parquet
+from support import Run, check_refused, regression, reported, with_gaps, with_last, write_csv, write_file, write_parquet
 
 
 # ------------------------------------------------------------------------------------------------------------ columns
@@ -64,21 +64,21 @@ def test_nan_is_an_error_with_counts_and_first_rows(run: Run, folder: Path, suff
 
 
 def test_nan_in_a_float_column_is_missing_too(run: Run, folder: Path) -> None:
-    path = write_parquet(folder / "nan.parquet", {**regression(), "y_pred": np.r_[np.full(11, 1.0), np.nan]})
+    path = write_parquet(folder / "nan.parquet", with_last("y_pred", np.nan))
     check_refused(run("compute", "huber", path), "'y_pred'", "1 row", "row 12")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_missing_values_are_skipped_and_counted_where_asked(run: Run, folder: Path, suffix: str) -> None:
     path = write_file(folder / f"gaps.{suffix}", with_gaps(3, 7))
-    told = report(run("compute", "huber", path, "--missing", "skip", "--by", "region", "--format", "json"))
+    told = reported(run, "compute", "huber", path, "--missing", "skip", "--by", "region")
     assert [(r["rows"], r["skipped"]) for r in told["results"]] == [(10, 2), (4, 0), (3, 1), (3, 1)]
     assert told["results"][0]["details"]["missing"] == {"y_pred": 2}
     assert [(f["code"], f["count"]) for f in told["findings"]] == [("LC101", 2)]
 
 
 def test_infinity_is_refused(run: Run, folder: Path) -> None:
-    path = write_parquet(folder / "inf.parquet", {**regression(), "y_pred": np.r_[np.full(11, 1.0), np.inf]})
+    path = write_parquet(folder / "inf.parquet", with_last("y_pred", np.inf))
     check_refused(run("compute", "huber", path), "'y_pred'", "finite", "inf in row 12")
 
 
@@ -185,7 +185,7 @@ def test_a_wrong_suffix_does_no_harm(run: Run, preds: Path, folder: Path) -> Non
 # ------------------------------------------------------------------------------------------------------------ weights
 @pytest.mark.parametrize("name", ["huber", "rmse"])
 def test_negative_weights_are_refused(run: Run, folder: Path, name: str) -> None:
-    path = write_parquet(folder / "data.parquet", {**regression(), "weight": np.r_[np.ones(11), -0.5]})
+    path = write_parquet(folder / "data.parquet", with_last("weight", -0.5))
     check_refused(run("compute", name, path, "--weight", "weight"), "'weight'", ">= 0", "-0.5 in row 12")
 
 
@@ -197,7 +197,7 @@ def test_weights_that_are_all_zero_are_refused(run: Run, folder: Path, name: str
 
 @pytest.mark.parametrize("missing", ["error", "skip"])
 def test_a_weight_must_always_be_given(run: Run, folder: Path, missing: str) -> None:
-    path = write_parquet(folder / "data.parquet", {**regression(), "weight": np.r_[np.ones(11), np.nan]})
+    path = write_parquet(folder / "data.parquet", with_last("weight", np.nan))
     check_refused(run("compute", "huber", path, "--weight", "weight", "--missing", missing), "'weight'", "row 12")
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import Run, refused, report, write_csv, write_parquet
+from support import Run, refused, reported, write_csv, write_parquet
 
 DATA = {"y": [1.0, 2.0, 3.0, 7.0], "yhat": [2.0, 2.0, 5.0, 6.5], "g": ["a", "b", "b", "a"], "k": ["p", "q", "r", "s"]}
 FIRST = ["value", "reason", "dimension", "reduction", "denominator_kind", "denominator", "rows", "skipped", "units"]
@@ -147,7 +147,7 @@ def test_an_exported_file_is_as_complete(data: str, folder: Path, run: Run) -> N
 
 
 def test_every_check_names_its_result(data: str, run: Run) -> None:
-    told = report(run("compute", "mae", data, "--by", "g", "--max", 0.9, "--format", "json"), 1)
+    told = reported(run, "compute", "mae", data, "--by", "g", "--max", 0.9, code=1)
     assert [told["results"][each["result"]]["value"] for each in told["checks"]] == [
         each["value"] for each in told["checks"]
     ]
@@ -178,7 +178,7 @@ def test_a_join_in_which_all_rows_meet_says_nothing(folder: Path, run: Run) -> N
 
 
 def test_the_truth_is_among_the_inputs(joined: tuple[str, ...], run: Run) -> None:
-    found = report(run("compute", "mae", *joined, "--join", "inner", "--format", "json"))
+    found = reported(run, "compute", "mae", *joined, "--join", "inner")
     assert [(each["path"], each["format"], each["rows"]) for each in found["inputs"]] == [
         ("pred.csv", "csv", 6),
         ("t.csv", "csv", 4),
@@ -247,7 +247,7 @@ def test_rows_left_out_are_counted_by_column(folder: Path, run: Run) -> None:
 # ---------------------------------------------------------------------------------------------------------------- gates
 def test_the_checks_of_several_models_name_the_model(data: str, folder: Path, run: Run) -> None:
     write_csv(folder / "z.csv", {**DATA, "yhat": DATA["y"]})
-    told = report(run("compare", data, "z.csv", "--loss", "mae", "--max", 0.5, "--format", "json"), 1)
+    told = reported(run, "compare", data, "z.csv", "--loss", "mae", "--max", 0.5, code=1)
     assert [(each["id"], each["status"]) for each in told["checks"]] == [
         ("x.csv: mae<=0.5:whole", "fail"),
         ("z.csv: mae<=0.5:whole", "pass"),
@@ -259,7 +259,7 @@ def test_the_checks_of_several_models_name_the_model(data: str, folder: Path, ru
 
 def test_the_checks_of_several_losses_name_the_loss(data: str, folder: Path, run: Run) -> None:
     losses = ("--loss", "huber(delta=1)", "--loss", "huber(delta=2)")
-    told = report(run("compare", data, *losses, "--max", 9, "--format", "json"))
+    told = reported(run, "compare", data, *losses, "--max", 9)
     assert [each["id"].partition(": ")[0] for each in told["checks"]] == ["huber(delta=1.0)", "huber(delta=2.0)"]
     write_csv(folder / "z.csv", DATA)
     assert "pass: huber(delta=2.0) on z.csv: whole:" in run("compare", data, "z.csv", *losses, "--max", 9).out
@@ -271,7 +271,7 @@ def test_the_checks_of_one_model_and_loss_need_no_name(data: str, run: Run) -> N
 
 # ------------------------------------------------------------------------------------------------------------- dry runs
 def test_a_dry_run_does_not_say_how_many_rows_a_text_file_has(data: str, run: Run) -> None:
-    found = report(run("compute", "mae", data, "--dry-run", "--format", "json"))
+    found = reported(run, "compute", "mae", data, "--dry-run")
     assert found["inputs"][0]["rows"] is None
     assert found["results"][0]["rows"] is None
     assert run("compute", "mae", data, "--dry-run").out.splitlines()[-1].split()[-1] == "-"
@@ -288,7 +288,7 @@ def test_a_dry_run_says_before_what_the_rows_are_counted(folder: Path, run: Run)
 
 
 def test_a_dry_run_shows_the_truth_too(joined: tuple[str, ...], run: Run) -> None:
-    found = report(run("compute", "mae", *joined, "--dry-run", "--format", "json"))
+    found = reported(run, "compute", "mae", *joined, "--dry-run")
     assert [(each["path"], each["rows"]) for each in found["inputs"]] == [("pred.csv", None), ("t.csv", 4)]
 
 

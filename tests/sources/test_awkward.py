@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lossctl.sources import As, jsonl, open_source
-from support import Run, as_named, check_refused, process, report, write_file, write_zip
+from support import Run, as_named, check_refused, process, reported, write_file, write_zip
 from support.sources import read, refused, text_source
 
 by_either_reader = pytest.mark.usefixtures("csv_reader")
@@ -82,7 +82,7 @@ def rows_with(*late: object) -> list[object]:
 def test_a_key_that_first_appears_late_is_a_column(run: Run, folder: Path, name: str, key: str) -> None:
     late = {"deep": {"extra": "b"}} if "." in key else {key: "b"}
     path = json_file(folder, rows_with({"y_true": 1, "y_pred": 5, **late}), name)
-    told = report(run("compute", "mae", path.relative_to(folder), "--by", key, "--format", "json"))
+    told = reported(run, "compute", "mae", path.relative_to(folder), "--by", key)
     slices = [result for result in told["results"] if result["slice"]]
     assert {each["slice"][key]: each["value"] for each in slices} == {"b": 4, "(missing)": 1}
 

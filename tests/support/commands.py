@@ -78,6 +78,11 @@ def report(outcome: Outcome, code: int = 0) -> dict[str, Any]:
     return told  # type: ignore[no-any-return]
 
 
+def reported(run: Run, *arguments: object, code: int = 0) -> dict[str, Any]:
+    """The report of a command line that is run in this process."""
+    return report(run(*arguments, "--format", "json"), code)
+
+
 def values(told: dict[str, Any]) -> list[float | None]:
     """The values of a report."""
     return [result["value"] for result in told["results"]]

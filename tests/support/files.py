@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "sample_data"
 REAL = ROOT.parent / "shared" / "real"  # files of others, which are not part of the project
+needs_real_files = pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real files stay beside the project, in ../shared/real"
+)
 
 Columns = Mapping[str, object]
 Content = str | bytes | Columns
@@ -78,10 +82,15 @@ def regression(rows: int = 12, seed: int = 0) -> dict[str, object]:
 
 
 def with_gaps(*rows: int) -> dict[str, object]:
-    """The same without the predictions of these rows."""
+    """The dataset of `regression` without the predictions of these rows."""
     data = regression()
     data["y_pred"] = [None if row in rows else value for row, value in enumerate(_plain(data["y_pred"]))]
     return data
+
+
+def with_last(name: str, value: float) -> dict[str, object]:
+    """The dataset of `regression` with ones in a column, and this in its last row."""
+    return {**regression(), name: np.r_[np.ones(11), value]}
 
 
 # ------------------------------------------------------------------------------------------------------ text and bytes

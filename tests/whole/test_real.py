@@ -5,9 +5,9 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl import spec
-from support import REAL
+from support import REAL, needs_real_files
 
-pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real files stay beside the project, in ../shared/real")
+pytestmark = needs_real_files
 
 
 # 3,283 predicted critical temperatures; 23 % of the targets are exactly 0.

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from numpy.testing import assert_allclose
 
-from support import REAL, Outcome, Run, check_refused, write_csv
+from support import REAL, Outcome, Run, check_refused, needs_real_files, write_csv
 
 COVID = REAL / "scoringutils_covid"
 OBSERVED = ("--target", "observed", "--pred", "predicted", "--missing", "skip")
 
-pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="the real files stay beside the project, in ../shared/real")
+pytestmark = needs_real_files
 
 Results = dict[tuple[str, ...], dict[str, object]]
 
