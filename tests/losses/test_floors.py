@@ -1,14 +1,8 @@
 """Benchmarks of kernels: every loss is measured, against a formula that gives its value."""
 
-import sys
-
+import kernels
 import numpy as np
 import pytest
-
-from support import ROOT
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import kernels
 from floors import cases
 
 
