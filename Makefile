@@ -18,20 +18,20 @@ run: $(VENV)/.installed ## Install into .venv, and compute losses of the sample 
 	$(BIN)/lossctl compute rmse sample_data/preds.csv --by diagnosis
 	$(BIN)/lossctl list --task regression
 
-test: $(VENV)/.testing ## Install what the tests need, and run them
-	$(BIN)/pytest
+test: $(VENV)/.testing ## Install what the tests need, and run them on all cores
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(VENV)/.checking ## Lint, types, direction of imports, generated docs in step
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests/test_layers.py
+	$(BIN)/pytest tests/whole/test_layers.py
 	$(BIN)/python docs/make.py --check
 
 docs: $(VENV)/.installed ## Write the generated parts of README.md and docs/
 	$(BIN)/python docs/make.py
 
-bench: $(VENV)/.installed ## Race lossctl against DuckDB, Polars, pandas and scikit-learn
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed ## Race lossctl against DuckDB, Polars, pandas and scikit-learn; PART=startup for a part
+	$(BIN)/python benchmarks/run.py $(if $(PART),--part $(PART))
 
 fixtures: $(ORACLES)/.venv/.installed ## Compute the expectations of tests/oracles again, with the peers
 	cd $(ORACLES) && .venv/bin/python make_fixtures.py

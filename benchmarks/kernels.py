@@ -3,7 +3,7 @@
 python benchmarks/kernels.py [NAME...]
 
 Times are minima of many runs in turn, on one thread; ratios near the limit are measured again. The formulas are in
-`floors_*.py`: a loss without one fails here and in the tests.
+`floors/`: a loss without one fails here and in the tests.
 
 Exit code 1 where a kernel takes over three times as long as its formula without a reason beside it, or gives another
 value, or where a loss has no formula here.
@@ -18,17 +18,14 @@ from typing import NamedTuple
 if __name__ == "__main__":
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrix products too; NumPy asks when it is imported
 
-import floors_classes
-import floors_numbers
-import floors_units
-import floors_vectors
 import numpy as np
-from floors import Case, missing
+from floors import classes, numbers, units, vectors
+from floors.cases import Case, missing
 
 import lossctl
 
 MOST = 3.0
-CASES: list[Case] = [*floors_numbers.CASES, *floors_classes.CASES, *floors_vectors.CASES, *floors_units.CASES]
+CASES: list[Case] = [*numbers.CASES, *classes.CASES, *vectors.CASES, *units.CASES]
 
 # Cases that may be over, with the reason.
 REASONS: dict[str, str] = {

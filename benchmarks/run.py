@@ -1,6 +1,6 @@
 """Race lossctl against its peers, and hold the ratios against the targets.
 
-python benchmarks/run.py [--only PATTERN] [--rounds N] [--rows SCALE] [--full] [--write]
+python benchmarks/run.py [--part NAME] [--only PATTERN] [--rounds N] [--rows SCALE] [--full] [--write]
 """
 
 import argparse
@@ -10,20 +10,20 @@ import subprocess
 import sys
 from datetime import date
 
-import results
-import table
-from measure import WrongValueError, hold
-from results import Kept
-from tools import HERE, Tools, prepare_peers, torch_python, versions
-from works import DATA, Data, Race, every
+from peers.tools import BENCHMARKS, Tools, prepare_peers, torch_python, versions
+from races import results, table
+from races.measure import WrongValueError, hold
+from races.results import Kept
+from races.works import DATA, PARTS, Data, Race, parts
 
-README = HERE / "README.md"
+README = BENCHMARKS / "README.md"
 KEPT = DATA / "results.json"
 START, END = "<!-- results: written by run.py --write -->", "<!-- end of results -->"
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Race lossctl against DuckDB, Polars, pandas, scikit-learn and torch.")
+    parser.add_argument("--part", choices=list(PARTS), help="only the races of this part (large: as with --full)")
     parser.add_argument("--only", metavar="PATTERN", default="", help="only races whose name holds this expression")
     parser.add_argument("--rounds", metavar="N", type=int, default=5, help="timed rounds of every race (default 5)")
     parser.add_argument("--rows", metavar="SCALE", type=float, default=1.0, help="scales the rows of files, e.g. 0.01")
@@ -43,9 +43,15 @@ def options() -> argparse.Namespace:
 def main() -> int:
     given = options()
     tools = Tools(os.path.abspath(given.python), torch_python(given.torch))
-    races = [race for race in every(tools, given.rows, given.full) if re.search(given.only, race.name)]
+    asked = {
+        part: [race for race in races if re.search(given.only, race.name)]
+        for part, races in parts(tools, given.rows, given.full, given.part).items()
+    }
+    races = [race for members in asked.values() for race in members]
     if given.list:
-        print(*(f"{race.name:24} {race.title}" for race in races), sep="\n")
+        print(
+            *(f"{part:9} {race.name:24} {race.title}" for part, members in asked.items() for race in members), sep="\n"
+        )
         return 0
     if not races:
         print(f"no race is named like {given.only!r}; --list names them (more with --full).", file=sys.stderr)
@@ -54,35 +60,36 @@ def main() -> int:
         prepare_peers()
     DATA.mkdir(exist_ok=True)
     try:
-        code = compete(races, tools, given.rounds, given.rows)
+        told = versions(tools)
+        print(told)
+        code = max(compete(part, members, given, tools, told) for part, members in asked.items() if members)
+        if tools.torch is None:
+            print("\n- torch: skipped, there is no environment with it (--torch PYTHON names one)")
     except KeyboardInterrupt:
         print("\ninterrupted; the races that ended are kept.", file=sys.stderr)
         return 130
     if given.write:
-        write([race.name for race in every(tools, 1.0, full=True)])
+        write([race.name for races in parts(tools, 1.0, full=True).values() for race in races])
     return code
 
 
-def compete(races: list[Race], tools: Tools, rounds: int, scale: float) -> int:
-    """Hold the races, keep what came of each, and print the tables."""
-    told = versions(tools)
+def compete(part: str, races: list[Race], given: argparse.Namespace, tools: Tools, told: str) -> int:
+    """Hold the races of a part, keep what came of each, and print the part's tables."""
     outcomes, wrong = [], []
     for race in races:
         for data in race.data:
             make(data, tools)
         try:
-            outcome = hold(race, rounds, scale, report)
+            outcome = hold(race, given.rounds, given.rows, report)
         except WrongValueError as error:
             wrong.append(str(error))
             continue
         outcomes.append(outcome)
-        if scale == 1:
+        if given.rows == 1:
             keep(Kept(outcome, date.today().isoformat(), told))
     report("")
-    print(told, table.details(outcomes), table.ratios(outcomes), sep="\n\n")
+    print(f"\n## {part}", table.details(outcomes), table.ratios(outcomes), sep="\n\n", flush=True)
     lines = [table.notes(outcomes), *(f"- DIFFERENT VALUES: {error}" for error in wrong)]
-    if tools.torch is None:
-        lines.append("- torch: skipped, there is no environment with it (--torch PYTHON names one)")
     if any(lines):
         print("", *filter(None, lines), sep="\n")
     return 1 if wrong or not all(outcome.timings for outcome in outcomes) else 0
@@ -90,7 +97,7 @@ def compete(races: list[Race], tools: Tools, rounds: int, scale: float) -> int:
 
 def make(data: Data, tools: Tools) -> None:
     """Make a file that is missing or older than its generator; in another process, so that this one stays small."""
-    generator = HERE / "data.py"
+    generator = BENCHMARKS / "races" / "data.py"
     if data.path.exists() and data.path.stat().st_mtime >= generator.stat().st_mtime:
         return
     report(f"making {data.path.name}")

@@ -1,15 +1,15 @@
 """Fixtures of all tests."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lossctl.cli.main import main
+from lossctl.engine.plan import plan
+from lossctl.sources.binary import parquet
 from lossctl.sources.csv import compiled
-from support import Outcome, regression, write_csv, write_parquet
-
-Run = Callable[..., Outcome]
+from lossctl.sources.text import cuts
+from support import Outcome, Run, regression, write_csv, write_parquet
 
 
 @pytest.fixture
@@ -43,6 +43,16 @@ def preds(folder: Path) -> Path:
 def preds_csv(folder: Path) -> Path:
     """The same as CSV."""
     return write_csv(folder / "preds.csv", regression())
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut a small file into as many pieces and blocks as a large one."""
+    monkeypatch.setattr(parquet, "PIECE_ROWS", 100)
+    monkeypatch.setattr(cuts, "PIECE_BYTES", 2048)
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(plan, "LEAST_ROWS", 8)
+    monkeypatch.setattr(plan, "MOST_ROWS", 64)
 
 
 @pytest.fixture(params=["compiled", "arrow"])

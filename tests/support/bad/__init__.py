@@ -1,0 +1,1 @@
+"""Tables of bad inputs, and what the message must say of each."""

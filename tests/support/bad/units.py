@@ -1,0 +1,246 @@
+"""Bad units and lists, outputs and plugins."""
+
+from support.bad.inputs import HEAD, Bad, Y
+
+A = {"a.csv": Y}
+BADLY = "from lossctl import loss\n@loss(task='regression')\ndef mine(target, pred):\n    return pred\n"
+CTC = {"target": [[1, 2], [2, 1]], "logits": [[[0.1, 0.2, 0.3]] * 4] * 2}
+
+NESTED = (
+    Bad(
+        "lists of other lengths",
+        {"a.parquet": {"target": [[1.0, 2.0], [1.0]], "pred": [[1.0, 2.0], [1.0]]}},
+        "compute mse a.parquet",
+        ("'pred'", "row 2"),
+        ("2 numbers",),
+    ),
+    Bad(
+        "two list columns of other lengths",
+        {"a.parquet": {"target": [[1.0, 2.0]], "pred": [[1.0, 2.0, 3.0]]}},
+        "compute mse a.parquet",
+        ("a.parquet", "target has 2", "pred has 3"),
+        ("name columns of as many",),
+    ),
+    Bad(
+        "masks of other lengths in a row",
+        {"a.parquet": {"target": [[1, 0], [1, 0, 1]], "pred": [[0.5, 0.5], [0.5, 0.5]]}},
+        "compute dice a.parquet",
+        ("a.parquet", "row 2"),
+        ("as long as each other",),
+    ),
+    Bad(
+        "masks of other shapes in a row",
+        {
+            "a.parquet": {
+                "target": [[[1, 0], [0, 1], [1, 1]], [[1, 0, 1], [0, 1, 1]]],
+                "pred": [[[0.5, 0.5]] * 3, [[0.5, 0.5]] * 3],
+            }
+        },
+        "compute dice a.parquet",
+        ("a.parquet, column 'target, pred'", "of one shape", "target has 2 x 3, pred has 3 x 2 in row 2"),
+        ("Correct these rows", "flatten both"),
+    ),
+    Bad(
+        "masks whose lists are of other lengths",
+        {"a.jsonl": '{"target": [[1], [0, 1]], "pred": [[0.5, 0.5], [0.5]]}\n'},
+        "compute dice a.jsonl",
+        ("a.jsonl", "target has 2 x (1, 2), pred has 2 x (2, 1) in row 1"),
+        ("Correct these rows",),
+    ),
+    Bad(
+        "a mask beside a number",
+        {"a.parquet": {"target": [[1, 0], [1, 0]], "pred": [0.5, 0.5]}},
+        "compute dice a.parquet",
+        ("'target'", "'pred'"),
+        ("both must be lists",),
+    ),
+    Bad(
+        "words in a list",
+        {"a.parquet": {"target": [["a", "b"]], "pred": [[1.0, 2.0]]}},
+        "compute mse a.parquet",
+        ("'target'",),
+        ("another column",),
+    ),
+    Bad(
+        "missing numbers in a list",
+        {"a.parquet": {"target": [[1.0, None], [1.0, 2.0]], "pred": [[1.0, 2.0], [1.0, 2.0]]}},
+        "compute mse a.parquet",
+        ("'target'", "row 1"),
+        ("--missing skip",),
+    ),
+    Bad(
+        "a missing list of steps",
+        {"a.parquet": {"target": [[1, 2], None], "logits": [[[0.1, 0.2, 0.3]] * 4] * 2}},
+        "compute ctc a.parquet --pred logits",
+        ("'target'", "row 2"),
+        ("--missing skip",),
+    ),
+    Bad(
+        "steps that are no lists",
+        {"a.parquet": {"target": [[1, 2]], "logits": [[0.1, 0.2, 0.3]]}},
+        "compute ctc a.parquet --pred logits",
+        ("'logits'",),
+        ("lists",),
+    ),
+    Bad(
+        "steps of other sizes",
+        {"a.parquet": {"target": [[1]], "logits": [[[0.1, 0.2], [0.1, 0.2, 0.3]]]}},
+        "compute ctc a.parquet --pred logits",
+        ("'logits'", "row 1"),
+        ("numbers",),
+    ),
+    Bad(
+        "a letter that no class is",
+        {"a.parquet": {**CTC, "target": [[1, 2], [7, 1]]}},
+        "compute ctc a.parquet --pred logits",
+        ("'target'", "7 in row 2"),
+        ("0 to 2",),
+    ),
+    Bad(
+        "padding beside the labels",
+        {"a.parquet": {**CTC, "target": [[1, 2], [-1, -1]]}},
+        "compute ctc a.parquet --pred logits",
+        ("'target'", "-1 in row 2"),
+        ("padding",),
+    ),
+    Bad(
+        "targets of blanks alone",
+        {"a.parquet": {**CTC, "target": [[1, 2], [0, 0]]}},
+        "compute ctc a.parquet --pred logits",
+        ("target'", "row 2"),
+        ("--blank", "padding"),
+    ),
+    Bad(
+        "a blank among the labels",
+        {"a.parquet": {**CTC, "target": [[1, 2], [2, 0]]}},
+        "compute ctc a.parquet --pred logits",
+        ("target'", "target [2, 0] in row 2"),
+        ("--blank", "-1 for the last"),
+    ),
+    Bad(
+        "the blank counted from the end among the labels",
+        {"a.parquet": CTC},
+        "compute ctc a.parquet --pred logits --blank -1",
+        ("target'", "row 1", "row 2"),
+        ("--blank",),
+    ),
+    Bad(
+        "text without an alphabet",
+        {"a.parquet": {**CTC, "target": ["ab", "ba"]}},
+        "compute ctc a.parquet --pred logits",
+        ("'target'",),
+        ("--alphabet",),
+    ),
+    Bad(
+        "a letter that is not in the alphabet",
+        {"a.parquet": {**CTC, "target": ["ab", "bz"]}},
+        "compute ctc a.parquet --pred logits --alphabet ab",
+        ("'target'", "'bz' in row 2"),
+        ("'ab'",),
+    ),
+    Bad(
+        "an alphabet that is too short",
+        {"a.parquet": {**CTC, "target": ["a", "a"]}},
+        "compute ctc a.parquet --pred logits --alphabet a",
+        ("row 1",),
+        ("alphabet",),
+    ),
+    Bad(
+        "a blank that is no class",
+        {"a.parquet": CTC},
+        "compute ctc a.parquet --pred logits --blank 9",
+        ("row 1",),
+        ("blank",),
+    ),
+    Bad(
+        "an ensemble of one",
+        {"a.csv": {**Y}},
+        "compute crps_ensemble a.csv --pred y_pred --estimator fair",
+        ("a.csv", "row 1"),
+        ("two members",),
+    ),
+    Bad(
+        "a unit of two weights",
+        {"a.csv": {**Y, "w": [1.0, 2.0, 1.0], "g": ["a", "a", "b"]}},
+        "compute rmse a.csv --group g --unit-weight w",
+        ("unit 'a'",),
+        ("--unit-weight",),
+    ),
+    Bad("rows left out between neighbours", A, "compute mase a.csv --missing skip", ("mase",), ("fill",)),
+)
+
+OUTPUTS = (
+    Bad(
+        "an output in no folder",
+        A,
+        "compute mae a.csv --output nowhere/out.json",
+        ("nowhere/out.json",),
+        ("no folder",),
+    ),
+    Bad(
+        "an output that is a folder",
+        {**A, "out/x.txt": "x"},
+        "compute mae a.csv --output out",
+        ("out",),
+        ("name a file",),
+    ),
+    Bad(
+        "row values in no known format",
+        A,
+        "compute mae a.csv --per-row rows.xlsx",
+        ("rows.xlsx",),
+        (".parquet, .csv, .jsonl",),
+    ),
+    Bad("an export without a file", A, "compute mae a.csv --export json", ("--export",), ("FORMAT=FILE",)),
+    Bad("an export in no known format", A, "compute mae a.csv --export xml=out.xml", ("--export",), ("json",)),
+    Bad(
+        "two outputs of one name",
+        A,
+        "compute mae a.csv --output out.json --per-row out.json",
+        ("out.json",),
+        ("a file of its own",),
+    ),
+    Bad("an output over its own input", A, "compute mae a.csv --per-row a.csv", ("a.csv",), ("name another file",)),
+    Bad(
+        "bad data after an output was opened",
+        {"a.csv": HEAD + "1,oops\n"},
+        "compute mae a.csv --output out.json --format json --per-row rows.csv",
+        ("'y_pred'", "'oops' in row 1"),
+        ("Correct",),
+    ),
+    Bad("a plugin that is not there", A, "compute mae a.csv --plugin mine.py", ("mine.py",), ("no such file",)),
+    Bad(
+        "a plugin that is no Python",
+        {**A, "mine.py": "def (:\n"},
+        "compute mae a.csv --plugin mine.py",
+        ("mine.py", "line 1"),
+        ("SyntaxError",),
+    ),
+    Bad(
+        "a plugin that declares badly",
+        {
+            **A,
+            "mine.py": BADLY,
+        },
+        "compute mae a.csv --plugin mine.py",
+        ("mine.py",),
+        ("mine",),
+    ),
+    Bad(
+        "a plugin that needs what is not there",
+        {**A, "mine.py": "import no_such_package\n"},
+        "compute mae a.csv --plugin mine.py",
+        ("mine.py", "line 1"),
+        ("no_such_package",),
+    ),
+    Bad(
+        "a plugin that is no source",
+        {**A, "mine.txt": "x"},
+        "compute mae a.csv --plugin mine.txt",
+        ("mine.txt",),
+        (".py",),
+    ),
+    Bad("a task that there is not", {}, "list --task regresion", ("'regresion'",), ("Did you mean 'regression'",)),
+    Bad("information on nothing known", {}, "info hubber", ("'hubber'",), ("Did you mean 'huber'",)),
+    Bad("a schema that there is not", {}, "schema reprot", ("'reprot'",), ("Did you mean 'report'",)),
+)
