@@ -1,6 +1,7 @@
 """Deviances: twice the log-likelihood that a prediction gives away against a perfect one."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,14 +11,12 @@ from lossctl.params import Param
 from lossctl.roles import Array, Flags, NotNegativeD, PositiveD, RealD
 from lossctl.spec import example, loss
 
+deviance = partial(loss, elements="mean", differentiable=True, robust=False, smoothness="C-infinity")
 
-@loss(
+
+@deviance(
     task="count regression",
-    elements="mean",
     convex=True,
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="linear",
     dimension="target units",
     use_when="counts or frequencies, with 0 for a perfect prediction; variance about the mean",
@@ -40,13 +39,9 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * ((pred - target) / pred)
 
 
-@loss(
+@deviance(
     task="regression",
-    elements="mean",
     convex=False,
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
     use_when="positive targets whose spread grows with their mean, and relative errors matter",
@@ -74,13 +69,9 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * ((pred - target) / pred / pred)
 
 
-@loss(
+@deviance(
     task="regression, count regression",
-    elements="mean",
     convex="yes for powers 0 and in [1, 2)",
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="of degree 2 - power",
     dimension="target units to the power 2 - power",
     use_when="amounts that are often 0 and positive otherwise: claims, rainfall, sales",

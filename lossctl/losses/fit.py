@@ -1,5 +1,6 @@
 """Losses of a whole set of predictions: roots, ratios of variances, correlations, medians and maxima."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,14 +10,12 @@ from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
 from lossctl.totals import Largest, Pivot, Product, Smallest, Statistics, Sums
 
+fit = partial(loss, task="regression", scope="set", differentiable=True, robust=False)
 
-@loss(
-    task="regression",
+
+@fit(
     aliases=("root_mean_squared_error",),
-    scope="set",
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C0",
     scale="linear",
     dimension="target units",
@@ -40,12 +39,9 @@ def _(sums: Sums) -> Array:
     return np.sqrt(sums["square"] / sums["weight"])
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
     differentiable="no (kink)",
-    robust=False,
     smoothness="C0",
     scale="linear",
     dimension="target units",
@@ -113,12 +109,8 @@ def _weighted_median(values: Array, weights: Array) -> float:
     return float((values[order[low]] + values[order[high]]) / 2.0)
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C0",
     scale="invariant",
     dimension="unitless",
@@ -174,13 +166,9 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
             return root / np.sqrt(sums["size"])
 
 
-@loss(
-    task="regression",
+@fit(
     aliases=("rse",),
-    scope="set",
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -211,12 +199,8 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return sums["square"] / (_variance(sums, "centred", "spread") * _varies(sums))
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -248,13 +232,9 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return _variance(sums, "error", "square") / (_variance(sums, "centred", "spread") * _varies(sums))
 
 
-@loss(
-    task="regression",
+@fit(
     aliases=("ccc",),
-    scope="set",
     convex=False,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -280,12 +260,8 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return 1.0 - 2.0 * (sums["xy"] - sums["x"] * sums["y"] / n) / (spread + n * shift * shift)
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=False,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
