@@ -1,5 +1,6 @@
 """Losses of triplets, a value per row: an anchor should be nearer to its positive than to its negative."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -14,15 +15,20 @@ MARGIN = "lead that the nearer distance must have"
 NORM = "which norm measures the distances"
 
 
-@loss(
+anchored = partial(
+    loss,
     task="metric learning",
-    aliases=("triplet_margin",),
-    convex=False,
-    differentiable="piecewise",
     robust="not primary focus",
     smoothness="C0",
     scale="linear",
     dimension="distance units",
+)
+
+
+@anchored(
+    aliases=("triplet_margin",),
+    convex=False,
+    differentiable="piecewise",
     use_when="embeddings: relative similarity is known, anchor to positive and to negative",
     avoid_when="most triplets are easy: zeros hide the hard ones; pairs are labelled one by one (contrastive)",
     pitfalls="eps is added to every difference (torch), not under the root; margin is in distance units, with squared "
@@ -114,14 +120,9 @@ def _(
 triplet.slope_role = "anchor"
 
 
-@loss(
-    task="metric learning",
+@anchored(
     convex=False,
     differentiable=True,
-    robust="not primary focus",
-    smoothness="C0",
-    scale="linear",
-    dimension="distance units",
     use_when="triplets without a margin to choose: every triplet keeps a share of the gradient",
     avoid_when="a triplet that is right by a margin should cost nothing (triplet)",
     pitfalls="Vectors are taken as they are: nothing is normalised.",
@@ -162,14 +163,9 @@ def _(anchor: Array, positive: Array, negative: Array, *, p: float) -> Array:
 triplet_soft_margin.slope_role = "anchor"
 
 
-@loss(
-    task="metric learning",
+@anchored(
     convex=True,
     differentiable="piecewise",
-    robust="not primary focus",
-    smoothness="C0",
-    scale="linear",
-    dimension="distance units",
     use_when="the two distances of each triplet are already there",
     avoid_when="they are similarities (turn them into distances first)",
     pitfalls="margin is in the units of the distances: plain and squared ones need different margins.",
