@@ -1,6 +1,7 @@
 """Losses of generative adversarial networks. `real` and `fake` are the discriminator's outputs for data and samples."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,14 +11,13 @@ from lossctl.roles import Array, NotNegative, RealD, UnitD
 from lossctl.spec import example, loss
 from lossctl.vectors import sigmoid, softplus
 
+adversarial = partial(
+    loss, task="generative", elements="mean", convex=True, differentiable=True, smoothness="C-infinity"
+)
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="how well the discriminator of a standard GAN tells data from samples",
@@ -58,13 +58,9 @@ def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {} if input == "logits" else {"real": UnitD, "fake": UnitD}
 
 
-@loss(
-    task="generative",
-    elements="mean",
+@adversarial(
     convex="nonsaturating: yes, minimax: no",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="how well the generator of a standard GAN fools its discriminator",
@@ -108,13 +104,8 @@ def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {} if input == "logits" else {"fake": UnitD}
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared score units",
     use_when="a discriminator trained by least squares, whose scores aim at fixed values",
@@ -149,13 +140,8 @@ def _(real: Array, fake: Array, *, a: float, b: float) -> Array:
     return fake - a
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared score units",
     use_when="the generator against a discriminator trained by least squares",
@@ -186,10 +172,7 @@ def _(fake: Array, *, c: float) -> Array:
     return fake - c
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
+@adversarial(
     differentiable="no (kink)",
     robust="not applicable",
     smoothness="C0",
@@ -217,13 +200,8 @@ def _(real: Array, fake: Array) -> Array:
     return (fake > -1.0).astype(np.float64)
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="linear",
     dimension="score units",
     use_when="the critic of a Wasserstein GAN: its negative estimates the distance between data and samples",
@@ -258,13 +236,8 @@ def _(real: Array, fake: Array, *, sign: str) -> Array:
     return np.full_like(fake, 1.0 if sign == "minimise" else -1.0)
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="linear",
     dimension="score units",
     use_when="the generator against a Wasserstein critic or a hinge discriminator",

@@ -1,5 +1,6 @@
 """Penalties on a model's coefficients: a row is a coefficient, and the value is their sum."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -8,15 +9,12 @@ from lossctl.params import Param
 from lossctl.roles import Array, RealD
 from lossctl.spec import example, loss
 
+penalty = partial(loss, task="regularisation", elements="sum", reduction="sum", convex=True, robust="not applicable")
 
-@loss(
-    task="regularisation",
+
+@penalty(
     aliases=("ridge",),
-    elements="sum",
-    reduction="sum",
-    convex=True,
     differentiable=True,
-    robust="not applicable",
     smoothness="C-infinity",
     scale="quadratic",
     dimension="squared coefficient units",
@@ -50,14 +48,9 @@ def _(coef: Array, *, lam: float, half: bool) -> Array:
     return (lam if half else 2.0 * lam) * coef
 
 
-@loss(
-    task="regularisation",
+@penalty(
     aliases=("lasso",),
-    elements="sum",
-    reduction="sum",
-    convex=True,
     differentiable="no (kink)",
-    robust="not applicable",
     smoothness="C0",
     scale="linear",
     dimension="coefficient units",
@@ -86,13 +79,8 @@ def _(coef: Array, *, lam: float) -> Array:
     return lam * np.sign(coef)
 
 
-@loss(
-    task="regularisation",
-    elements="sum",
-    reduction="sum",
-    convex=True,
+@penalty(
     differentiable="no (kink)",
-    robust="not applicable",
     smoothness="C0",
     scale="between linear and quadratic",
     dimension="mixed: coefficient units and their square",
