@@ -7,10 +7,10 @@ from typing import Any
 from lossctl.arrays import Classes, classes_of, depth, from_python
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean, spelled
 from lossctl.examples import Example, example
-from lossctl.kernel import Elements, Finding, Kernel, LossRole, Rule, Scope
+from lossctl.kernel import Detector, Elements, Kernel, LossRole, Rule, Scope
 from lossctl.params import Parameter, Value
 from lossctl.roles import Array, Flags
-from lossctl.signatures import read_finding, read_signature, role_of
+from lossctl.signatures import read_detector, read_signature, role_of
 from lossctl.totals import Rows, Sums
 
 
@@ -50,8 +50,8 @@ class Loss:
     without: dict[str, Kernel] = field(default_factory=dict)
     slope: Callable[..., Array] | None = None
     slope_role: str = "pred"
-    findings: list[Finding] = field(default_factory=list)
-    unit_findings: list[Finding] = field(default_factory=list)
+    findings: list[Detector] = field(default_factory=list)
+    unit_findings: list[Detector] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     params_checker: Callable[..., str | None] | None = None
     preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
@@ -103,7 +103,7 @@ class Loss:
         """Decorate a function that marks the rows showing a pitfall."""
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.findings.append(read_finding(code, function, self.name))
+            self.findings.append(read_detector(code, function, self.name))
             return function
 
         return register
@@ -117,7 +117,7 @@ class Loss:
             raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.unit_findings.append(read_finding(code, function, self.name))
+            self.unit_findings.append(read_detector(code, function, self.name))
             return function
 
         return register
