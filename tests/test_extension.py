@@ -118,7 +118,7 @@ def test_a_plugin_may_find_what_is_in_the_list(tmp_path: Path) -> None:
 
 
 def test_built_in_losses_find_what_is_in_the_list() -> None:
-    codes = {finding.code for loss in spec.every() for finding in (*loss.findings, *loss.unit_findings)}
+    codes = {finding.code for loss in spec.every() for finding in (*loss.hooks.findings, *loss.hooks.unit_findings)}
     assert "LC201" in codes
     assert codes <= set(PITFALLS)
 

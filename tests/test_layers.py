@@ -29,6 +29,7 @@ ORDER = (
     "examples",
     "kernel",
     "arrays",
+    "hooks",
     "confusion",
     "class_weights",
     "findings",

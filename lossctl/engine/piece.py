@@ -136,7 +136,7 @@ def _evaluate_term(
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif plan.rows is not None or plan.observe or spec.get(term.loss).detailer is not None:
+        elif plan.rows is not None or plan.observe or spec.get(term.loss).hooks.detail is not None:
             rows = Rows(values.value)
     elif plan.unit_weight is not None:
         unit_weights = block.numbers[plan.unit_weight]
@@ -168,10 +168,10 @@ def remarks(
     """Row by row what a loss remarks on its data: the pitfalls it shows, and what its details are the means of."""
     found: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for finding in loss.findings:
+        for finding in loss.hooks.findings:
             found["finding " + finding.code] = _shown(finding.mask(**arrays, **params)).astype(np.float64)
-        if loss.detailer is not None and rows is not None:
-            for name, values in loss.detailer(rows.value, **arrays, **params).items():
+        if loss.hooks.detail is not None and rows is not None:
+            for name, values in loss.hooks.detail(rows.value, **arrays, **params).items():
                 found["detail " + name] = values if weights is None else values * weights
     return found
 
@@ -179,7 +179,7 @@ def remarks(
 def unit_remarks(loss: Loss, sums: Sums, params: Mapping[str, Any]) -> dict[str, Flags]:
     """Unit by unit the pitfalls that merged statistics show."""
     with np.errstate(all="ignore"):
-        return {finding.code: _shown(finding.mask(sums, **params)) for finding in loss.unit_findings}
+        return {finding.code: _shown(finding.mask(sums, **params)) for finding in loss.hooks.unit_findings}
 
 
 def _shown(mask: Flags) -> Flags:
@@ -273,7 +273,7 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
         first = parts[0][1]
-        predicted = block.arrays(first)[spec.get(first.loss).slope_role]
+        predicted = block.arrays(first)[spec.get(first.loss).hooks.gradient_by]
         gradient = Ragged(gradient, predicted.offsets) if isinstance(predicted, Ragged) else gradient
     return RowValues(block.places(), block.ids, loss, gradient)
 
@@ -281,9 +281,9 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
 def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> Any:
     """Derivative of the row value by each predicted number."""
     declared = spec.get(term.loss)
-    assert declared.slope is not None, "checked when the request was read"
+    assert declared.hooks.gradient is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
-        slope = declared.slope(**arrays, **params)
+        slope = declared.hooks.gradient(**arrays, **params)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope
 
 

@@ -28,8 +28,8 @@ def applies(plan: Plan) -> bool:
 
 
 def _plain(term: Term) -> bool:
-    loss = spec.get(term.loss)
-    remarks = loss.rules or loss.findings or loss.detailer
+    hooks = spec.get(term.loss).hooks
+    remarks = hooks.rules or hooks.findings or hooks.detail
     bindings = term.bindings.values()
     return (
         term.scope != "group"

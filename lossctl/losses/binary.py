@@ -170,8 +170,8 @@ def multilabel_bce(
 def _(target: Array, pred: Array, *, input: str, pos_weight: float, eps: float) -> Array:
     if input == "logits":
         return _logit_slope(target, pred, pos_weight)
-    assert bce.slope is not None
-    return bce.slope(target, pred, eps=eps, label_smoothing=0.0, pos_weight=pos_weight)
+    assert bce.hooks.gradient is not None
+    return bce.hooks.gradient(target, pred, eps=eps, label_smoothing=0.0, pos_weight=pos_weight)
 
 
 @multilabel_bce.finding("LC201")

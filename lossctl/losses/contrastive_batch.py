@@ -105,7 +105,7 @@ def _(
     return slope
 
 
-info_nce.slope_role = "anchor"
+info_nce.hooks.gradient_by = "anchor"
 
 
 @info_nce.domains

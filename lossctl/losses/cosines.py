@@ -53,7 +53,7 @@ def _(a: Array, b: Array, target: Array, *, margin: float) -> Array:
     return ((1.0 - target) * (cosine > margin) - target) / length * (y - cosine * x)
 
 
-cosine_embedding.slope_role = "a"
+cosine_embedding.hooks.gradient_by = "a"
 
 
 @angular(

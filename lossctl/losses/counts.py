@@ -163,7 +163,7 @@ def negative_binomial_nll(target: NotNegativeD, mean: NotNegativeD, size: Positi
     return value
 
 
-negative_binomial_nll.slope_role = "mean"
+negative_binomial_nll.hooks.gradient_by = "mean"
 
 
 @negative_binomial_nll.gradient

@@ -290,7 +290,7 @@ def gaussian_kl(mu: RealD, logvar: RealD) -> Array:
     return value
 
 
-gaussian_kl.slope_role = "mu"
+gaussian_kl.hooks.gradient_by = "mu"
 
 
 @gaussian_kl.gradient

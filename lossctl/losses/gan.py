@@ -45,7 +45,7 @@ def gan_discriminator(
     return -np.log(real) - np.log1p(-fake)
 
 
-gan_discriminator.slope_role = "fake"
+gan_discriminator.hooks.gradient_by = "fake"
 
 
 @gan_discriminator.gradient
@@ -89,7 +89,7 @@ def gan_generator(
     return -np.log(fake) if mode == "nonsaturating" else np.log1p(-fake)
 
 
-gan_generator.slope_role = "fake"
+gan_generator.hooks.gradient_by = "fake"
 
 
 @gan_generator.gradient
@@ -132,7 +132,7 @@ def lsgan_discriminator(
     return 0.5 * (above * above + below * below)
 
 
-lsgan_discriminator.slope_role = "fake"
+lsgan_discriminator.hooks.gradient_by = "fake"
 
 
 @lsgan_discriminator.gradient
@@ -164,7 +164,7 @@ def lsgan_generator(
     return 0.5 * gap * gap
 
 
-lsgan_generator.slope_role = "fake"
+lsgan_generator.hooks.gradient_by = "fake"
 
 
 @lsgan_generator.gradient
@@ -192,7 +192,7 @@ def hinge_gan_discriminator(real: RealD, fake: RealD) -> Array:
     return np.maximum(1.0 - real, 0.0) + np.maximum(1.0 + fake, 0.0)
 
 
-hinge_gan_discriminator.slope_role = "fake"
+hinge_gan_discriminator.hooks.gradient_by = "fake"
 
 
 @hinge_gan_discriminator.gradient
@@ -228,7 +228,7 @@ def wgan_critic(
     return fake - real if sign == "minimise" else real - fake
 
 
-wgan_critic.slope_role = "fake"
+wgan_critic.hooks.gradient_by = "fake"
 
 
 @wgan_critic.gradient
@@ -254,7 +254,7 @@ def wgan_generator(fake: RealD) -> Array:
     return -fake
 
 
-wgan_generator.slope_role = "fake"
+wgan_generator.hooks.gradient_by = "fake"
 
 
 @wgan_generator.gradient
@@ -290,7 +290,7 @@ def gradient_penalty(
     return lam * (excess * excess)
 
 
-gradient_penalty.slope_role = "norm"
+gradient_penalty.hooks.gradient_by = "norm"
 
 
 @gradient_penalty.gradient

@@ -40,7 +40,7 @@ def elbo(recon: Real, kl: Real, *, beta: Annotated[float, Param("the weight of t
     return recon + beta * kl
 
 
-elbo.slope_role = "recon"
+elbo.hooks.gradient_by = "recon"
 
 
 @elbo.gradient

@@ -173,7 +173,7 @@ def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Array:
     return (2.0 / alpha) * (lower > target).astype(np.float64) - 1.0
 
 
-interval_score.slope_role = "lower"
+interval_score.hooks.gradient_by = "lower"
 
 
 @interval_score.rule("lower must not be above upper")

@@ -225,7 +225,7 @@ def lognormal_nll(target: PositiveD, mu: RealD, sigma: PositiveD) -> Array:
     return log + np.log(sigma) + HALF_LOG_2PI + 0.5 * z * z
 
 
-lognormal_nll.slope_role = "mu"
+lognormal_nll.hooks.gradient_by = "mu"
 
 
 @lognormal_nll.gradient
@@ -264,7 +264,7 @@ def gamma_nll(target: PositiveD, shape: PositiveD, rate: PositiveD) -> Array:
     return value
 
 
-gamma_nll.slope_role = "rate"
+gamma_nll.hooks.gradient_by = "rate"
 
 
 @gamma_nll.gradient
@@ -305,7 +305,7 @@ def mixture_normal_nll(target: Real, mixture_weights: Distribution, means: Vecto
     return HALF_LOG_2PI - logsumexp_k(_components(target, mixture_weights, means, stds))
 
 
-mixture_normal_nll.slope_role = "means"
+mixture_normal_nll.hooks.gradient_by = "means"
 
 
 @mixture_normal_nll.gradient

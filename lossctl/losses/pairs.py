@@ -63,7 +63,7 @@ def _(a: Array, b: Array, target: Array, *, margin: float, half: bool, p: float,
     return _contrastive_slope(distance, target, margin, half) * norm_slope_k(gap, distance, p)
 
 
-contrastive.slope_role = "a"
+contrastive.hooks.gradient_by = "a"
 
 
 @pairwise(
@@ -97,7 +97,7 @@ def _(distance: Array, target: Array, *, margin: float, half: bool) -> Array:
     return _contrastive_slope(distance, target, margin, half)
 
 
-contrastive_distance.slope_role = "distance"
+contrastive_distance.hooks.gradient_by = "distance"
 
 
 @pairwise(

@@ -40,7 +40,7 @@ def l2_penalty(
     return (0.5 * lam if half else lam) * (coef * coef)
 
 
-l2_penalty.slope_role = "coef"
+l2_penalty.hooks.gradient_by = "coef"
 
 
 @l2_penalty.gradient
@@ -71,7 +71,7 @@ def l1_penalty(coef: RealD, *, lam: Annotated[float, Param("the weight of the pe
     return lam * np.abs(coef)
 
 
-l1_penalty.slope_role = "coef"
+l1_penalty.hooks.gradient_by = "coef"
 
 
 @l1_penalty.gradient
@@ -106,7 +106,7 @@ def elastic_net(
     return lam * (l1_ratio * np.abs(coef) + (0.5 * (1.0 - l1_ratio)) * (coef * coef))
 
 
-elastic_net.slope_role = "coef"
+elastic_net.hooks.gradient_by = "coef"
 
 
 @elastic_net.gradient

@@ -117,7 +117,7 @@ def _(
     return (near - far + margin > 0.0) * (pull - push)
 
 
-triplet.slope_role = "anchor"
+triplet.hooks.gradient_by = "anchor"
 
 
 @anchored(
@@ -160,7 +160,7 @@ def _(anchor: Array, positive: Array, negative: Array, *, p: float) -> Array:
     return sigmoid(near - far) * (norm_slope_k(towards, near, p) - norm_slope_k(away, far, p))
 
 
-triplet_soft_margin.slope_role = "anchor"
+triplet_soft_margin.hooks.gradient_by = "anchor"
 
 
 @anchored(
@@ -190,4 +190,4 @@ def _(d_positive: Array, d_negative: Array, *, margin: float) -> Array:
     return (d_positive - d_negative + margin > 0.0).astype(np.float64)
 
 
-triplet_distance.slope_role = "d_positive"
+triplet_distance.hooks.gradient_by = "d_positive"
