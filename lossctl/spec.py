@@ -91,6 +91,11 @@ class Loss:
         self.hooks.gradient = function
         return function
 
+    def gradient_by(self, role: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+        """Decorate the derivative by a role that is not `pred`."""
+        self.hooks.gradient_by = role
+        return self.gradient
+
     def finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
         """Decorate a function that marks the rows showing a pitfall."""
 

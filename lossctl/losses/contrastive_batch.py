@@ -87,7 +87,7 @@ def info_nce(
     return value
 
 
-@info_nce.gradient
+@info_nce.gradient_by("anchor")
 def _(
     anchor: Array, positive: Array, negatives: Array, *, temperature: float, similarity: str, symmetric: bool
 ) -> Array:
@@ -103,9 +103,6 @@ def _(
         slope = (slope - dot_k(slope, x) * x) / norm_k(anchor)
     slope /= temperature
     return slope
-
-
-info_nce.hooks.gradient_by = "anchor"
 
 
 @info_nce.domains

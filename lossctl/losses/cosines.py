@@ -45,15 +45,12 @@ def cosine_embedding(
     return target * _distance(a, b) + (1.0 - target) * np.maximum(_cosine(a, b) - margin, 0.0)
 
 
-@cosine_embedding.gradient
+@cosine_embedding.gradient_by("a")
 def _(a: Array, b: Array, target: Array, *, margin: float) -> Array:
     length = norm_k(a)
     x, y = a / length, unit(b)
     cosine = dot_k(x, y)
     return ((1.0 - target) * (cosine > margin) - target) / length * (y - cosine * x)
-
-
-cosine_embedding.hooks.gradient_by = "a"
 
 
 @angular(

@@ -290,9 +290,6 @@ def gaussian_kl(mu: RealD, logvar: RealD) -> Array:
     return value
 
 
-gaussian_kl.hooks.gradient_by = "mu"
-
-
-@gaussian_kl.gradient
+@gaussian_kl.gradient_by("mu")
 def _(mu: Array, logvar: Array) -> Array:
     return mu.copy()

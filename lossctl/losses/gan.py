@@ -45,10 +45,7 @@ def gan_discriminator(
     return -np.log(real) - np.log1p(-fake)
 
 
-gan_discriminator.hooks.gradient_by = "fake"
-
-
-@gan_discriminator.gradient
+@gan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array, *, input: str) -> Array:
     return sigmoid(fake) if input == "logits" else 1.0 / (1.0 - fake)
 
@@ -89,10 +86,7 @@ def gan_generator(
     return -np.log(fake) if mode == "nonsaturating" else np.log1p(-fake)
 
 
-gan_generator.hooks.gradient_by = "fake"
-
-
-@gan_generator.gradient
+@gan_generator.gradient_by("fake")
 def _(fake: Array, *, mode: str, input: str) -> Array:
     if input == "logits":
         return -sigmoid(-fake) if mode == "nonsaturating" else -sigmoid(fake)
@@ -132,10 +126,7 @@ def lsgan_discriminator(
     return 0.5 * (above * above + below * below)
 
 
-lsgan_discriminator.hooks.gradient_by = "fake"
-
-
-@lsgan_discriminator.gradient
+@lsgan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array, *, a: float, b: float) -> Array:
     return fake - a
 
@@ -164,10 +155,7 @@ def lsgan_generator(
     return 0.5 * gap * gap
 
 
-lsgan_generator.hooks.gradient_by = "fake"
-
-
-@lsgan_generator.gradient
+@lsgan_generator.gradient_by("fake")
 def _(fake: Array, *, c: float) -> Array:
     return fake - c
 
@@ -192,10 +180,7 @@ def hinge_gan_discriminator(real: RealD, fake: RealD) -> Array:
     return np.maximum(1.0 - real, 0.0) + np.maximum(1.0 + fake, 0.0)
 
 
-hinge_gan_discriminator.hooks.gradient_by = "fake"
-
-
-@hinge_gan_discriminator.gradient
+@hinge_gan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array) -> Array:
     return (fake > -1.0).astype(np.float64)
 
@@ -228,10 +213,7 @@ def wgan_critic(
     return fake - real if sign == "minimise" else real - fake
 
 
-wgan_critic.hooks.gradient_by = "fake"
-
-
-@wgan_critic.gradient
+@wgan_critic.gradient_by("fake")
 def _(real: Array, fake: Array, *, sign: str) -> Array:
     return np.full_like(fake, 1.0 if sign == "minimise" else -1.0)
 
@@ -254,10 +236,7 @@ def wgan_generator(fake: RealD) -> Array:
     return -fake
 
 
-wgan_generator.hooks.gradient_by = "fake"
-
-
-@wgan_generator.gradient
+@wgan_generator.gradient_by("fake")
 def _(fake: Array) -> Array:
     return np.full_like(fake, -1.0)
 
@@ -290,9 +269,6 @@ def gradient_penalty(
     return lam * (excess * excess)
 
 
-gradient_penalty.hooks.gradient_by = "norm"
-
-
-@gradient_penalty.gradient
+@gradient_penalty.gradient_by("norm")
 def _(norm: Array, *, lam: float) -> Array:
     return 2.0 * lam * (norm - 1.0)

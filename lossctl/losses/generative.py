@@ -40,10 +40,7 @@ def elbo(recon: Real, kl: Real, *, beta: Annotated[float, Param("the weight of t
     return recon + beta * kl
 
 
-elbo.hooks.gradient_by = "recon"
-
-
-@elbo.gradient
+@elbo.gradient_by("recon")
 def _(recon: Array, kl: Array, *, beta: float) -> Array:
     return np.ones_like(recon)
 

@@ -168,12 +168,9 @@ def interval_score(
     return (upper - lower) + (2.0 / alpha) * miss
 
 
-@interval_score.gradient
+@interval_score.gradient_by("lower")
 def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Array:
     return (2.0 / alpha) * (lower > target).astype(np.float64) - 1.0
-
-
-interval_score.hooks.gradient_by = "lower"
 
 
 @interval_score.rule("lower must not be above upper")

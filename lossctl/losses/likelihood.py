@@ -225,10 +225,7 @@ def lognormal_nll(target: PositiveD, mu: RealD, sigma: PositiveD) -> Array:
     return log + np.log(sigma) + HALF_LOG_2PI + 0.5 * z * z
 
 
-lognormal_nll.hooks.gradient_by = "mu"
-
-
-@lognormal_nll.gradient
+@lognormal_nll.gradient_by("mu")
 def _(target: Array, mu: Array, sigma: Array) -> Array:
     return (mu - np.log(target)) / sigma / sigma
 
@@ -264,10 +261,7 @@ def gamma_nll(target: PositiveD, shape: PositiveD, rate: PositiveD) -> Array:
     return value
 
 
-gamma_nll.hooks.gradient_by = "rate"
-
-
-@gamma_nll.gradient
+@gamma_nll.gradient_by("rate")
 def _(target: Array, shape: Array, rate: Array) -> Array:
     return target - shape / rate
 
@@ -305,10 +299,7 @@ def mixture_normal_nll(target: Real, mixture_weights: Distribution, means: Vecto
     return HALF_LOG_2PI - logsumexp_k(_components(target, mixture_weights, means, stds))
 
 
-mixture_normal_nll.hooks.gradient_by = "means"
-
-
-@mixture_normal_nll.gradient
+@mixture_normal_nll.gradient_by("means")
 def _(target: Array, mixture_weights: Array, means: Array, stds: Array) -> Array:
     share = softmax_k(_components(target, mixture_weights, means, stds))
     return share * ((means - target) / stds / stds)

@@ -56,14 +56,11 @@ def contrastive(
     return _contrastive(norm_k(difference(a, b, eps), p), target, margin, half)
 
 
-@contrastive.gradient
+@contrastive.gradient_by("a")
 def _(a: Array, b: Array, target: Array, *, margin: float, half: bool, p: float, eps: float) -> Array:
     gap = difference(a, b, eps)
     distance = norm_k(gap, p)
     return _contrastive_slope(distance, target, margin, half) * norm_slope_k(gap, distance, p)
-
-
-contrastive.hooks.gradient_by = "a"
 
 
 @pairwise(
@@ -92,12 +89,9 @@ def contrastive_distance(
     return _contrastive(distance, target, margin, half)
 
 
-@contrastive_distance.gradient
+@contrastive_distance.gradient_by("distance")
 def _(distance: Array, target: Array, *, margin: float, half: bool) -> Array:
     return _contrastive_slope(distance, target, margin, half)
-
-
-contrastive_distance.hooks.gradient_by = "distance"
 
 
 @pairwise(

@@ -40,10 +40,7 @@ def l2_penalty(
     return (0.5 * lam if half else lam) * (coef * coef)
 
 
-l2_penalty.hooks.gradient_by = "coef"
-
-
-@l2_penalty.gradient
+@l2_penalty.gradient_by("coef")
 def _(coef: Array, *, lam: float, half: bool) -> Array:
     return (lam if half else 2.0 * lam) * coef
 
@@ -71,10 +68,7 @@ def l1_penalty(coef: RealD, *, lam: Annotated[float, Param("the weight of the pe
     return lam * np.abs(coef)
 
 
-l1_penalty.hooks.gradient_by = "coef"
-
-
-@l1_penalty.gradient
+@l1_penalty.gradient_by("coef")
 def _(coef: Array, *, lam: float) -> Array:
     return lam * np.sign(coef)
 
@@ -106,9 +100,6 @@ def elastic_net(
     return lam * (l1_ratio * np.abs(coef) + (0.5 * (1.0 - l1_ratio)) * (coef * coef))
 
 
-elastic_net.hooks.gradient_by = "coef"
-
-
-@elastic_net.gradient
+@elastic_net.gradient_by("coef")
 def _(coef: Array, *, lam: float, l1_ratio: float) -> Array:
     return lam * (l1_ratio * np.sign(coef) + (1.0 - l1_ratio) * coef)

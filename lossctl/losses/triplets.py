@@ -91,7 +91,7 @@ def triplet(
     return np.maximum(near - far + margin, 0.0)
 
 
-@triplet.gradient
+@triplet.gradient_by("anchor")
 def _(
     anchor: Array,
     positive: Array,
@@ -115,9 +115,6 @@ def _(
         pull, push = 2.0 * near * pull, 2.0 * far * push
         near, far = near * near, far * far
     return (near - far + margin > 0.0) * (pull - push)
-
-
-triplet.hooks.gradient_by = "anchor"
 
 
 @anchored(
@@ -153,14 +150,11 @@ def triplet_soft_margin(
     return softplus(norm_k(anchor - positive, p) - norm_k(anchor - negative, p))
 
 
-@triplet_soft_margin.gradient
+@triplet_soft_margin.gradient_by("anchor")
 def _(anchor: Array, positive: Array, negative: Array, *, p: float) -> Array:
     towards, away = anchor - positive, anchor - negative
     near, far = norm_k(towards, p), norm_k(away, p)
     return sigmoid(near - far) * (norm_slope_k(towards, near, p) - norm_slope_k(away, far, p))
-
-
-triplet_soft_margin.hooks.gradient_by = "anchor"
 
 
 @anchored(
@@ -185,9 +179,6 @@ def triplet_distance(
     return np.maximum(d_positive - d_negative + margin, 0.0)
 
 
-@triplet_distance.gradient
+@triplet_distance.gradient_by("d_positive")
 def _(d_positive: Array, d_negative: Array, *, margin: float) -> Array:
     return (d_positive - d_negative + margin > 0.0).astype(np.float64)
-
-
-triplet_distance.hooks.gradient_by = "d_positive"
