@@ -39,6 +39,6 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
 
 def _write_rows(job: Job, file: RowFile, before: int, values: RowValues) -> None:
-    bindings, role = job.plan.terms[0].bindings, job.losses[0].slope_role
+    bindings, role = job.plan.terms[0].bindings, job.losses[0].hooks.gradient_by
     predicted = bindings[role].columns if role in bindings else ()
     file.write(row_columns(before, values, job.plan.id, predicted))

@@ -23,7 +23,7 @@ def entry(loss: Loss) -> dict[str, Any]:
         "reduction": loss.reduction,
         "roles": [_role(role) for role in loss.roles],
         "params": [_param(parameter) for parameter in loss.params.values()],
-        "properties": {**loss.facts, "gradient": loss.slope is not None},
+        "properties": {**loss.facts, "gradient": loss.hooks.gradient is not None},
         "use_when": loss.use_when,
         "avoid_when": loss.avoid_when,
         "pitfalls": loss.pitfalls,

@@ -8,9 +8,10 @@ from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.declare.classes import Classes, classes_of
 from lossctl.declare.examples import Example
 from lossctl.declare.from_python import depth, from_python
-from lossctl.declare.kernel import Finding, Kernel, LossRole, Rule, Scope
+from lossctl.declare.hooks import Hooks
+from lossctl.declare.kernel import Kernel, LossRole, Rule, Scope
 from lossctl.declare.params import Parameter, Value
-from lossctl.declare.signature import read_finding, read_signature, role_of
+from lossctl.declare.signature import read_detector, read_signature, role_of
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
 
 
@@ -47,17 +48,7 @@ class Loss:
     reduction: str
     one_of: tuple[str, ...]
     undefined: str
-    without: dict[str, Kernel] = field(default_factory=dict)
-    slope: Callable[..., Array] | None = None
-    slope_role: str = "pred"
-    findings: list[Finding] = field(default_factory=list)
-    unit_findings: list[Finding] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
-    params_checker: Callable[..., str | None] | None = None
-    preparer: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
-    role_chooser: Callable[..., Mapping[str, Any]] | None = None
-    speller: Callable[..., Mapping[str, int]] | None = None
-    detailer: Callable[..., Mapping[str, Array]] | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
     @property
     def roles(self) -> tuple[LossRole, ...]:
@@ -70,7 +61,8 @@ class Loss:
     @property
     def scopes(self) -> str:
         """The scopes it can take, as catalogues write them: 'row', or 'row/group' where a role decides."""
-        return "/".join(dict.fromkeys([self.kernel.scope, *(kernel.scope for kernel in self.without.values())]))
+        kernels = (self.kernel, *self.hooks.when_absent.values())
+        return "/".join(dict.fromkeys(kernel.scope for kernel in kernels))
 
     @property
     def summary(self) -> str:
@@ -84,7 +76,7 @@ class Loss:
 
     def kernel_for(self, bound: Mapping[str, Any]) -> Kernel:
         """The kernel for the roles that are bound: some losses have another one where a role is absent."""
-        for role, kernel in self.without.items():
+        for role, kernel in self.hooks.when_absent.items():
             if role not in bound:
                 return kernel
         return self.kernel
@@ -96,14 +88,19 @@ class Loss:
 
     def gradient(self, function: Callable[..., Array]) -> Callable[..., Array]:
         """Decorate the derivative of the row value (or of each element) by the prediction."""
-        self.slope = function
+        self.hooks.gradient = function
         return function
+
+    def gradient_by(self, role: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+        """Decorate the derivative by a role that is not `pred`."""
+        self.hooks.gradient_by = role
+        return self.gradient
 
     def finding(self, code: str) -> Callable[[Callable[..., Flags]], Callable[..., Flags]]:
         """Decorate a function that marks the rows showing a pitfall."""
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.findings.append(read_finding(code, function, self.name))
+            self.hooks.findings.append(read_detector(code, function, self.name))
             return function
 
         return register
@@ -117,7 +114,7 @@ class Loss:
             raise DeclarationError(f"loss {self.name!r}: only a set loss has merged statistics to find {code} in.")
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.unit_findings.append(read_finding(code, function, self.name))
+            self.hooks.unit_findings.append(read_detector(code, function, self.name))
             return function
 
         return register
@@ -126,49 +123,49 @@ class Loss:
         """Decorate a function of the kernel's arrays and parameters that marks rows breaking a rule (errors)."""
 
         def register(function: Callable[..., Flags]) -> Callable[..., Flags]:
-            self.rules.append(Rule(says, function))
+            self.hooks.rules.append(Rule(says, function))
             return function
 
         return register
 
     def check_params(self, function: Callable[..., str | None]) -> None:
         """Decorate a function from the parameters to what is wrong with them together, or None."""
-        self.params_checker = function
+        self.hooks.check_params = function
 
     def prepare(self, function: Callable[[dict[str, Any], Classes], dict[str, Any]]) -> None:
         """Decorate the function from parameters as given to those the kernel takes (class weights as an array)."""
-        self.preparer = function
+        self.hooks.prepare = function
 
     def letters(self, function: Callable[..., Mapping[str, int]]) -> None:
         """Decorate a function from the parameters to the class of each letter, for targets that are text."""
-        self.speller = function
+        self.hooks.letters = function
 
     def detail(self, function: Callable[..., Mapping[str, Array]]) -> None:
         """Decorate a function of row values, arrays and parameters; the means of what it gives go to the details."""
-        self.detailer = function
+        self.hooks.detail = function
 
     def spelling(self, params: Mapping[str, Any]) -> Mapping[str, int]:
         """The class of each letter, where text targets are spelled out."""
-        return self.speller(**params) if self.speller else {}
+        return self.hooks.letters(**params) if self.hooks.letters else {}
 
     def domains(self, function: Callable[..., Mapping[str, Any]]) -> None:
         """Decorate a function from the parameters to the roles that they change: `{"pred": Simplex}`.
 
         Beside the parameters it is given `vectors`, the names of the roles that hold several numbers a row.
         """
-        self.role_chooser = function
+        self.hooks.domains = function
 
     def roles_for(
         self, params: Mapping[str, Any], kernel: Kernel, vectors: frozenset[str] = frozenset()
     ) -> tuple[LossRole, ...]:
         """The kernel's roles, as the parameters and the roles (`vectors`) that hold several numbers a row make them."""
-        changed = self.role_chooser(**params, vectors=vectors) if self.role_chooser else {}
+        changed = self.hooks.domains(**params, vectors=vectors) if self.hooks.domains else {}
         chosen = {name: role_of(annotation) for name, annotation in changed.items()}
         return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
         """The parameters as the kernel takes them."""
-        return self.preparer(dict(params), classes) if self.preparer else dict(params)
+        return self.hooks.prepare(dict(params), classes) if self.hooks.prepare else dict(params)
 
     def when_absent(
         self, role: str, *, scope: Scope, unit_valued: bool = False, gapless: bool = False
@@ -180,7 +177,7 @@ class Loss:
             if not set(params) <= set(self.params):
                 raise DeclarationError(f"loss {self.name!r}: its kernel without {role!r} has other parameters.")
             kernel.unit_valued, kernel.gapless = unit_valued, gapless
-            self.without[role] = kernel
+            self.hooks.when_absent[role] = kernel
             return kernel
 
         return register
@@ -204,7 +201,7 @@ class Loss:
                 raise UsageError(f"{self.name} needs {parameter.option}: {parameter.help}.")
             else:
                 resolved[name] = parameter.default
-        wrong = self.params_checker(**resolved) if self.params_checker and not columns else None
+        wrong = self.hooks.check_params(**resolved) if self.hooks.check_params and not columns else None
         if wrong:
             raise UsageError(f"{self.name}: {wrong}")
         return resolved
@@ -227,7 +224,7 @@ class Loss:
         vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
         named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
         prepared = self.prepared(params, classes_of(kernel.roles, named))
-        for rule in self.rules:
+        for rule in self.hooks.rules:
             if rule.broken(**named, **prepared).any():
                 raise DataError(f"{self.name}: {rule.says}.")
         return kernel.alone(named, prepared)

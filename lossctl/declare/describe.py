@@ -59,7 +59,7 @@ def _sections(loss: "Loss") -> Iterator[str]:
         yield "Parameters:"
         yield from (f"    {param.name}: {param.help}; {param.domain}" for param in loss.params.values())
     yield f"Returns {_returned(loss.kernel)}; unit: {loss.dimension}."
-    yield from (f"Without {role} it returns {_returned(kernel)}." for role, kernel in loss.without.items())
+    yield from (f"Without {role} it returns {_returned(kernel)}." for role, kernel in loss.hooks.when_absent.items())
     yield "Raises LossctlError where arrays do not fit together, or a parameter is outside its range. Domains are"
     yield "checked where files are read (lossctl.compute), not here."
     yield f"Reference: {loss.reference}"

@@ -32,8 +32,8 @@ class LossRole(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
 
-class Finding(NamedTuple):
-    """A pitfall of a loss's data, counted over its rows: the mask of rows that show it."""
+class Detector(NamedTuple):
+    """What finds a pitfall in a loss's data: its code, and the mask of the rows (or units) that show it."""
 
     code: str
     mask: Callable[..., Flags]

@@ -106,15 +106,16 @@ def loss(
     `elements`: the kernel returns a value per component, and a row is worth their mean or sum. `unit_valued`: it
     returns one value per unit (set and group losses do, unless told otherwise). `pooled`: a set loss whose
     components share one formula instead of having one each. `one_of`: roles of which exactly one must be bound.
-    A declaration that is wrong raises `DeclarationError` at once.
+    A declaration that is wrong raises `DeclarationError` at once. What several losses share is said by a `partial`.
 
     >>> import lossctl, numpy as np
+    >>> from functools import partial
     >>> from typing import Annotated
     >>> from lossctl.declare import Param, Real, example
-    >>> facts = dict(task="regression", dimension="target units", convex=True, differentiable="no (kink)",
-    ...     robust=False, smoothness="C0", scale="linear", use_when="too low costs more", reference="an example")
+    >>> linear = partial(lossctl.loss, task="regression", dimension="target units", convex=True, robust=False,
+    ...     differentiable="no (kink)", smoothness="C0", scale="linear")
     >>> case = example((3.0 + 0.5) / 2, {"factor": 3.0}, target=[1, 2], pred=[0, 2.5])
-    >>> @lossctl.loss(**facts, examples=(case,))
+    >>> @linear(use_when="too low costs more", reference="an example", examples=(case,))
     ... def lopsided(target: Real, pred: Real, *, factor: Annotated[float, Param("cost of too low", gt=0)] = 2.0):
     ...     "Absolute error, times `factor` below the target."
     ...     return np.where(pred < target, factor * (target - pred), pred - target)

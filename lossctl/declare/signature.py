@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from lossctl.arithmetic.arrays import Flags
-from lossctl.declare.kernel import SUPPLIED, Finding, Kernel, LossRole, Scope
+from lossctl.declare.kernel import SUPPLIED, Detector, Kernel, LossRole, Scope
 from lossctl.declare.options import COMMON_OPTIONS
 from lossctl.declare.params import Parameter, resolve
 from lossctl.declare.roles import Role
@@ -50,8 +50,8 @@ def role_of(annotation: Any) -> Role | None:
     return None
 
 
-def read_finding(code: str, mask: Callable[..., Flags], title: str) -> Finding:
-    """The finding that a function marks; its code is looked up here, but for built-in losses, whose codes a test knows.
+def read_detector(code: str, mask: Callable[..., Flags], title: str) -> Detector:
+    """The detector that a function is; its code is looked up here, but for built-in losses, whose codes a test knows.
 
     Their list need not be imported at every start.
     """
@@ -63,4 +63,4 @@ def read_finding(code: str, mask: Callable[..., Flags], title: str) -> Finding:
                 f"loss {title!r}: there is no finding {code!r}.{did_you_mean(code, PITFALLS)} "
                 f"The codes are {listing(PITFALLS, len(PITFALLS))}; `lossctl info CODE` explains one."
             )
-    return Finding(code, mask)
+    return Detector(code, mask)

@@ -56,7 +56,7 @@ def clean(
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
             check_sizes(term.bindings, roles, found_faults)
-            if rules := registry.get(term.loss).rules:
+            if rules := registry.get(term.loss).hooks.rules:
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():

@@ -128,7 +128,7 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
         slopes = [factor * row_gradient(term, block.arrays(term), block.params(term)) for factor, term, _ in parts]
         gradient = sum(slopes[1:], start=slopes[0])
         first = parts[0][1]
-        predicted = block.arrays(first)[registry.get(first.loss).slope_role]
+        predicted = block.arrays(first)[registry.get(first.loss).hooks.gradient_by]
         gradient = Ragged(gradient, predicted.offsets) if isinstance(predicted, Ragged) else gradient
     return RowValues(block.places(), block.ids, loss, gradient)
 

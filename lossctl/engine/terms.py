@@ -37,7 +37,7 @@ def evaluated_term(
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif plan.rows is not None or plan.observe or registry.get(term.loss).detailer is not None:
+        elif plan.rows is not None or plan.observe or registry.get(term.loss).hooks.detail is not None:
             rows = Rows(values.value)
     elif plan.unit_weight is not None:
         unit_weights = block.numbers[plan.unit_weight]
@@ -69,10 +69,10 @@ def remarks(
     """Row by row what a loss remarks on its data: the pitfalls it shows, and what its details are the means of."""
     found: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for finding in loss.findings:
+        for finding in loss.hooks.findings:
             found["finding " + finding.code] = _shown(finding.mask(**arrays, **params)).astype(np.float64)
-        if loss.detailer is not None and rows is not None:
-            for name, values in loss.detailer(rows.value, **arrays, **params).items():
+        if loss.hooks.detail is not None and rows is not None:
+            for name, values in loss.hooks.detail(rows.value, **arrays, **params).items():
                 found["detail " + name] = values if weights is None else values * weights
     return found
 
@@ -80,7 +80,7 @@ def remarks(
 def unit_remarks(loss: Loss, sums: Sums, params: Mapping[str, Any]) -> dict[str, Flags]:
     """Unit by unit the pitfalls that merged statistics show."""
     with np.errstate(all="ignore"):
-        return {finding.code: _shown(finding.mask(sums, **params)) for finding in loss.unit_findings}
+        return {finding.code: _shown(finding.mask(sums, **params)) for finding in loss.hooks.unit_findings}
 
 
 def _shown(mask: Flags) -> Flags:
@@ -165,7 +165,7 @@ def row_statistics(rows: Rows | Product, weights: Array | None) -> dict[str, Sta
 def row_gradient(term: Term, arrays: dict[str, Any], params: dict[str, Any]) -> Any:
     """Derivative of the row value by each predicted number."""
     declared = registry.get(term.loss)
-    assert declared.slope is not None, "checked when the request was read"
+    assert declared.hooks.gradient is not None, "checked when the request was read"
     with np.errstate(all="ignore"):
-        slope = declared.slope(**arrays, **params)
+        slope = declared.hooks.gradient(**arrays, **params)
     return slope / len(slope) if slope.ndim > 1 and term.kernel.elements == "mean" else slope

@@ -29,8 +29,8 @@ def applies(plan: Plan) -> bool:
 
 
 def _plain(term: Term) -> bool:
-    loss = registry.get(term.loss)
-    remarks = loss.rules or loss.findings or loss.detailer
+    hooks = registry.get(term.loss).hooks
+    remarks = hooks.rules or hooks.findings or hooks.detail
     bindings = term.bindings.values()
     return (
         term.scope != "group"

@@ -1,5 +1,6 @@
 """Losses of one's own, and what follows from one declaration."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -48,6 +49,12 @@ def _(target: Array, pred: Array, *, power: float) -> Array:
     return power * np.abs(pred - target) ** (power - 1) * np.sign(pred - target)
 '''
 
+# The same, its scale said by its family, which serves another task.
+SHARED = (
+    DECLARED.replace("from typing", "from functools import partial\nfrom typing")
+    .replace(' scale="quadratic",', "")
+    .replace("\n@loss(", '\nof_family = partial(loss, task="forecast", scale="quadratic")\n\n\n@of_family(')
+)
 
 FOUND = """
 from lossctl.declare import registry
@@ -83,6 +90,7 @@ def test_a_plugin_file_is_a_loss_like_any_other(data: Path, run: Run) -> None:
         (DECLARED.replace("gt=0)] = 3.0", "gt=0)] = -3.0"), "outside its own range"),
         (DECLARED.replace("cubed_error_of_the_test", "huber"), "is taken by 'huber'"),
         (DECLARED.replace("target: RealD", "target: float"), "needs a role"),
+        (SHARED.replace(', scale="quadratic"', ""), "missing 1 required keyword-only argument: 'scale'"),
         (FOUND.format(loss="mse", kind="finding", code="LC999"), "loss 'mse': there is no finding 'LC999'."),
         (FOUND.format(loss="mse", kind="finding", code="LC999"), "The codes are LC101, LC102, "),
         (FOUND.format(loss="mse", kind="finding", code="lc201"), "Did you mean 'LC201'?"),
@@ -93,6 +101,16 @@ def test_a_broken_plugin_is_one_clear_error(source: str, says: str, tmp_path: Pa
     path = tmp_path / "broken.py"
     path.write_text(source)
     check_refused(run("compute", "mse", data, "--plugin", path), str(path), says)
+
+
+def test_what_losses_share_is_said_once(tmp_path: Path) -> None:
+    """A declaration adds what its family does not say, and says otherwise where it differs."""
+    (tmp_path / "own.py").write_text(SHARED)
+    line = [sys.executable, *"-m lossctl info cubed_error_of_the_test --plugin own.py --format json".split()]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = json.loads(done.stdout)
+    assert (shown["properties"]["scale"], shown["task"]) == ("quadratic", "regression")
 
 
 def test_a_plugin_may_find_what_is_in_the_list(tmp_path: Path) -> None:
@@ -110,7 +128,7 @@ def test_a_plugin_may_find_what_is_in_the_list(tmp_path: Path) -> None:
 
 
 def test_built_in_losses_find_what_is_in_the_list() -> None:
-    codes = {finding.code for loss in registry.every() for finding in (*loss.findings, *loss.unit_findings)}
+    codes = {finding.code for loss in registry.every() for finding in (*loss.hooks.findings, *loss.hooks.unit_findings)}
     assert "LC201" in codes
     assert codes <= set(PITFALLS)
 

@@ -31,7 +31,7 @@ REFUSED = {
 
 def rows(setting: Setting, table: pa.Table, path: Path, **params: object) -> np.ndarray:
     """The row values, and below them the slopes where the loss has any."""
-    slopes = setting.loss.slope is not None
+    slopes = setting.loss.hooks.gradient is not None
     options = {**setting.columns, **setting.params, **params}
     report = lossctl.compute(setting.loss.name, table, per_row=path, gradient=slopes, **options)  # type: ignore[arg-type]
     assert report.value == lossctl.compute(setting.loss.name, table, **options).value  # type: ignore[arg-type]

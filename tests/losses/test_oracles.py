@@ -169,15 +169,15 @@ def test_the_function_gives_the_units(case: Case) -> None:
 @pytest.mark.parametrize("case", GRADIENTS, ids=by_id)
 def test_the_gradient_comes_out(case: Case) -> None:
     loss = registry.get(case.loss)
-    assert loss.slope is not None
+    assert loss.hooks.gradient is not None
     params = loss.resolve_params(case.params)
     kernel = loss.kernel_for(case.columns)
     arrays = from_python(loss.roles_for(params, kernel), case.columns, loss.name)
     with np.errstate(all="ignore"):
-        slope = np.asarray(loss.slope(**arrays, **loss.prepared(params, classes_of(kernel.roles, arrays))))
+        slope = np.asarray(loss.hooks.gradient(**arrays, **loss.prepared(params, classes_of(kernel.roles, arrays))))
     if kernel.elements == "mean" and slope.ndim > 1:
         slope = slope / len(slope)
-    if isinstance(pred := arrays.get(loss.slope_role), Ragged):
+    if isinstance(pred := arrays.get(loss.hooks.gradient_by), Ragged):
         steps = np.concatenate([np.array(row, dtype=np.float64) for row in case.gradient or []])
         assert_allclose(slope.T, steps, rtol=max(case.rtol, 1e-9), atol=1e-12)
         assert len(pred) == case.size

@@ -150,12 +150,12 @@ def test_its_entry_has_the_keys_of_the_contract(loss: Loss) -> None:
 @pytest.mark.parametrize("loss", LOSSES, ids=by_name)
 def test_a_row_loss_has_a_gradient_unless_it_is_a_step(loss: Loss) -> None:
     if loss.scope != "row":
-        assert loss.slope is None
+        assert loss.hooks.gradient is None
     elif loss.facts["differentiable"] is False:
-        assert loss.slope is None, "it says that it is not differentiable"
+        assert loss.hooks.gradient is None, "it says that it is not differentiable"
     else:
-        assert loss.slope is not None
-        assert loss.slope_role in {role.name for role in loss.roles}
+        assert loss.hooks.gradient is not None
+        assert loss.hooks.gradient_by in {role.name for role in loss.roles}
 
 
 def test_the_name_in_python_is_the_name_on_the_command_line() -> None:
@@ -200,10 +200,10 @@ def test_a_kernel_leaves_its_inputs_alone(setting: Setting) -> None:
     kernel, params = setting.kernel, setting.prepared(arrays)
     value = kernel.alone(arrays, params)
     assert np.shape(value) == ((23,) if kernel.scope == "row" or not kernel.unit_valued else ())
-    if setting.loss.slope is not None and kernel.scope == "row":
+    if setting.loss.hooks.gradient is not None and kernel.scope == "row":
         with np.errstate(all="ignore"):
-            slope = setting.loss.slope(**arrays, **params)
-        at = arrays[setting.loss.slope_role]
+            slope = setting.loss.hooks.gradient(**arrays, **params)
+        at = arrays[setting.loss.hooks.gradient_by]
         assert np.shape(slope) == (at.values if isinstance(at, Ragged) else at).shape
 
 
@@ -221,7 +221,7 @@ def test_extremes_stay_finite(setting: Setting) -> None:
         assert np.isfinite(value).all()
 
 
-@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.preparer is None], ids=str)
+@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.hooks.prepare is None], ids=str)
 def test_a_row_is_worth_the_same_in_any_company(setting: Setting) -> None:
     """A row's value depends neither on its neighbours nor on its place; class weights alone count the whole dataset."""
     drawn = draw(setting, 37)
@@ -260,13 +260,13 @@ def places(array: object) -> Iterator[tuple[tuple[object, ...], np.ndarray]]:
             yield (*component, slice(None)), np.arange(array.shape[-1])
 
 
-@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.slope is not None], ids=str)
+@pytest.mark.parametrize("setting", [s for s in ROW if s.loss.hooks.gradient is not None], ids=str)
 def test_a_gradient_equals_central_differences_away_from_kinks(setting: Setting) -> None:
     arrays = setting.arrays(draw(setting, 48, inner=True))
-    params, kernel, role = setting.prepared(arrays), setting.kernel, setting.loss.slope_role
-    assert setting.loss.slope is not None
+    params, kernel, role = setting.prepared(arrays), setting.kernel, setting.loss.hooks.gradient_by
+    assert setting.loss.hooks.gradient is not None
     with np.errstate(all="ignore"):
-        slope = setting.loss.slope(**arrays, **params)
+        slope = setting.loss.hooks.gradient(**arrays, **params)
     at = arrays[role]
     numbers = np.array(at.values if isinstance(at, Ragged) else at, dtype=np.float64)
     if kernel.elements == "mean" and numbers.ndim > 1:

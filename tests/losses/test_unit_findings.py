@@ -35,7 +35,7 @@ def test_units_whose_denominator_is_mostly_smoothing_are_counted(name: str) -> N
 def test_every_loss_with_smoothing_has_the_finding() -> None:
     assert {"dice", "jaccard", "tversky"} <= set(SMOOTHED)
     for name in SMOOTHED:
-        assert "LC341" in [finding.code for finding in registry.get(name).unit_findings]
+        assert "LC341" in [finding.code for finding in registry.get(name).hooks.unit_findings]
 
 
 @pytest.mark.parametrize("squared", [False, True])

@@ -131,7 +131,7 @@ def _broken(setting: Setting, drawn: Drawn, rows: int) -> np.ndarray:
     arrays = setting.arrays(drawn)
     params = setting.prepared(arrays)
     broken = np.zeros(rows, dtype=bool)
-    for rule in setting.loss.rules:
+    for rule in setting.loss.hooks.rules:
         with np.errstate(all="ignore"):
             broken |= rule.broken(**arrays, **params)
     return broken

@@ -36,7 +36,7 @@ def bind(
     roles = loss.roles_for(params, loss.kernel)
     explicit = {role.name: expand(named[role.name], table, role.option) for role in roles if role.name in named}
     used = {column for columns in explicit.values() for column in columns} | set(taken)
-    nests = loss.scope != "row" and not loss.without
+    nests = loss.scope != "row" and not loss.hooks.when_absent
     for role in roles:
         columns = explicit.get(role.name)
         if columns is None:

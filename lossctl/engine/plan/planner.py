@@ -237,7 +237,7 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
         for name in columns:
             raise UsageError(
                 f"{loss.name}: {loss.params[name].option} cannot be a column here, where a unit's rows have one value; "
-                f"give a number, or {listing('--' + role.replace('_', '-') for role in loss.without)}."
+                f"give a number, or {listing('--' + role.replace('_', '-') for role in loss.hooks.when_absent)}."
             )
     nested = scope != "row" and any(binding.nested for binding in bindings.values())
     ordered = {name: shown[name] for name in loss.params if name in shown}
@@ -279,7 +279,7 @@ def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
 
 def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
     loss = registry.get(term.loss)
-    if loss.preparer is None:
+    if loss.hooks.prepare is None:
         return term
     scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]
     target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)

@@ -29,12 +29,12 @@ def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
                 f"{loss.name} compares each row with an earlier one, so rows cannot be left out: "
                 "fill the missing values in, or give a scale column."
             )
-        if request.gradient and loss.slope is None:
+        if request.gradient and loss.hooks.gradient is None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
     predicted = [
-        term.bindings[loss.slope_role].columns
+        term.bindings[loss.hooks.gradient_by].columns
         for term, loss in zip(plan.terms, losses, strict=True)
-        if loss.slope_role in term.bindings
+        if loss.hooks.gradient_by in term.bindings
     ]
     if request.gradient and len(set(predicted)) > 1:
         said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))

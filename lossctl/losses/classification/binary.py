@@ -1,5 +1,6 @@
 """Likelihoods of a two-valued target: probabilities and logits, one label per row or several."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,16 +19,14 @@ MACHINE = 2.220446049250313e-16
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 
 
-@loss(
+binary = partial(loss, convex=True, differentiable=True, smoothness="C-infinity", scale="nats", dimension="nats")
+
+
+@binary(
     task="binary, multi-label",
     aliases=("log_loss", "binary_cross_entropy"),
     elements="mean",
-    convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="the model gives probabilities, and they are to be judged as such",
     avoid_when="logits are at hand (bce_with_logits): a probability of exactly 0 or 1 has lost them",
     pitfalls="A wrong probability of 0 or 1 costs what the clip says: 36.04 here and in scikit-learn, 100 in PyTorch, "
@@ -85,16 +84,11 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return _with_weight(params, classes)
 
 
-@loss(
+@binary(
     task="binary, multi-label",
     aliases=("sigmoid_cross_entropy",),
     elements="mean",
-    convex=True,
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="the model gives one logit per label: the standard loss of binary and multi-label classifiers",
     avoid_when="the columns are probabilities (bce): they would be taken for logits near 0",
     pitfalls="pos_weight multiplies the positive labels' term alone and the mean still divides by rows; a row weight "
@@ -137,16 +131,11 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return _with_weight(params, classes)
 
 
-@loss(
+@binary(
     task="multi-label",
     aliases=("multilabel_soft_margin",),
     elements="mean",
-    convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="every row has several labels that may be true together",
     avoid_when="exactly one label per row is true (cross_entropy)",
     pitfalls="The mean over labels, not their sum: with many labels, mostly false, the easy negatives decide it.",
@@ -183,8 +172,8 @@ def multilabel_bce(
 def _(target: Array, pred: Array, *, input: str, pos_weight: float, eps: float) -> Array:
     if input == "logits":
         return _logit_slope(target, pred, pos_weight)
-    assert bce.slope is not None
-    return bce.slope(target, pred, eps=eps, label_smoothing=0.0, pos_weight=pos_weight)
+    assert bce.hooks.gradient is not None
+    return bce.hooks.gradient(target, pred, eps=eps, label_smoothing=0.0, pos_weight=pos_weight)
 
 
 @multilabel_bce.finding("LC201")
@@ -202,12 +191,9 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return _with_weight(params, classes)
 
 
-@loss(
+@binary(
     task="binary",
-    convex=True,
-    differentiable=True,
     robust="moderate",
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="unitless",
     use_when="probabilities are to be judged by a bounded proper score: no single row can decide it",

@@ -1,6 +1,7 @@
 """Margins between the scores of true and false classes or labels."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,15 +19,20 @@ from lossctl.declare.roles import BinaryVector, ClassIndex, ClassTarget, ScoreVe
 EFFECTIVE_BETA = 0.999
 
 
-@loss(
+class_margin = partial(
+    loss,
     task="multiclass",
-    aliases=("crammer_singer",),
     convex=True,
     differentiable="no (kink)",
     robust="moderate",
     smoothness="C0",
     scale="linear",
     dimension="margin units",
+)
+
+
+@class_margin(
+    aliases=("crammer_singer",),
     use_when="a multiclass SVM: the true class should lead its strongest rival by a margin",
     avoid_when="probabilities are wanted (cross_entropy)",
     pitfalls="Only the highest wrong score counts; multi_margin sums over all of them and divides by K.",
@@ -53,14 +59,8 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     return add_at_k(add_at_k(np.zeros(pred.shape), target, -active), argmax_k(others), active)
 
 
-@loss(
-    task="multiclass",
+@class_margin(
     aliases=("weston_watkins",),
-    convex=True,
-    differentiable="no (kink)",
-    robust="moderate",
-    smoothness="C0",
-    scale="linear",
     dimension="margin units (squared for p=2)",
     use_when="a multiclass SVM in which every rival inside the margin counts, not only the strongest",
     avoid_when="probabilities are wanted (cross_entropy)",
@@ -121,14 +121,7 @@ def _shortfall(target: Array, pred: Array, margin: float) -> Array:
     return np.maximum(short, 0.0, out=short)
 
 
-@loss(
-    task="multiclass",
-    convex=True,
-    differentiable="no (kink)",
-    robust="moderate",
-    smoothness="C0",
-    scale="linear",
-    dimension="margin units",
+@class_margin(
     use_when="Keras' categorical hinge is to be reproduced",
     avoid_when="scores may all be negative (multiclass_hinge): the true class's place in the maximum counts as 0",
     pitfalls="The maximum includes the true class as 0, so rivals below 0 are treated as if at 0.",
@@ -164,14 +157,8 @@ def _true_score(target: Array, pred: Array) -> Array:
     return sum_k(target * pred) if target.ndim == 2 else pick_k(pred, target)
 
 
-@loss(
+@class_margin(
     task="multi-label",
-    convex=True,
-    differentiable="no (kink)",
-    robust="moderate",
-    smoothness="C0",
-    scale="linear",
-    dimension="margin units",
     use_when="every true label should lead every false one by 1",
     avoid_when="labels are to be judged one by one (multilabel_bce)",
     pitfalls="Divided by K, as in PyTorch, not by the number of pairs. A row without a true or without a false label "

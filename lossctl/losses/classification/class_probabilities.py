@@ -1,5 +1,6 @@
 """Likelihoods and scores of a class under K probabilities, or their logarithms."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,13 +21,13 @@ LOG_2 = float(np.log(2.0))
 LOG_4_3 = float(np.log(4 / 3))
 
 
-@loss(
+multiclass = partial(loss, task="multiclass", convex=True, differentiable=True, smoothness="C-infinity")
+
+
+@multiclass(
     task="multiclass, segmentation",
     aliases=("cce", "pixel_cross_entropy"),
-    convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="the model gives K probabilities, and the target is a class or a distribution over the classes",
@@ -92,13 +93,9 @@ def _(*, normalize: bool, **_: object) -> dict[str, Any]:
     return {"pred": Proportions if normalize else Simplex}
 
 
-@loss(
-    task="multiclass",
+@multiclass(
     aliases=("scce",),
-    convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="the model gives K probabilities, and some rows are to be ignored or classes weighted",
@@ -165,12 +162,8 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return resolved(params, classes, EFFECTIVE_BETA)
 
 
-@loss(
-    task="multiclass",
-    convex=True,
-    differentiable=True,
+@multiclass(
     robust=False,
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="the columns are log-probabilities, as a log-softmax layer gives them",
@@ -215,13 +208,9 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return resolved(params, classes, EFFECTIVE_BETA)
 
 
-@loss(
-    task="multiclass",
+@multiclass(
     aliases=("gce",),
-    convex=True,
-    differentiable=True,
     robust="controlled by q",
-    smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
     use_when="some labels are wrong: between cross-entropy (q near 0) and the robust mean absolute error (q = 1)",
@@ -257,12 +246,8 @@ def _(target: Array, pred: Array, *, q: float) -> Array:
     return add_at_k(np.zeros(pred.shape), target, -(pick_k(pred, target) ** (q - 1.0)))
 
 
-@loss(
-    task="multiclass",
-    convex=True,
-    differentiable=True,
+@multiclass(
     robust="moderate",
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="unitless",
     use_when="probabilities are to be judged by a bounded proper score: no single row can decide it",

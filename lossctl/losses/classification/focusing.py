@@ -1,5 +1,6 @@
 """Likelihoods that turn the weight from easy examples to hard ones. `p_t`: the probability given to the truth."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,16 +18,15 @@ TINY = float(np.finfo(np.float64).smallest_normal)
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 
 
-@loss(
+focusing = partial(loss, differentiable=True, smoothness="C-infinity", scale="nats", dimension="nats")
+
+
+@focusing(
     task="imbalanced classification",
     aliases=("focal", "sigmoid_focal"),
     elements="mean",
     convex="generally no",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="positives are rare and most rows are easy negatives, as in dense detection",
     avoid_when="probabilities must stay calibrated: it makes them less confident",
     pitfalls="Without alpha nothing is balanced. alpha_mode=constant multiplies every row by alpha, as some articles "
@@ -117,15 +117,11 @@ def _alpha_of(target: Array, alpha: float | None, mode: str) -> Array | float:
     return alpha if mode == "constant" else (1.0 - alpha) + (2.0 * alpha - 1.0) * target
 
 
-@loss(
+@focusing(
     task="multiclass, imbalanced classification",
     aliases=("multiclass_focal", "categorical_focal"),
     convex="generally no",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="some classes are rare and most rows are easy",
     avoid_when="probabilities must stay calibrated: it makes them less confident",
     pitfalls="alpha enters the value and not the mean's denominator: the mean divides by rows.",
@@ -213,7 +209,7 @@ def _focal_slope(p: Array, miss: Array, log_p: Array, gamma: float) -> Array:
     return miss**gamma * (gamma * log_p / np.maximum(miss, TINY) - 1.0 / np.maximum(p, TINY))
 
 
-@loss(
+@focusing(
     task="multi-label",
     aliases=("asl",),
     elements="sum",
@@ -221,8 +217,6 @@ def _focal_slope(p: Array, miss: Array, log_p: Array, gamma: float) -> Array:
     differentiable="no (kink)",
     robust="moderate",
     smoothness="C0",
-    scale="nats",
-    dimension="nats",
     use_when="many labels, of which few are true, and some missing: easy and mislabelled negatives are to be ignored",
     avoid_when="probabilities must stay calibrated",
     pitfalls="The sum over labels, as in the authors' code, not their mean. A negative below `clip` costs nothing.",

@@ -1,5 +1,6 @@
 """Counts of wrong labels and of wrong orders: step functions, which have no gradient."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,16 +13,14 @@ from lossctl.declare.registry import loss
 from lossctl.declare.roles import Binary, BinaryVector, ClassIndex, Label, LabelOrScores, Real, ScoreVector, Vector
 from lossctl.losses.classification.class_margins import by_label, false_scores, without_pairs
 
+error_rate = partial(
+    loss, convex=False, differentiable=False, robust=True, smoothness="none", scale="invariant", dimension="unitless"
+)
 
-@loss(
+
+@error_rate(
     task="binary, multiclass",
     aliases=("misclassification",),
-    convex=False,
-    differentiable=False,
-    robust=True,
-    smoothness="none",
-    scale="invariant",
-    dimension="unitless",
     use_when="the share of wrong decisions is wanted: one minus the accuracy",
     avoid_when="a model is trained or calibrated with it: it has no slope and sees no confidence",
     pitfalls="A prediction exactly at the threshold counts as negative; the first of tied scores is the decision.",
@@ -54,15 +53,9 @@ def _(*, threshold: float | None = 0.0, vectors: frozenset[str] = frozenset(), *
     return {} if threshold is None else {"target": Binary, "pred": Real}
 
 
-@loss(
+@error_rate(
     task="multi-label",
-    convex=False,
     elements="mean",
-    differentiable=False,
-    robust=True,
-    smoothness="none",
-    scale="invariant",
-    dimension="unitless",
     use_when="the share of wrong labels is wanted, over rows with several labels",
     avoid_when="a row counts as right only if all of its labels are (zero_one)",
     pitfalls="A score exactly at the threshold counts as false.",
@@ -91,14 +84,8 @@ def _(*, threshold: float | None = 0.0, **_: object) -> dict[str, Any]:
     return {"pred": BinaryVector if threshold is None else Vector}
 
 
-@loss(
+@error_rate(
     task="multi-label, ranking",
-    convex=False,
-    differentiable=False,
-    robust=True,
-    smoothness="none",
-    scale="invariant",
-    dimension="unitless",
     use_when="true labels should be scored above false ones, whatever the threshold",
     avoid_when="how many labels must be looked at matters (coverage)",
     pitfalls="A tie counts as wrong. A row without a true or without a false label is worth 0.",
@@ -125,13 +112,9 @@ def _(target: Array, pred: Array) -> Flags:
     return without_pairs(target)
 
 
-@loss(
+@error_rate(
     task="multi-label, ranking",
     aliases=("coverage_error",),
-    convex=False,
-    differentiable=False,
-    robust=True,
-    smoothness="none",
     scale="linear",
     dimension="labels",
     use_when="how many labels, best first, must be looked at to see every true one",

@@ -1,5 +1,6 @@
 """Losses of the margin `z = y * pred` of a score, y in {-1, +1}."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -22,9 +23,11 @@ def _margin(target: Array, pred: Array) -> Array:
     return sign
 
 
-@loss(
+binary_margin = partial(loss, task="binary", convex=True)
+
+
+@binary_margin(
     task="binary, SVM",
-    convex=True,
     differentiable="no (kink)",
     robust="not applicable",
     smoothness="C0",
@@ -53,10 +56,8 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     return (1.0 - 2.0 * target) * (_margin(target, pred) < margin)
 
 
-@loss(
-    task="binary",
+@binary_margin(
     aliases=("l2_hinge",),
-    convex=True,
     differentiable=True,
     robust=False,
     smoothness="C1",
@@ -85,10 +86,8 @@ def _(target: Array, pred: Array, *, margin: float) -> Array:
     return (2.0 - 4.0 * target) * np.maximum(margin - _margin(target, pred), 0.0)
 
 
-@loss(
-    task="binary",
+@binary_margin(
     aliases=("rennie_hinge",),
-    convex=True,
     differentiable=True,
     robust="moderate",
     smoothness="C1",
@@ -115,9 +114,7 @@ def _(target: Array, pred: Array) -> Array:
     return (1.0 - 2.0 * target) * np.clip(1.0 - _margin(target, pred), 0.0, 1.0)
 
 
-@loss(
-    task="binary",
-    convex=True,
+@binary_margin(
     differentiable=True,
     robust="moderate",
     smoothness="C1",
@@ -144,8 +141,7 @@ def _(target: Array, pred: Array) -> Array:
     return (2.0 - 4.0 * target) * np.clip(1.0 - _margin(target, pred), 0.0, 2.0)
 
 
-@loss(
-    task="binary",
+@binary_margin(
     aliases=("truncated_hinge",),
     convex=False,
     differentiable="no (kink)",
@@ -178,10 +174,8 @@ def _(target: Array, pred: Array, *, s: float) -> Array:
     return (1.0 - 2.0 * target) * ((z < 1.0) & (z > s))
 
 
-@loss(
-    task="binary",
+@binary_margin(
     aliases=("soft_margin",),
-    convex=True,
     differentiable=True,
     robust="moderate",
     smoothness="C-infinity",
@@ -208,10 +202,8 @@ def _(target: Array, pred: Array) -> Array:
     return (1.0 - 2.0 * target) * sigmoid(-_margin(target, pred))
 
 
-@loss(
-    task="binary",
+@binary_margin(
     aliases=("adaboost",),
-    convex=True,
     differentiable=True,
     robust=False,
     smoothness="C-infinity",
@@ -236,9 +228,7 @@ def _(target: Array, pred: Array) -> Array:
     return (1.0 - 2.0 * target) * np.exp(-_margin(target, pred))
 
 
-@loss(
-    task="binary",
-    convex=True,
+@binary_margin(
     differentiable="no (kink)",
     robust="moderate",
     smoothness="C0",

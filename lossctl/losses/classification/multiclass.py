@@ -1,5 +1,6 @@
 """Likelihoods of a class under K logits, or of weights over the classes."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -42,15 +43,20 @@ def _by_hand(*logits: float) -> float:
     return float(np.log(np.exp(logits).sum()))
 
 
-@loss(
+multiclass = partial(
+    loss,
     task="multiclass",
-    aliases=("softmax_cross_entropy",),
-    convex=True,
     differentiable=True,
     robust="not applicable",
     smoothness="C-infinity",
     scale="nats",
     dimension="nats",
+)
+
+
+@multiclass(
+    aliases=("softmax_cross_entropy",),
+    convex=True,
     use_when="the model gives K logits and exactly one class is true: the standard loss of classifiers",
     avoid_when="the columns are probabilities (categorical_cross_entropy), or several labels are true (multilabel_bce)",
     pitfalls="With class weights the mean divides by their sum over the rows, as in PyTorch; --reduction mean-rows "
@@ -113,15 +119,10 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return resolved(params, classes, _number(params, "beta", "cross_entropy"))
 
 
-@loss(
+@multiclass(
     task="multiclass, imbalanced classification",
     aliases=("class_balanced",),
     convex=True,
-    differentiable=True,
-    robust="not applicable",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="classes are imbalanced, and their weights should grow more slowly than 1/n",
     avoid_when="results are compared with a mean over class weights (cross_entropy, class_weight=effective)",
     pitfalls="The mean divides by rows, so the value depends on the classes' shares. Give the counts of the training "
@@ -164,15 +165,9 @@ def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
     return params | {"counts": effective(given_counts(params["counts"], classes, "--counts"), beta)}
 
 
-@loss(
-    task="multiclass",
+@multiclass(
     aliases=("poly_loss",),
     convex=False,
-    differentiable=True,
-    robust="not applicable",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="cross-entropy is to be tuned by one number: epsilon > 0 weighs uncertain rows more",
     avoid_when="values are to be read as likelihoods",
     pitfalls="The default epsilon is 1 here and 2 in optax.",
@@ -210,15 +205,10 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
     return add_at_k(p, target, -1.0) * (1.0 + epsilon * pick_k(p, target))
 
 
-@loss(
-    task="multiclass",
+@multiclass(
     aliases=("sce",),
     convex=False,
-    differentiable=True,
     robust="yes (bounded reverse term)",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="some labels are wrong: the reverse term tolerates them, the forward one still learns",
     avoid_when="labels are clean",
     pitfalls="alpha, beta and log_zero (the paper's A) are not normalised: values compare only at equal settings.",

@@ -1,6 +1,7 @@
 """Divergences of a predicted distribution Q (`pred`) from the true one P (`target`)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,14 +19,14 @@ from lossctl.declare.roles import Distribution, LogDistribution, Logits, LogProb
 NEVER = -800.0  # a log-probability whose exponential is 0
 
 
-@loss(
+divergence = partial(loss, elements="sum", convex=True, differentiable=True, smoothness="C-infinity")
+
+
+@divergence(
     task="distillation, variational",
     aliases=("kld", "relative_entropy"),
-    elements="sum",
     convex="context-dependent",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="a model is to reproduce a whole distribution: a teacher's, a posterior, soft labels",
@@ -126,13 +127,9 @@ def _impossible(target: Array, no_target: float, pred: Array, no_pred: float) ->
     return rows
 
 
-@loss(
+@divergence(
     task="distributions, matrix factorisation",
-    elements="sum",
-    convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="linear",
     dimension="target units",
     use_when="non-negative masses that need not sum to 1: spectra, histograms of counts",
@@ -166,14 +163,10 @@ def _(target: Array, pred: Array) -> npt.NDArray[np.bool_]:
     return _impossible(target, 0.0, pred, 0.0)
 
 
-@loss(
+@divergence(
     task="distributions, distillation",
     aliases=("jsd",),
-    elements="sum",
-    convex=True,
-    differentiable=True,
     robust=True,
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="a symmetric, bounded comparison is wanted, also of distributions with zeros",
@@ -243,11 +236,9 @@ def _(target: Array, pred: Array) -> Array:
     return slope
 
 
-@loss(
+@divergence(
     task="distributions",
     aliases=("tvd",),
-    elements="sum",
-    convex=True,
     differentiable="no (kink)",
     robust=True,
     smoothness="C0",
@@ -272,14 +263,10 @@ def _(target: Array, pred: Array) -> Array:
     return 0.5 * np.sign(pred - target)
 
 
-@loss(
+@divergence(
     task="variational, generative",
     aliases=("vae_kl",),
-    elements="sum",
-    convex=True,
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="the KL part of a variational autoencoder with a standard normal prior",
@@ -305,9 +292,6 @@ def gaussian_kl(mu: RealD, logvar: RealD) -> Array:
     return value
 
 
-gaussian_kl.slope_role = "mu"
-
-
-@gaussian_kl.gradient
+@gaussian_kl.gradient_by("mu")
 def _(mu: Array, logvar: Array) -> Array:
     return mu.copy()

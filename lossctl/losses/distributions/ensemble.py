@@ -1,5 +1,6 @@
 """Losses of forecasts given as ensembles of M members, a value per row; `e = member - target`."""
 
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -20,12 +21,11 @@ Estimator: TypeAlias = Annotated[
 ]
 
 
-@loss(
-    task="forecast",
-    convex=False,
-    differentiable="no (kink)",
+ensemble = partial(loss, task="forecast", convex=False, differentiable="no (kink)", smoothness="C0")
+
+
+@ensemble(
     robust=True,
-    smoothness="C0",
     scale="linear",
     dimension="target units",
     use_when="an ensemble forecast of one number is judged as a distribution",
@@ -74,10 +74,8 @@ def _prices(members: int, estimator: str) -> tuple[Array, Array]:
     return (2.0 * before + 1.0) / members**2, (2.0 * after + 1.0) / members**2
 
 
-@loss(
-    task="forecast",
+@ensemble(
     aliases=("dss",),
-    convex=False,
     differentiable=True,
     robust=False,
     smoothness="C-infinity",
@@ -119,12 +117,8 @@ def _moments(target: Array, pred: Array) -> tuple[Array, Array, Array]:
     return deviation, (pred[0] - target) + mean, norm_k(deviation) / np.sqrt(len(pred) - 1.0)
 
 
-@loss(
-    task="forecast",
-    convex=False,
-    differentiable="no (kink)",
+@ensemble(
     robust=True,
-    smoothness="C0",
     scale="linear",
     dimension="target units",
     use_when="an ensemble forecast of several numbers is judged as a joint distribution",
@@ -190,12 +184,8 @@ def _directions(x: Array) -> Array:
     return x / np.maximum(length, TINY)
 
 
-@loss(
-    task="forecast",
-    convex=False,
-    differentiable="no (kink)",
+@ensemble(
     robust="controlled by p",
-    smoothness="C0",
     scale="power 2p",
     dimension="target units to the power 2p",
     use_when="the dependence between outputs, along time or space, is to be judged",

@@ -1,5 +1,6 @@
 """Losses of predicted quantiles and intervals, a value per row. `u = target - pred`."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, TypeAlias
 
@@ -19,7 +20,8 @@ AS_MANY = "--levels must be as many as the predicted quantiles"
 SAME_LEVEL = 1e-9
 
 
-@loss(
+interval = partial(
+    loss,
     task="forecast",
     convex=True,
     differentiable="no (kink)",
@@ -27,6 +29,10 @@ SAME_LEVEL = 1e-9
     smoothness="C0",
     scale="linear",
     dimension="target units",
+)
+
+
+@interval(
     use_when="several quantiles are predicted at once and each level counts the same",
     avoid_when="the value is to be read as a CRPS (crps_quantile is twice this)",
     pitfalls="The mean over levels, not the sum. Crossing quantiles are not punished as such.",
@@ -57,14 +63,7 @@ def _(*, levels: Levels) -> str | None:
     return _outside(levels)
 
 
-@loss(
-    task="forecast",
-    convex=True,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
-    scale="linear",
-    dimension="target units",
+@interval(
     use_when="a distribution is forecast by quantiles and its CRPS is wanted",
     avoid_when="the levels are few or uneven: the sum is then a crude stand-in for the integral",
     pitfalls="Every level has the same weight, also where levels are unevenly spaced.",
@@ -97,15 +96,8 @@ def _(*, levels: Levels) -> str | None:
     return _outside(levels)
 
 
-@loss(
-    task="forecast",
+@interval(
     aliases=("wis",),
-    convex=True,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
-    scale="linear",
-    dimension="target units",
     use_when="a median and central intervals are forecast, as epidemic forecasting hubs collect them",
     avoid_when="the levels are not symmetric about 0.5 (crps_quantile takes any)",
     pitfalls="Some tools divide by K instead of K + 1/2, and scoringrules 0.10 adds the median itself, not its error.",
@@ -149,15 +141,8 @@ def _(*, levels: Levels) -> str | None:
     return f"--levels must be symmetric about 0.5 and hold it, but {why}; crps_quantile takes levels of any kind."
 
 
-@loss(
-    task="forecast",
+@interval(
     aliases=("winkler",),
-    convex=True,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
-    scale="linear",
-    dimension="target units",
     use_when="a central prediction interval is judged for its width and its misses together",
     avoid_when="intervals of different coverage are averaged: alpha sets the price of a miss (weighted_interval_score)",
     pitfalls="alpha is the share left outside: 0.1 for a 90 % interval. The gradient is that of `lower`.",
@@ -185,12 +170,9 @@ def interval_score(
     return (upper - lower) + (2.0 / alpha) * miss
 
 
-@interval_score.gradient
+@interval_score.gradient_by("lower")
 def _(target: Array, lower: Array, upper: Array, *, alpha: float) -> Array:
     return (2.0 / alpha) * (lower > target).astype(np.float64) - 1.0
-
-
-interval_score.slope_role = "lower"
 
 
 @interval_score.rule("lower must not be above upper")

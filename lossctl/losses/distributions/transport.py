@@ -1,5 +1,6 @@
 """Distances between distributions over an order or on a line: how far mass has to move."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,14 +15,12 @@ from lossctl.declare.registry import loss
 from lossctl.declare.roles import Distribution, Real, Simplex
 from lossctl.errors import UsageError
 
+transport = partial(loss, convex=True, differentiable="no (kink)", robust=True, smoothness="C0")
 
-@loss(
+
+@transport(
     task="distributions, ordinal classification",
     aliases=("emd",),
-    convex=True,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
     scale="linear",
     dimension="units of the positions",
     use_when="histograms over ordered bins: mass in the next bin is better than mass far away",
@@ -118,14 +117,10 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * cumsum_k(cumsum_k(pred - target)[::-1])[::-1]
 
 
-@loss(
+@transport(
     task="distributions",
     aliases=("wasserstein",),
     scope="group",
-    convex=True,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
     scale="linear",
     dimension="target units",
     use_when="two samples are compared as distributions: rows need not correspond",
@@ -142,13 +137,10 @@ def wasserstein_samples(target: Real, pred: Real) -> float:
     return float(np.abs(np.sort(target) - np.sort(pred)).mean())
 
 
-@loss(
+@transport(
     task="distributions",
     scope="group",
     convex=False,
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
     scale="root",
     dimension="root of target units",
     use_when="two samples are tested for coming from one distribution",

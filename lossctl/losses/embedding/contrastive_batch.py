@@ -86,7 +86,7 @@ def info_nce(
     return value
 
 
-@info_nce.gradient
+@info_nce.gradient_by("anchor")
 def _(
     anchor: Array, positive: Array, negatives: Array, *, temperature: float, similarity: str, symmetric: bool
 ) -> Array:
@@ -102,9 +102,6 @@ def _(
         slope = (slope - dot_k(slope, x) * x) / norm_k(anchor)
     slope /= temperature
     return slope
-
-
-info_nce.slope_role = "anchor"
 
 
 @info_nce.domains

@@ -1,5 +1,6 @@
 """Losses of the angle between two vectors, a value per row."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,14 +16,13 @@ from lossctl.losses.embedding._pairs import unit
 EPS = "least squared length of a vector; 0: a zero vector is an error"
 
 
-@loss(
+angular = partial(loss, convex=False, robust="bounded", scale="invariant", dimension="unitless")
+
+
+@angular(
     task="metric learning",
-    convex=False,
     differentiable="piecewise",
-    robust="bounded",
     smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="pairs are labelled and only the vectors' directions matter",
     avoid_when="lengths carry meaning (contrastive)",
     pitfalls="Zero vectors have no direction: an error here, where torch takes their cosine as 0.",
@@ -48,7 +48,7 @@ def cosine_embedding(
     return target * _distance(a, b) + (1.0 - target) * np.maximum(_cosine(a, b) - margin, 0.0)
 
 
-@cosine_embedding.gradient
+@cosine_embedding.gradient_by("a")
 def _(a: Array, b: Array, target: Array, *, margin: float) -> Array:
     length = norm_k(a)
     x, y = a / length, unit(b)
@@ -56,17 +56,10 @@ def _(a: Array, b: Array, target: Array, *, margin: float) -> Array:
     return ((1.0 - target) * (cosine > margin) - target) / length * (y - cosine * x)
 
 
-cosine_embedding.slope_role = "a"
-
-
-@loss(
+@angular(
     task="metric learning, regression",
-    convex=False,
     differentiable=True,
-    robust="bounded",
     smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
     use_when="only the direction of a predicted vector matters",
     avoid_when="its length matters (mse); zero vectors occur and eps is 0",
     pitfalls="In [0, 2]. Tools differ in what a zero vector is worth; here eps bounds the squared lengths from below.",
@@ -90,14 +83,10 @@ def _(target: Array, pred: Array, *, eps: float) -> Array:
     return _proximity_slope(target, pred, eps)
 
 
-@loss(
+@angular(
     task="metric learning, regression",
-    convex=False,
     differentiable=True,
-    robust="bounded",
     smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
     use_when="results are compared with Keras, whose loss is the negative cosine",
     avoid_when="a loss of 0 should mean perfect (cosine_distance)",
     pitfalls="In [-1, 1]: the best value is -1.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,14 +21,19 @@ ONE_BATCH = "Without --group the whole dataset is one batch."
 FOUR: dict[str, Any] = {"embedding": [[3, 4], [5, 0], [0, -2], [-8, -6]], "label": ["a", "b", "a", "b"]}
 
 
-@loss(
-    task="contrastive learning",
+labelled = partial(
+    loss,
     scope="group",
     unit_valued=False,
     convex=False,
     differentiable=True,
     robust="not primary focus",
     smoothness="C-infinity",
+)
+
+
+@labelled(
+    task="contrastive learning",
     scale="nats",
     dimension="nats",
     use_when="SimCLR: augmented views of a sample share a label, all others are negatives",
@@ -66,14 +72,8 @@ def nt_xent(
     return Rows(value, share=share)
 
 
-@loss(
+@labelled(
     task="contrastive learning",
-    scope="group",
-    unit_valued=False,
-    convex=False,
-    differentiable=True,
-    robust="not primary focus",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="labels are classes with several rows in each batch",
@@ -131,14 +131,8 @@ def supcon(
     return Rows(value, share=share)
 
 
-@loss(
+@labelled(
     task="metric learning",
-    scope="group",
-    unit_valued=False,
-    convex=False,
-    differentiable=True,
-    robust="not primary focus",
-    smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
     use_when="labelled batches: hard pairs of both kinds should weigh most",
@@ -186,13 +180,9 @@ def multi_similarity(
     return value
 
 
-@loss(
+@labelled(
     task="metric learning",
-    scope="group",
-    unit_valued=False,
-    convex=False,
     differentiable="piecewise",
-    robust="not primary focus",
     smoothness="C0",
     scale="invariant",
     dimension="unitless",

@@ -1,5 +1,6 @@
 """Losses of pairs, a value per row: two vectors or their distance, and whether they belong together."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -15,14 +16,14 @@ from lossctl.losses.embedding._pairs import difference
 CONTRASTIVE_MARGIN = "distance from which a dissimilar pair costs nothing"
 
 
-@loss(
-    task="metric learning",
-    convex=False,
-    differentiable="piecewise",
+pairwise = partial(
+    loss, task="metric learning", convex=False, differentiable="piecewise", smoothness="C0", dimension="distance units"
+)
+
+
+@pairwise(
     robust="not primary focus",
-    smoothness="C0",
     scale="quadratic",
-    dimension="distance units",
     use_when="verification: pairs are known to belong together or not",
     avoid_when="the scale of the distances is unknown (margin is in their units); relative order is all that is known",
     pitfalls="The value is in squared distance units. Some tools halve it, add eps to the differences, or read the "
@@ -58,24 +59,16 @@ def contrastive(
     return _contrastive(norm_k(difference(a, b, eps), p), target, margin, half)
 
 
-@contrastive.gradient
+@contrastive.gradient_by("a")
 def _(a: Array, b: Array, target: Array, *, margin: float, half: bool, p: float, eps: float) -> Array:
     gap = difference(a, b, eps)
     distance = norm_k(gap, p)
     return _contrastive_slope(distance, target, margin, half) * norm_slope_k(gap, distance, p)
 
 
-contrastive.slope_role = "a"
-
-
-@loss(
-    task="metric learning",
-    convex=False,
-    differentiable="piecewise",
+@pairwise(
     robust="not primary focus",
-    smoothness="C0",
     scale="quadratic",
-    dimension="distance units",
     use_when="verification from distances that another tool has measured",
     avoid_when="the scale is unknown: margin is in its units; the numbers are similarities (make distances of them)",
     pitfalls="The value is in squared distance units. Some tools halve it, or read the label 1 as dissimilar.",
@@ -99,22 +92,14 @@ def contrastive_distance(
     return _contrastive(distance, target, margin, half)
 
 
-@contrastive_distance.gradient
+@contrastive_distance.gradient_by("distance")
 def _(distance: Array, target: Array, *, margin: float, half: bool) -> Array:
     return _contrastive_slope(distance, target, margin, half)
 
 
-contrastive_distance.slope_role = "distance"
-
-
-@loss(
-    task="metric learning",
-    convex=False,
-    differentiable="piecewise",
+@pairwise(
     robust="moderate",
-    smoothness="C0",
     scale="linear",
-    dimension="distance units",
     use_when="pairs are labelled, and a far outlier must not weigh by its square",
     avoid_when="small distances of similar pairs should cost next to nothing (contrastive)",
     pitfalls="The name misleads: it is linear in a distance, not in a score, and label 1 means similar.",

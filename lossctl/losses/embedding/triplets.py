@@ -1,5 +1,6 @@
 """Losses of triplets, a value per row: an anchor should be nearer to its positive than to its negative."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -16,15 +17,20 @@ MARGIN = "lead that the nearer distance must have"
 NORM = "which norm measures the distances"
 
 
-@loss(
+anchored = partial(
+    loss,
     task="metric learning",
-    aliases=("triplet_margin",),
-    convex=False,
-    differentiable="piecewise",
     robust="not primary focus",
     smoothness="C0",
     scale="linear",
     dimension="distance units",
+)
+
+
+@anchored(
+    aliases=("triplet_margin",),
+    convex=False,
+    differentiable="piecewise",
     use_when="embeddings: relative similarity is known, anchor to positive and to negative",
     avoid_when="most triplets are easy: zeros hide the hard ones; pairs are labelled one by one (contrastive)",
     pitfalls="eps is added to every difference (torch), not under the root; margin is in distance units, with squared "
@@ -87,7 +93,7 @@ def triplet(
     return np.maximum(near - far + margin, 0.0)
 
 
-@triplet.gradient
+@triplet.gradient_by("anchor")
 def _(
     anchor: Array,
     positive: Array,
@@ -113,17 +119,9 @@ def _(
     return (near - far + margin > 0.0) * (pull - push)
 
 
-triplet.slope_role = "anchor"
-
-
-@loss(
-    task="metric learning",
+@anchored(
     convex=False,
     differentiable=True,
-    robust="not primary focus",
-    smoothness="C0",
-    scale="linear",
-    dimension="distance units",
     use_when="triplets without a margin to choose: every triplet keeps a share of the gradient",
     avoid_when="a triplet that is right by a margin should cost nothing (triplet)",
     pitfalls="Vectors are taken as they are: nothing is normalised.",
@@ -154,24 +152,16 @@ def triplet_soft_margin(
     return softplus(norm_k(anchor - positive, p) - norm_k(anchor - negative, p))
 
 
-@triplet_soft_margin.gradient
+@triplet_soft_margin.gradient_by("anchor")
 def _(anchor: Array, positive: Array, negative: Array, *, p: float) -> Array:
     towards, away = anchor - positive, anchor - negative
     near, far = norm_k(towards, p), norm_k(away, p)
     return sigmoid(near - far) * (norm_slope_k(towards, near, p) - norm_slope_k(away, far, p))
 
 
-triplet_soft_margin.slope_role = "anchor"
-
-
-@loss(
-    task="metric learning",
+@anchored(
     convex=True,
     differentiable="piecewise",
-    robust="not primary focus",
-    smoothness="C0",
-    scale="linear",
-    dimension="distance units",
     use_when="the two distances of each triplet are already there",
     avoid_when="they are similarities (turn them into distances first)",
     pitfalls="margin is in the units of the distances: plain and squared ones need different margins.",
@@ -191,9 +181,6 @@ def triplet_distance(
     return np.maximum(d_positive - d_negative + margin, 0.0)
 
 
-@triplet_distance.gradient
+@triplet_distance.gradient_by("d_positive")
 def _(d_positive: Array, d_negative: Array, *, margin: float) -> Array:
     return (d_positive - d_negative + margin > 0.0).astype(np.float64)
-
-
-triplet_distance.slope_role = "d_positive"

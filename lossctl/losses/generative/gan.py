@@ -1,6 +1,7 @@
 """Losses of generative adversarial networks. `real` and `fake` are the discriminator's outputs for data and samples."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,14 +13,13 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import NotNegative, RealD, UnitD
 
+adversarial = partial(
+    loss, task="generative", elements="mean", convex=True, differentiable=True, smoothness="C-infinity"
+)
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="how well the discriminator of a standard GAN tells data from samples",
@@ -47,10 +47,7 @@ def gan_discriminator(
     return -np.log(real) - np.log1p(-fake)
 
 
-gan_discriminator.slope_role = "fake"
-
-
-@gan_discriminator.gradient
+@gan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array, *, input: str) -> Array:
     return sigmoid(fake) if input == "logits" else 1.0 / (1.0 - fake)
 
@@ -60,13 +57,9 @@ def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {} if input == "logits" else {"real": UnitD, "fake": UnitD}
 
 
-@loss(
-    task="generative",
-    elements="mean",
+@adversarial(
     convex="nonsaturating: yes, minimax: no",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="how well the generator of a standard GAN fools its discriminator",
@@ -95,10 +88,7 @@ def gan_generator(
     return -np.log(fake) if mode == "nonsaturating" else np.log1p(-fake)
 
 
-gan_generator.slope_role = "fake"
-
-
-@gan_generator.gradient
+@gan_generator.gradient_by("fake")
 def _(fake: Array, *, mode: str, input: str) -> Array:
     if input == "logits":
         return -sigmoid(-fake) if mode == "nonsaturating" else -sigmoid(fake)
@@ -110,13 +100,8 @@ def _(*, input: str, **_: object) -> Mapping[str, Any]:
     return {} if input == "logits" else {"fake": UnitD}
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared score units",
     use_when="a discriminator trained by least squares, whose scores aim at fixed values",
@@ -143,21 +128,13 @@ def lsgan_discriminator(
     return 0.5 * (above * above + below * below)
 
 
-lsgan_discriminator.slope_role = "fake"
-
-
-@lsgan_discriminator.gradient
+@lsgan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array, *, a: float, b: float) -> Array:
     return fake - a
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared score units",
     use_when="the generator against a discriminator trained by least squares",
@@ -180,18 +157,12 @@ def lsgan_generator(
     return 0.5 * gap * gap
 
 
-lsgan_generator.slope_role = "fake"
-
-
-@lsgan_generator.gradient
+@lsgan_generator.gradient_by("fake")
 def _(fake: Array, *, c: float) -> Array:
     return fake - c
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
+@adversarial(
     differentiable="no (kink)",
     robust="not applicable",
     smoothness="C0",
@@ -211,21 +182,13 @@ def hinge_gan_discriminator(real: RealD, fake: RealD) -> Array:
     return np.maximum(1.0 - real, 0.0) + np.maximum(1.0 + fake, 0.0)
 
 
-hinge_gan_discriminator.slope_role = "fake"
-
-
-@hinge_gan_discriminator.gradient
+@hinge_gan_discriminator.gradient_by("fake")
 def _(real: Array, fake: Array) -> Array:
     return (fake > -1.0).astype(np.float64)
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="linear",
     dimension="score units",
     use_when="the critic of a Wasserstein GAN: its negative estimates the distance between data and samples",
@@ -252,21 +215,13 @@ def wgan_critic(
     return fake - real if sign == "minimise" else real - fake
 
 
-wgan_critic.slope_role = "fake"
-
-
-@wgan_critic.gradient
+@wgan_critic.gradient_by("fake")
 def _(real: Array, fake: Array, *, sign: str) -> Array:
     return np.full_like(fake, 1.0 if sign == "minimise" else -1.0)
 
 
-@loss(
-    task="generative",
-    elements="mean",
-    convex=True,
-    differentiable=True,
+@adversarial(
     robust="not applicable",
-    smoothness="C-infinity",
     scale="linear",
     dimension="score units",
     use_when="the generator against a Wasserstein critic or a hinge discriminator",
@@ -283,10 +238,7 @@ def wgan_generator(fake: RealD) -> Array:
     return -fake
 
 
-wgan_generator.slope_role = "fake"
-
-
-@wgan_generator.gradient
+@wgan_generator.gradient_by("fake")
 def _(fake: Array) -> Array:
     return np.full_like(fake, -1.0)
 
@@ -319,9 +271,6 @@ def gradient_penalty(
     return lam * (excess * excess)
 
 
-gradient_penalty.slope_role = "norm"
-
-
-@gradient_penalty.gradient
+@gradient_penalty.gradient_by("norm")
 def _(norm: Array, *, lam: float) -> Array:
     return 2.0 * lam * (norm - 1.0)

@@ -1,6 +1,7 @@
 """Losses of generative models: variational autoencoders, diffusion, and comparisons in a feature space."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,13 +16,13 @@ from lossctl.declare.registry import loss
 from lossctl.declare.roles import FeatureMap, LatentD, NotNegative, Real, RealD, UnitD
 from lossctl.errors import UsageError
 
+smooth = partial(loss, differentiable=True, smoothness="C-infinity")
 
-@loss(
+
+@smooth(
     task="variational, generative",
     convex="in its two parts",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="both parts of the bound were written down by the training run",
@@ -41,20 +42,15 @@ def elbo(recon: Real, kl: Real, *, beta: Annotated[float, Param("the weight of t
     return recon + beta * kl
 
 
-elbo.slope_role = "recon"
-
-
-@elbo.gradient
+@elbo.gradient_by("recon")
 def _(recon: Array, kl: Array, *, beta: float) -> Array:
     return np.ones_like(recon)
 
 
-@loss(
+@smooth(
     task="variational, generative",
     convex="in the reconstruction",
-    differentiable=True,
     robust="not applicable",
-    smoothness="C-infinity",
     scale="nats",
     dimension="nats",
     use_when="a variational autoencoder with a standard normal prior, per example",
@@ -149,13 +145,11 @@ def _reconstruction(target: Array, pred: Array, reconstruction: str) -> Array:
             return softplus(pred) - target * pred
 
 
-@loss(
+@smooth(
     task="generative, diffusion",
     elements="mean",
     convex=True,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared target units",
     use_when="a diffusion model's predictions of noise, velocity or clean data",
@@ -213,12 +207,10 @@ def _min_snr(snr: Array | None, snr_gamma: float, prediction: str) -> Array:
             return np.minimum(snr, snr_gamma)
 
 
-@loss(
+@smooth(
     task="image restoration, generative",
     convex="in the features",
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="quadratic",
     dimension="squared feature units",
     use_when="images are compared by the features a network sees in them; the columns hold those features",
@@ -250,12 +242,10 @@ def _(target: Array, pred: Array, *, average: bool) -> Array:
     return (2.0 / components(pred) if average else 2.0) * (pred - target)
 
 
-@loss(
+@smooth(
     task="style transfer, generative",
     convex=False,
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
     scale="of degree 4",
     dimension="feature units to the fourth power",
     use_when="textures are compared by the correlations of their features, wherever they occur",

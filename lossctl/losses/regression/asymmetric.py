@@ -1,5 +1,6 @@
 """Losses that tell under- from over-prediction, or forgive small errors. `e = pred - target`, `u = target - pred`."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -11,17 +12,31 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import RealD
 
-
-@loss(
-    task="regression, forecast",
-    aliases=("pinball",),
-    convex=True,
+linear = partial(
+    loss,
     elements="mean",
+    convex=True,
     differentiable="no (kink)",
     robust=True,
     smoothness="C0",
     scale="linear",
     dimension="target units",
+)
+squared = partial(
+    loss,
+    elements="mean",
+    convex=True,
+    differentiable=True,
+    robust=False,
+    smoothness="C1",
+    scale="quadratic",
+    dimension="squared target units",
+)
+
+
+@linear(
+    task="regression, forecast",
+    aliases=("pinball",),
     use_when="a quantile of the target is predicted, or over- and under-prediction cost differently",
     avoid_when="predictions are means",
     pitfalls="Predictions of different tau that are fitted apart may cross. tau=0.5 is half of mae.",
@@ -48,15 +63,8 @@ def _(target: Array, pred: Array, *, tau: float) -> Array:
     return (1.0 - tau) * (shortfall < 0) - tau * (shortfall > 0)
 
 
-@loss(
+@squared(
     task="regression, forecast",
-    convex=True,
-    elements="mean",
-    differentiable=True,
-    robust=False,
-    smoothness="C1",
-    scale="quadratic",
-    dimension="squared target units",
     use_when="an expectile of the target is predicted, or over- and under-prediction cost differently",
     avoid_when="outliers would decide the result; a quantile is wanted",
     pitfalls="An expectile is no quantile: tau is no share of targets below it. tau=0.5 is half of mse.",
@@ -86,16 +94,9 @@ def _(target: Array, pred: Array, *, tau: float) -> Array:
     return 2.0 * ((1.0 - tau) * over - tau * under)
 
 
-@loss(
+@linear(
     task="regression",
     aliases=("svr",),
-    convex=True,
-    elements="mean",
-    differentiable="no (kink)",
-    robust=True,
-    smoothness="C0",
-    scale="linear",
-    dimension="target units",
     use_when="errors below a tolerance do not matter",
     avoid_when="every deviation costs",
     pitfalls="epsilon is in the units of the target: where residuals stay below it, every model is worth 0.",
@@ -118,15 +119,8 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Array:
     return np.sign(residual) * (np.abs(residual) > epsilon)
 
 
-@loss(
+@squared(
     task="regression",
-    convex=True,
-    elements="mean",
-    differentiable=True,
-    robust=False,
-    smoothness="C1",
-    scale="quadratic",
-    dimension="squared target units",
     use_when="errors below a tolerance do not matter and large ones matter much",
     avoid_when="outliers would decide the result",
     pitfalls="epsilon is in the units of the target. Large residuals weigh as in mse.",

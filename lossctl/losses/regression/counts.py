@@ -165,10 +165,7 @@ def negative_binomial_nll(target: NotNegativeD, mean: NotNegativeD, size: Positi
     return value
 
 
-negative_binomial_nll.slope_role = "mean"
-
-
-@negative_binomial_nll.gradient
+@negative_binomial_nll.gradient_by("mean")
 def _(target: Array, mean: Array, size: Array) -> Array:
     slope: Array = size / (size + mean) * (1.0 - target / np.maximum(mean, TINY * (target == 0.0)))
     return slope

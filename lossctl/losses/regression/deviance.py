@@ -1,6 +1,7 @@
 """Deviances: twice the log-likelihood that a prediction gives away against a perfect one."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,14 +13,12 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import NotNegativeD, PositiveD, RealD
 
+deviance = partial(loss, elements="mean", differentiable=True, robust=False, smoothness="C-infinity")
 
-@loss(
+
+@deviance(
     task="count regression",
-    elements="mean",
     convex=True,
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="linear",
     dimension="target units",
     use_when="counts or frequencies, with 0 for a perfect prediction; variance about the mean",
@@ -42,13 +41,9 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * ((pred - target) / pred)
 
 
-@loss(
+@deviance(
     task="regression",
-    elements="mean",
     convex=False,
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
     use_when="positive targets whose spread grows with their mean, and relative errors matter",
@@ -76,13 +71,9 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * ((pred - target) / pred / pred)
 
 
-@loss(
+@deviance(
     task="regression, count regression",
-    elements="mean",
     convex="yes for powers 0 and in [1, 2)",
-    differentiable=True,
-    robust=False,
-    smoothness="C-infinity",
     scale="of degree 2 - power",
     dimension="target units to the power 2 - power",
     use_when="amounts that are often 0 and positive otherwise: claims, rainfall, sales",

@@ -1,5 +1,6 @@
 """Losses of a whole set of predictions: roots, ratios of variances, correlations, medians and maxima."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,14 +12,12 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import RealD
 
+fit = partial(loss, task="regression", scope="set", differentiable=True, robust=False)
 
-@loss(
-    task="regression",
+
+@fit(
     aliases=("root_mean_squared_error",),
-    scope="set",
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C0",
     scale="linear",
     dimension="target units",
@@ -42,12 +41,9 @@ def _(sums: Sums) -> Array:
     return np.sqrt(sums["square"] / sums["weight"])
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
     differentiable="no (kink)",
-    robust=False,
     smoothness="C0",
     scale="linear",
     dimension="target units",
@@ -115,12 +111,8 @@ def _weighted_median(values: Array, weights: Array) -> float:
     return float((values[order[low]] + values[order[high]]) / 2.0)
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C0",
     scale="invariant",
     dimension="unitless",
@@ -176,13 +168,9 @@ def _(sums: Sums, *, normalizer: str, pivot: Pivot) -> Array:
             return root / np.sqrt(sums["size"])
 
 
-@loss(
-    task="regression",
+@fit(
     aliases=("rse",),
-    scope="set",
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -213,12 +201,8 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return sums["square"] / (_variance(sums, "centred", "spread") * _varies(sums))
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=True,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -250,13 +234,9 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return _variance(sums, "error", "square") / (_variance(sums, "centred", "spread") * _varies(sums))
 
 
-@loss(
-    task="regression",
+@fit(
     aliases=("ccc",),
-    scope="set",
     convex=False,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -282,12 +262,8 @@ def _(sums: Sums, *, pivot: Pivot) -> Array:
     return 1.0 - 2.0 * (sums["xy"] - sums["x"] * sums["y"] / n) / (spread + n * shift * shift)
 
 
-@loss(
-    task="regression",
-    scope="set",
+@fit(
     convex=False,
-    differentiable=True,
-    robust=False,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",

@@ -1,5 +1,6 @@
 """Negative log-likelihoods of continuous distributions."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -18,17 +19,22 @@ LOG_2 = float(np.log(2.0))
 LOG_LEAST = float(np.log(1e-300))
 
 
-@loss(
+likelihood = partial(
+    loss,
     task="uncertainty regression",
-    aliases=("normal_nll",),
     elements="mean",
-    one_of=("var", "std", "logvar"),
-    convex="yes (mean)",
     differentiable=True,
-    robust="not primary focus",
     smoothness="C-infinity",
     scale="nats",
     dimension="nats",
+)
+
+
+@likelihood(
+    aliases=("normal_nll",),
+    one_of=("var", "std", "logvar"),
+    convex="yes (mean)",
+    robust="not primary focus",
     use_when="a mean and its uncertainty are predicted together",
     avoid_when="outliers: their squared error over a small variance decides the mean (student_t_nll, laplace_nll)",
     pitfalls="The constant log(2 pi)/2 is left out unless `full`. Variances below `eps` are raised to it, as in torch.",
@@ -121,15 +127,11 @@ def _spread(var: Array | None, std: Array | None, logvar: Array | None, eps: flo
     return log_variance, np.exp(-log_variance)
 
 
-@loss(
-    task="uncertainty regression",
-    elements="mean",
+@likelihood(
     convex="yes (location)",
     differentiable="no (kink)",
     robust=True,
     smoothness="C0",
-    scale="nats",
-    dimension="nats",
     use_when="a median and its uncertainty are predicted together, with heavy tails",
     avoid_when="errors are Gaussian (gaussian_nll)",
     pitfalls="`scale` is the mean absolute deviation b, not the standard deviation, which is sqrt(2) b.",
@@ -156,15 +158,9 @@ def _(target: Array, pred: Array, scale: Array) -> Array:
     return np.sign(pred - target) / scale
 
 
-@loss(
-    task="uncertainty regression",
-    elements="mean",
+@likelihood(
     convex=False,
-    differentiable=True,
     robust=True,
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="a location and its uncertainty are predicted, and outliers belong to the data",
     avoid_when="the degrees of freedom are unknown and there are few rows to learn them from",
     pitfalls="`scale` is not the standard deviation, which is scale * sqrt(df / (df - 2)) and infinite for df <= 2.",
@@ -204,15 +200,9 @@ def _(target: Array, pred: Array, scale: Array, df: Array) -> Array:
     return (df + 1.0) / scale * (t / (df + t * t))
 
 
-@loss(
-    task="uncertainty regression",
-    elements="mean",
+@likelihood(
     convex="yes (mu)",
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="positive targets whose relative error is normal: prices, durations, sizes",
     avoid_when="targets of 0, or targets near 0 that are only measurement noise",
     pitfalls="`mu` and `sigma` are those of log target; the mean of the target is exp(mu + sigma^2/2).",
@@ -237,23 +227,14 @@ def lognormal_nll(target: PositiveD, mu: RealD, sigma: PositiveD) -> Array:
     return log + np.log(sigma) + HALF_LOG_2PI + 0.5 * z * z
 
 
-lognormal_nll.slope_role = "mu"
-
-
-@lognormal_nll.gradient
+@lognormal_nll.gradient_by("mu")
 def _(target: Array, mu: Array, sigma: Array) -> Array:
     return (mu - np.log(target)) / sigma / sigma
 
 
-@loss(
-    task="uncertainty regression",
-    elements="mean",
+@likelihood(
     convex="yes (rate)",
-    differentiable=True,
     robust=False,
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="positive targets whose spread grows with their mean: waiting times, claims, rainfall",
     avoid_when="targets of 0 (tweedie_deviance with a power between 1 and 2)",
     pitfalls="`rate` is the inverse scale: the mean is shape / rate. With fixed shapes gamma_deviance ranks the same.",
@@ -282,22 +263,15 @@ def gamma_nll(target: PositiveD, shape: PositiveD, rate: PositiveD) -> Array:
     return value
 
 
-gamma_nll.slope_role = "rate"
-
-
-@gamma_nll.gradient
+@gamma_nll.gradient_by("rate")
 def _(target: Array, shape: Array, rate: Array) -> Array:
     return target - shape / rate
 
 
-@loss(
-    task="uncertainty regression",
+@likelihood(
+    elements=None,
     convex=False,
-    differentiable=True,
     robust="moderate",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="the target may have several modes (mixture density networks)",
     avoid_when="one mode is enough (gaussian_nll): mixtures are hard to fit",
     pitfalls="A component of weight 0 is left out. Densities: the value may be negative.",
@@ -327,10 +301,7 @@ def mixture_normal_nll(target: Real, mixture_weights: Distribution, means: Vecto
     return HALF_LOG_2PI - logsumexp_k(_components(target, mixture_weights, means, stds))
 
 
-mixture_normal_nll.slope_role = "means"
-
-
-@mixture_normal_nll.gradient
+@mixture_normal_nll.gradient_by("means")
 def _(target: Array, mixture_weights: Array, means: Array, stds: Array) -> Array:
     share = softmax_k(_components(target, mixture_weights, means, stds))
     return share * ((means - target) / stds / stds)

@@ -1,5 +1,6 @@
 """Penalties on a model's coefficients: a row is a coefficient, and the value is their sum."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -10,15 +11,12 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import RealD
 
+penalty = partial(loss, task="regularisation", elements="sum", reduction="sum", convex=True, robust="not applicable")
 
-@loss(
-    task="regularisation",
+
+@penalty(
     aliases=("ridge",),
-    elements="sum",
-    reduction="sum",
-    convex=True,
     differentiable=True,
-    robust="not applicable",
     smoothness="C-infinity",
     scale="quadratic",
     dimension="squared coefficient units",
@@ -44,22 +42,14 @@ def l2_penalty(
     return (0.5 * lam if half else lam) * (coef * coef)
 
 
-l2_penalty.slope_role = "coef"
-
-
-@l2_penalty.gradient
+@l2_penalty.gradient_by("coef")
 def _(coef: Array, *, lam: float, half: bool) -> Array:
     return (lam if half else 2.0 * lam) * coef
 
 
-@loss(
-    task="regularisation",
+@penalty(
     aliases=("lasso",),
-    elements="sum",
-    reduction="sum",
-    convex=True,
     differentiable="no (kink)",
-    robust="not applicable",
     smoothness="C0",
     scale="linear",
     dimension="coefficient units",
@@ -80,21 +70,13 @@ def l1_penalty(coef: RealD, *, lam: Annotated[float, Param("the weight of the pe
     return lam * np.abs(coef)
 
 
-l1_penalty.slope_role = "coef"
-
-
-@l1_penalty.gradient
+@l1_penalty.gradient_by("coef")
 def _(coef: Array, *, lam: float) -> Array:
     return lam * np.sign(coef)
 
 
-@loss(
-    task="regularisation",
-    elements="sum",
-    reduction="sum",
-    convex=True,
+@penalty(
     differentiable="no (kink)",
-    robust="not applicable",
     smoothness="C0",
     scale="between linear and quadratic",
     dimension="mixed: coefficient units and their square",
@@ -120,9 +102,6 @@ def elastic_net(
     return lam * (l1_ratio * np.abs(coef) + (0.5 * (1.0 - l1_ratio)) * (coef * coef))
 
 
-elastic_net.slope_role = "coef"
-
-
-@elastic_net.gradient
+@elastic_net.gradient_by("coef")
 def _(coef: Array, *, lam: float, l1_ratio: float) -> Array:
     return lam * (l1_ratio * np.sign(coef) + (1.0 - l1_ratio) * coef)

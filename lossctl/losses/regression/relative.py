@@ -1,5 +1,6 @@
 """Losses relative to the size of the target. `e = pred - target`, `u = target - pred`."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -16,15 +17,14 @@ TINY = float(np.finfo(np.float64).smallest_normal)
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 
-@loss(
+relative = partial(loss, differentiable="no (kink)", smoothness="C0", scale="invariant", dimension="unitless")
+
+
+@relative(
     task="regression",
     convex=True,
     elements="mean",
-    differentiable="no (kink)",
     robust=False,
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="relative errors matter and the target stays away from 0",
     avoid_when="targets come near 0 (use wape, smape or mase): one of them decides the mean",
     pitfalls="A fraction, not percent. Over-prediction costs more than under-prediction of the same ratio.",
@@ -55,15 +55,11 @@ def _(target: Array, pred: Array, *, epsilon: float) -> Flags:
     return value
 
 
-@loss(
+@relative(
     task="regression, forecast",
     convex=False,
     elements="mean",
-    differentiable="no (kink)",
     robust=True,
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="relative errors matter and the target may be 0 now and then",
     avoid_when="target and prediction differ in sign often: the value saturates at 2",
     pitfalls="Range [0, 2] with this denominator; some tools halve it or give percent.",
@@ -143,15 +139,11 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * (np.log1p(pred) - np.log1p(target)) / (1.0 + pred)
 
 
-@loss(
+@relative(
     task="forecast",
     convex=True,
     elements="mean",
-    differentiable="no (kink)",
     robust=True,
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="forecasts of many series of different scales are compared",
     avoid_when="the series are constant: the naive forecast is then perfect",
     pitfalls="Without a scale column the scale comes from the evaluated rows themselves, in file order.",
@@ -193,17 +185,13 @@ def _(
     return float(np.mean(np.abs(pred - target).mean(axis=-1) / naive))
 
 
-@loss(
+@relative(
     task="regression, forecast",
     aliases=("wmape",),
     scope="set",
     pooled=True,
     convex=True,
-    differentiable="no (kink)",
     robust=True,
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="relative errors matter and single targets may be 0",
     avoid_when="small targets deserve as much attention as large ones",
     pitfalls="Rows of large targets decide it. There is nothing to divide by where all targets are 0.",

@@ -1,5 +1,6 @@
 """Losses of the residual alone, a value per row. `e = pred - target`, `u = target - pred`."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -14,11 +15,11 @@ from lossctl.declare.roles import RealD
 TINY = float(np.finfo(np.float64).smallest_normal)
 
 
-@loss(
-    task="regression",
+regression = partial(loss, task="regression", elements="mean", convex=True)
+
+
+@regression(
     aliases=("l2", "mean_squared_error"),
-    elements="mean",
-    convex=True,
     differentiable=True,
     robust=False,
     smoothness="C-infinity",
@@ -45,11 +46,8 @@ def _(target: Array, pred: Array) -> Array:
     return 2.0 * (pred - target)
 
 
-@loss(
-    task="regression",
+@regression(
     aliases=("l2_loss",),
-    elements="mean",
-    convex=True,
     differentiable=True,
     robust=False,
     smoothness="C-infinity",
@@ -75,11 +73,8 @@ def _(target: Array, pred: Array) -> Array:
     return pred - target
 
 
-@loss(
-    task="regression",
+@regression(
     aliases=("l1", "mean_absolute_error"),
-    elements="mean",
-    convex=True,
     differentiable="no (kink)",
     robust=True,
     smoothness="C0",
@@ -104,10 +99,7 @@ def _(target: Array, pred: Array) -> Array:
     return np.sign(pred - target)
 
 
-@loss(
-    task="regression",
-    convex=True,
-    elements="mean",
+@regression(
     differentiable=True,
     robust="controlled by delta",
     smoothness="C1",
@@ -140,10 +132,8 @@ def _(target: Array, pred: Array, *, delta: float) -> Array:
     return np.clip(pred - target, -delta, delta)
 
 
-@loss(
+@regression(
     task="regression, detection",
-    convex=True,
-    elements="mean",
     differentiable=True,
     robust=True,
     smoothness="C1",
@@ -183,10 +173,7 @@ def _(target: Array, pred: Array, *, beta: float) -> Array:
     return value
 
 
-@loss(
-    task="regression",
-    convex=True,
-    elements="mean",
+@regression(
     differentiable="yes (smooth)",
     robust="controlled by delta",
     smoothness="C-infinity",
@@ -223,11 +210,8 @@ def _(target: Array, pred: Array, *, delta: float) -> Array:
     return delta * ratio / np.sqrt(1.0 + ratio * ratio)
 
 
-@loss(
-    task="regression",
+@regression(
     aliases=("logcosh",),
-    convex=True,
-    elements="mean",
     differentiable="yes (twice)",
     robust="moderate",
     smoothness="C-infinity",

@@ -1,5 +1,6 @@
 """Losses that bound or slow the influence of outliers. `e = pred - target`, `u = target - pred`."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -10,14 +11,11 @@ from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import RealD
 
+robust_regression = partial(loss, task="regression", elements="mean", convex=False, differentiable=True, robust=True)
 
-@loss(
-    task="regression",
+
+@robust_regression(
     aliases=("lorentzian",),
-    convex=False,
-    elements="mean",
-    differentiable=True,
-    robust=True,
     smoothness="C-infinity",
     scale="logarithmic",
     dimension="unitless",
@@ -48,13 +46,8 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     return ratio / (scale * (1.0 + 0.5 * ratio * ratio))
 
 
-@loss(
-    task="regression",
+@robust_regression(
     aliases=("leclerc",),
-    convex=False,
-    elements="mean",
-    differentiable=True,
-    robust=True,
     smoothness="C-infinity",
     scale="bounded",
     dimension="unitless",
@@ -81,12 +74,7 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     return ratio / scale * np.exp(-0.5 * ratio * ratio)
 
 
-@loss(
-    task="regression",
-    convex=False,
-    elements="mean",
-    differentiable=True,
-    robust=True,
+@robust_regression(
     smoothness="C-infinity",
     scale="bounded",
     dimension="unitless",
@@ -114,13 +102,8 @@ def _(target: Array, pred: Array, *, scale: float) -> Array:
     return 16.0 * ratio / (scale * spread * spread)
 
 
-@loss(
-    task="regression",
+@robust_regression(
     aliases=("bisquare",),
-    convex=False,
-    elements="mean",
-    differentiable=True,
-    robust=True,
     smoothness="C2",
     scale="bounded",
     dimension="squared target units",
@@ -160,12 +143,9 @@ def _(target: Array, pred: Array, *, c: float) -> Array:
     return residual * inside * inside
 
 
-@loss(
+@robust_regression(
     task="regression, landmarks",
-    convex=False,
-    elements="mean",
     differentiable="piecewise",
-    robust=True,
     smoothness="C0",
     scale="linear",
     dimension="target units",

@@ -1,5 +1,6 @@
 """Ranking losses by discounted cumulative gain: what stands at the top of a unit (a query) counts most."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,12 +19,11 @@ LARGEST_POWER = 1000.0
 D2, D3 = float(1 / np.log2(3)), 0.5
 
 
-@loss(
-    task="learning to rank",
-    scope="group",
-    convex=False,
+discounted = partial(loss, task="learning to rank", scope="group", convex=False, robust=True)
+
+
+@discounted(
     differentiable=True,
-    robust=True,
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
@@ -69,12 +69,8 @@ def approx_ndcg(
     return float(lost / (gain[best] @ discount))
 
 
-@loss(
-    task="learning to rank",
-    scope="group",
-    convex=False,
+@discounted(
     differentiable="piecewise",
-    robust=True,
     smoothness="none",
     scale="bits",
     dimension="bits",
@@ -125,13 +121,9 @@ def lambda_rank(target: GradedRelevance, pred: Score, *, k: Annotated[int | None
     return total / float(np.log(2.0))
 
 
-@loss(
-    task="learning to rank",
+@discounted(
     aliases=("ndcg",),
-    scope="group",
-    convex=False,
     differentiable="no (step)",
-    robust=True,
     smoothness="none",
     scale="invariant",
     dimension="unitless",

@@ -1,6 +1,7 @@
 """Ranking losses over the pairs and lists of a unit (a query): a value per unit."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -13,17 +14,21 @@ from lossctl.declare.registry import loss
 from lossctl.declare.roles import GradedRelevance, Relevance, Score
 from lossctl.losses.structured._lists import GROUPS, NO_PAIR, lower
 
-
-@loss(
+ranking = partial(
+    loss,
     task="learning to rank",
-    aliases=("pairwise_logistic", "bpr"),
     scope="group",
     convex=True,
     differentiable=True,
-    robust=True,
     smoothness="C-infinity",
     scale="nats",
     dimension="nats",
+)
+
+
+@ranking(
+    aliases=("pairwise_logistic", "bpr"),
+    robust=True,
     use_when="the order matters, not the scores; clicks and other pairwise judgements",
     avoid_when="only the top of the list matters (lambda_rank, approx_ndcg)",
     pitfalls="The mean over pairs of a query, then over queries; some tools take one mean over all "
@@ -78,15 +83,8 @@ def pairwise_hinge(
     return _mean_over_pairs(target, pred, lambda lead: np.maximum(margin - lead, 0.0))
 
 
-@loss(
-    task="learning to rank",
-    scope="group",
-    convex=True,
-    differentiable=True,
+@ranking(
     robust="not primary focus",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="relevances are on a scale whose softmax is the wanted share of attention",
     avoid_when="labels are 0/1 (softmax_rank): their softmax is nearly flat",
     pitfalls="The least value is the entropy of softmax(y), not 0. " + GROUPS,
@@ -111,16 +109,9 @@ def listnet(target: Relevance, pred: Score) -> float:
     return float(share @ _surprise(pred) / share.sum())
 
 
-@loss(
-    task="learning to rank",
+@ranking(
     aliases=("listwise_softmax",),
-    scope="group",
-    convex=True,
-    differentiable=True,
     robust="not primary focus",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="clicks or binary labels: the relevant items should hold the probability",
     avoid_when="queries have very different numbers of relevant items: labels are taken as given, not normalised",
     pitfalls="Grows with the sum of the labels; a unit without a relevant item is worth 0 and counts. " + GROUPS,
@@ -144,15 +135,8 @@ def softmax_rank(target: GradedRelevance, pred: Score) -> float:
     return float(target @ _surprise(pred))
 
 
-@loss(
-    task="learning to rank",
-    scope="group",
-    convex=True,
-    differentiable=True,
+@ranking(
     robust="not primary focus",
-    smoothness="C-infinity",
-    scale="nats",
-    dimension="nats",
     use_when="the whole order of a list is known",
     avoid_when="many items share a label: their order in the file is taken as the truth",
     pitfalls="Ties in the labels keep the order of the file. Grows with the list. " + GROUPS,

@@ -1,6 +1,7 @@
 """Losses of pairs of boxes, a value per row. IoU, U and C: intersection over union, union, and the area of the hull."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -35,7 +36,8 @@ CXCYWH: tuple[Mapping[str, Any], Mapping[str, Any]] = (
 )
 
 
-@loss(
+box_regression = partial(
+    loss,
     task="box regression",
     convex=False,
     differentiable="piecewise",
@@ -43,6 +45,10 @@ CXCYWH: tuple[Mapping[str, Any], Mapping[str, Any]] = (
     smoothness="C0",
     scale="invariant",
     dimension="unitless",
+)
+
+
+@box_regression(
     use_when="boxes overlap, and the intersection over union is what they are judged by",
     avoid_when="boxes may be apart: the value is then 1 at any distance (giou, diou)",
     pitfalls="eps is added to the union. box_format says how boxes are written: corners unless told otherwise.",
@@ -70,14 +76,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     return from_corners(_iou_slope(compare(target, pred, box_format), eps), box_format)
 
 
-@loss(
-    task="box regression",
-    convex=False,
-    differentiable="piecewise",
-    robust="not primary focus",
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
+@box_regression(
     use_when="boxes may be apart and the value must still fall as they come nearer",
     avoid_when="one box often holds the other: the value is then that of box_iou (diou)",
     pitfalls="Range [0, 2]. eps is added to the union and to the hull's area.",
@@ -111,14 +110,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     return from_corners(_iou_slope(pair, eps) + slope, box_format)
 
 
-@loss(
-    task="box regression",
-    convex=False,
-    differentiable="piecewise",
-    robust="not primary focus",
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
+@box_regression(
     use_when="boxes may be apart or inside each other, and their centres should meet quickly",
     avoid_when="the aspect ratio matters as well (ciou)",
     pitfalls="Range [0, 2]. eps is added to the union and to the squared diagonal.",
@@ -146,14 +138,7 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> Array:
     return from_corners(_iou_slope(pair, eps) + _distance_slope(pair, eps), box_format)
 
 
-@loss(
-    task="box regression",
-    convex=False,
-    differentiable="piecewise",
-    robust="not primary focus",
-    smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
+@box_regression(
     use_when="overlap, distance and aspect ratio should all count",
     avoid_when="values are compared between tools: they differ in alpha's denominator and in boxes without height",
     pitfalls="The gradient is the whole one; training frameworks hold alpha constant. A flat box has the angle pi/2, "

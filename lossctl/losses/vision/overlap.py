@@ -1,6 +1,7 @@
 """Losses of the overlap of masks, a value per unit (an image): TP, FP, FN, TN are soft counts over its pixels."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,7 +27,6 @@ from lossctl.losses.vision._confusion import (
     without_positive,
 )
 
-ALMOST = "almost (soft)"
 EMPTY = "A unit with no target and no prediction is a perfect match. A row's weight multiplies its pixel's counts."
 
 Input: TypeAlias = Annotated[Literal["probs", "logits"], Param("what pred holds")]
@@ -51,15 +51,20 @@ UNEVEN: Mapping[str, Any] = {"target": [1, 0, 0], "pred": [0.9, 0.6, 0.2]}
 LOGITS: Mapping[str, Any] = {"target": [1, 0, 0], "pred": [float(np.log(odds)) for odds in (9, 1.5, 0.25)]}
 
 
-@loss(
+segmentation = partial(
+    loss,
     task="segmentation",
     scope="set",
     convex=False,
-    differentiable=ALMOST,
+    differentiable="almost (soft)",
     robust="not primary focus",
     smoothness="C-infinity",
     scale="invariant",
     dimension="unitless",
+)
+
+
+@segmentation(
     use_when="the foreground is small, and its overlap is what counts",
     avoid_when="calibrated probabilities are wanted, or targets may be a few pixels (add cross_entropy)",
     pitfalls="Tools differ in where `smooth` is added and in the denominator (`squared`). " + EMPTY,
@@ -103,15 +108,7 @@ def _(sums: Sums, *, smooth: float, squared: bool, average: str, **_: object) ->
     return averaged(wrong / np.maximum(2.0 * sums["tp"] + wrong + smooth, TINY), sums, average)
 
 
-@loss(
-    task="segmentation",
-    scope="set",
-    convex=False,
-    differentiable=ALMOST,
-    robust="not primary focus",
-    smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
+@segmentation(
     use_when="classes differ in size by orders of magnitude and each should count alike",
     avoid_when="single pixels of a tiny class must not decide the value (class_weighting simple or uniform)",
     pitfalls="A class absent from the target takes the largest weight of those present. " + EMPTY,
@@ -159,16 +156,9 @@ def _(sums: Sums, *, class_weighting: str, smooth: float, **_: object) -> Array:
     return weighed(wrong / np.maximum(2.0 * right + wrong + smooth, TINY), sums)
 
 
-@loss(
+@segmentation(
     task="segmentation, detection",
     aliases=("iou", "soft_iou"),
-    scope="set",
-    convex=False,
-    differentiable=ALMOST,
-    robust="not primary focus",
-    smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
     use_when="the intersection over union is what the model is judged by",
     avoid_when="targets may be a few pixels (add cross_entropy); hard masks are to be optimised (lovasz_softmax)",
     pitfalls="Some tools add `smooth` to twice the counts, half of this one's. " + EMPTY,
@@ -201,15 +191,8 @@ def _(sums: Sums, *, smooth: float, average: str, **_: object) -> Array:
     return averaged(_tversky(sums, 1.0, 1.0, smooth), sums, average)
 
 
-@loss(
+@segmentation(
     task="imbalanced segmentation",
-    scope="set",
-    convex=False,
-    differentiable=ALMOST,
-    robust="not primary focus",
-    smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
     use_when="false negatives cost more than false positives (beta > alpha), or the reverse",
     avoid_when="alpha and beta cannot be justified: dice has neither",
     pitfalls="alpha weighs false positives here; some papers swap the two. " + EMPTY,
@@ -249,15 +232,8 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, average: str, **_
     return averaged(_tversky(sums, alpha, beta, smooth), sums, average)
 
 
-@loss(
-    task="segmentation",
-    scope="set",
-    convex=False,
-    differentiable=ALMOST,
-    robust="not primary focus",
+@segmentation(
     smoothness="C0",
-    scale="invariant",
-    dimension="unitless",
     use_when="units that are nearly right should count less (gamma > 1) or more (gamma < 1) than in tversky",
     avoid_when="gamma < 1 and perfect units occur: the slope is infinite there",
     pitfalls="The exponent is gamma, where the paper writes 1/gamma with gamma = 4/3. It is taken class by class. "
@@ -296,15 +272,7 @@ def _(sums: Sums, *, alpha: float, beta: float, smooth: float, gamma: float, ave
     return averaged(_tversky(sums, alpha, beta, smooth) ** gamma, sums, average)
 
 
-@loss(
-    task="segmentation",
-    scope="set",
-    convex=False,
-    differentiable=ALMOST,
-    robust="not primary focus",
-    smoothness="C-infinity",
-    scale="invariant",
-    dimension="unitless",
+@segmentation(
     use_when="the background counts too, and foreground and background may be of any size",
     avoid_when="units may be all foreground: the correlation then hangs on eps alone",
     pitfalls="Range [0, 2]: 1 is no better than chance. " + EMPTY,
