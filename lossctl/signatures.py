@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, get_args
 
+from lossctl.declare.options import COMMON_OPTIONS
 from lossctl.errors import DeclarationError, did_you_mean, listing
 from lossctl.kernel import SUPPLIED, Finding, Kernel, LossRole, Scope
-from lossctl.options import COMMON_OPTIONS
 from lossctl.params import Parameter, resolve
 from lossctl.roles import Flags, Role
 

@@ -19,7 +19,7 @@ ORDER = (
     "errors",
     "roles",
     "params",
-    "options",
+    "declare",
     "segments",
     "vectors",
     "totals",

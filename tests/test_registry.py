@@ -13,7 +13,7 @@ import lossctl
 from draw import Drawn, Setting, draw, settings, take
 from lossctl import catalogue, spec
 from lossctl.arrays import Ragged
-from lossctl.options import COMMON_OPTIONS
+from lossctl.declare.options import COMMON_OPTIONS
 from lossctl.spec import Example, Loss
 from support import write_parquet
 

@@ -1,0 +1,1 @@
+"""What a loss and an option are, and how they are declared."""
