@@ -8,15 +8,14 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import EnumType
 from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from lossctl import catalogue, manual, spec
-from lossctl.cli.options import common
+from lossctl.declare.options import Option, of
 from lossctl.findings import PITFALLS
 from lossctl.params import show
 
@@ -96,14 +95,9 @@ def one_loss(entry: Mapping[str, Any]) -> Iterator[str]:
 def options() -> Iterator[str]:
     """docs/options.md: the options that every loss has."""
     panels: dict[str, list[str]] = {}
-    for parameter in inspect.signature(common).parameters.values():
-        if parameter.kind is not parameter.KEYWORD_ONLY:
-            continue
-        (said,) = parameter.annotation.__metadata__
-        names = said.param_decls or (option(parameter.name),)
-        value = f" {said.metavar}" if said.metavar else ""
-        written = ", ".join(f"`{name}{value}`" for name in names)
-        panels.setdefault(said.rich_help_panel or "Other", []).append(row(written, choices(parameter), said.help))
+    for item in of("compute"):
+        value = f" {item.metavar}" if item.metavar else ""
+        panels.setdefault(item.panel, []).append(row(f"`{item.short or item.flag}{value}`", choices(item), item.help))
     for panel, rows in panels.items():
         yield f"## {panel}"
         yield ""
@@ -113,14 +107,9 @@ def options() -> Iterator[str]:
         yield ""
 
 
-def choices(parameter: inspect.Parameter) -> str:
+def choices(item: Option) -> str:
     """The values of an option that takes one of a few words."""
-    said = parameter.annotation.__origin__
-    words: list[str] = []
-    for kind in (said, *get_args(said)):
-        if isinstance(kind, EnumType):
-            words += [f"`{name}`" for name in kind.__members__]
-    return ", ".join(words)
+    return ", ".join(f"`{word}`" for word in item.choices) if item.kind == "word" else ""
 
 
 def row(*cells: str) -> str:
