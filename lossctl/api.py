@@ -190,7 +190,6 @@ def _request(
     decimal: str | None,
     header: bool | None,
     na_values: tuple[str, ...] | None,
-    positive_label: object,
     memory: str | None,
     **plain: Any,
 ) -> Request:
@@ -202,7 +201,6 @@ def _request(
         memory=table,
         options=options,
         text=TextOptions(delimiter, quote, header, decimal, na_values),
-        positive_label=None if positive_label is None else str(positive_label),
         memory_limit=memory,
         **plain,
     )

@@ -145,7 +145,7 @@ OPTIONS = (
         choices=("mean", "mean-rows", "batchmean", "mean-elements", "sum", "sum-elements"),  # none: nothing to check
         takes="a word, e.g. 'sum'",
     ),
-    Option("coef_file", "cells", "Coefficients for penalty terms.", "FILE:COLUMN", REDUCING),
+    Option("coef_file", "cells", "Coefficients for penalty terms.", "FILE:COLUMN", REDUCING, takes="FILE:COLUMN"),
     Option(
         "combine",
         "word",
