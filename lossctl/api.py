@@ -14,10 +14,9 @@ from lossctl.engine.gathered import row_output as gathered_rows
 from lossctl.errors import DataError, UsageError
 from lossctl.prepare import prepare
 from lossctl.reporting import conclude, dry_run
-from lossctl.request import Job, Request
+from lossctl.request import Job, Request, request_fields
 from lossctl.results import Report
 from lossctl.rows import RowFile, RowList, row_columns
-from lossctl.sources import TextOptions
 from lossctl.together import compare_all, evaluated
 
 if TYPE_CHECKING:
@@ -184,14 +183,7 @@ def _request(
     loss: object,
     data: "tuple[tuple[str, ...], MemorySource | None]",
     options: Mapping[str, object],
-    *,
-    delimiter: str | None,
-    quote: str | None,
-    decimal: str | None,
-    header: bool | None,
-    na_values: tuple[str, ...] | None,
-    memory: str | None,
-    **plain: Any,
+    **named: Any,
 ) -> Request:
     """The request that keywords of `compute` make."""
     paths, table = data
@@ -200,9 +192,7 @@ def _request(
         files=paths,
         memory=table,
         options=options,
-        text=TextOptions(delimiter, quote, header, decimal, na_values),
-        memory_limit=memory,
-        **plain,
+        **request_fields(named),
     )
 
 

@@ -51,7 +51,6 @@ def act(
     if baseline is not None and baseline not in files:
         raise UsageError(f"--baseline {baseline} is none of the files.{did_you_mean(baseline, files)}")
     output = output_of(values, files)
-    values |= dict.fromkeys(("id", "per_row")) | {"gradient": False, "dry_run": False}
     models = [[request_of(own, text, [file], values) for text in loss] for file in files]
     with Progress(files) as progress:
         report = compare_all(models, 0 if baseline is None else files.index(baseline), progress.advance)
