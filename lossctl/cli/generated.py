@@ -18,9 +18,8 @@ def options_of(shared: inspect.Signature) -> dict[str, bool]:
     names = {"--help": True, "-h": True}
     for parameter in shared.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            is_flag = parameter.annotation.__origin__ in (bool, bool | None)
-            short = [name for about in parameter.annotation.__metadata__ for name in about.param_decls]
-            names |= dict.fromkeys(["--" + parameter.name.replace("_", "-"), *short], is_flag)
+            names["--" + parameter.name.replace("_", "-")] = parameter.annotation in (bool, bool | None)
+            names |= {name: True for name in parameter.default.param_decls if name[1] != "-"}  # flags have short ones
     return names
 
 

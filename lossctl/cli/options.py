@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import typer
 
@@ -13,7 +14,11 @@ from lossctl.declare.options import REPORTS, Option, of
 F = TypeVar("F", bound=Callable[..., Any])
 LISTS = ("columns", "numbers", "losses", "texts")
 TYPES: dict[str, type] = {"flag": bool, "whole": int, "number": float, "level": float}
-COMPLETED = {"column": completion.columns, "columns": completion.columns, "losses": completion.losses}
+COMPLETED: dict[str, Callable[..., Any]] = {
+    "column": completion.columns,
+    "columns": completion.columns,
+    "losses": completion.losses,
+}
 
 
 def taking(command: str) -> Callable[[F], F]:
@@ -42,23 +47,25 @@ def parameters(command: str, variables: bool = False) -> list[inspect.Parameter]
 
 def _parameter(option: Option, grouped: bool, variable: bool) -> inspect.Parameter:
     kind, default = _type(option)
-    said: dict[str, Any] = {
-        "autocompletion": COMPLETED.get(option.kind),
-        "metavar": option.metavar,
-        "min": option.least,
-        "max": option.most,
-        "help": option.help,
-        "rich_help_panel": option.panel if grouped and option.panel else None,
-        "envvar": f"LOSSCTL_{option.name.upper()}" if variable else None,
-        "show_envvar": False,
-    }
-    taken = kind if default is not None else kind | None
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[taken, typer.Option(*_written(option), **said)],
+    about = typer.Option(  # as a default, which Typer reads faster than in an Annotated
+        default,
+        *_written(option),
+        autocompletion=COMPLETED.get(option.kind),
+        metavar=option.metavar,
+        min=option.least,
+        max=option.most,
+        help=option.help,
+        rich_help_panel=option.panel if grouped and option.panel else None,
+        envvar=f"LOSSCTL_{option.name.upper()}" if variable else None,
+        show_envvar=False,
     )
+    taken = kind if default is not None else kind | None
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=about, annotation=taken)
+
+
+@cache
+def _words(choices: tuple[str, ...]) -> Any:
+    return StrEnum("Words", [(word, word) for word in choices])
 
 
 def _written(option: Option) -> list[str]:
@@ -72,6 +79,6 @@ def _type(option: Option) -> tuple[Any, Any]:
     if option.kind in LISTS:
         return list[str], None
     if option.kind == "word":
-        words = StrEnum(option.name, [(word, word) for word in option.choices])  # type: ignore[misc]  # no literal
+        words = _words(option.choices)
         return words, None if option.default is None else words(str(option.default))
     return TYPES.get(option.kind, str), None if option.default == () else option.default
