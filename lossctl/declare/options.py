@@ -36,7 +36,8 @@ class Option(NamedTuple):
     `default` is that of Python; on the command line a list is None. A `text` may have `choices`, too: settings know
     them, and what reads the text checks them. `takes` is how a message of Python says what it takes, where its kind
     does not say it; a `word` which has it is only known as a text there. An option `reaches` the command line alone,
-    also the keywords of Python, or also settings, where `about` describes it.
+    also the keywords of Python, or also settings, where `about` describes it and `empty` allows an empty text. If it is
+    a `variable`, `compute` and `compare` also read it from the environment.
     """
 
     name: str
