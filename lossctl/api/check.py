@@ -8,6 +8,7 @@ from typing import Any
 
 from lossctl.api.compute import compute
 from lossctl.api.settings import Entry
+from lossctl.declare.options import KEYWORDS, SETTINGS
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
 from lossctl.reports.results import Check, Report, joined, named_checks
 
@@ -62,11 +63,11 @@ def _keywords(entry: Entry, folder: str, rules: Mapping[str, Any]) -> tuple[str,
     settings.pop("id", None)
     if settings.get("max") is None and settings.get("min") is None:
         raise UsageError(f"{entry.where}: a check needs a bound: max = 1.0, or min.")
-    for name in ("per_row", "gradient", "threads"):
-        if name in settings:
+    for name in KEYWORDS:
+        if name in settings and name not in SETTINGS:
             raise UsageError(f"{entry.where}: {name} is no part of a check; use lossctl compute.")
-    for name in ("truth", "coef_file"):
-        if isinstance(given := settings.get(name), str):
+    for name, option in SETTINGS.items():
+        if option.kind in ("data", "cells") and isinstance(given := settings.get(name), str):
             settings[name] = _beside(folder, given)
     return loss, [_beside(folder, item) for item in paths], settings
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lossctl.api import keywords
-from lossctl.engine.plan.request import Request
+from lossctl.engine.plan.request import Request, request_fields
 from lossctl.errors import DataError, UsageError
-from lossctl.sources.csv.options import TextOptions
 
 if TYPE_CHECKING:
     from lossctl.sources.memory import MemorySource
@@ -20,15 +19,7 @@ def request_of(
     loss: object,
     data: "tuple[tuple[str, ...], MemorySource | None]",
     options: Mapping[str, object],
-    *,
-    delimiter: str | None,
-    quote: str | None,
-    decimal: str | None,
-    header: bool | None,
-    na_values: tuple[str, ...] | None,
-    positive_label: object,
-    memory: str | None,
-    **plain: Any,
+    **named: Any,
 ) -> Request:
     """The request that keywords of `compute` make."""
     paths, table = data
@@ -37,10 +28,7 @@ def request_of(
         files=paths,
         memory=table,
         options=options,
-        text=TextOptions(delimiter, quote, header, decimal, na_values),
-        positive_label=None if positive_label is None else str(positive_label),
-        memory_limit=memory,
-        **plain,
+        **request_fields(named),
     )
 
 

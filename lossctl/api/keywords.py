@@ -2,66 +2,72 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
+from lossctl.declare.options import KEYWORDS, Option
 from lossctl.declare.params import plain
 from lossctl.errors import UsageError
 
 SHOWN = 60
-WORDS = {"missing": ("error", "skip"), "join": ("strict", "inner"), "combine": (None, "uncertainty", "normalized")}
-TEXTS = {
-    "where": "a condition, e.g. 'h < 3'",
-    "reduction": "a word, e.g. 'sum'",
-    "memory": "a size, e.g. '2GB'",
-    "coef_file": "FILE:COLUMN",
-    "delimiter": "a character",
-    "quote": "a character",
-    "decimal": "a character",
-    "ci_method": "'normal' or 'bootstrap'",
+TAKES = {
+    "flag": "True or False",
+    "number": "a number",
+    "level": "a level in percent, e.g. 95",
+    "numbers": "a list of numbers",
 }
-COLUMNS = ("weight", "group", "unit_weight", "id")
-FLAGS = ("many_to_one", "stats", "gradient", "header")
-WHOLE = {"limit": 1, "threads": 0, "seed": 0}
-NUMBERS = {"max": "a number", "min": "a number", "ci": "a level in percent, e.g. 95"}
-LISTS = {
-    "classes": "a list of names",
-    "na_values": "a list of texts",
-    "log_var": "a list of numbers",
-    "reference": "a list of numbers",
-}
-MAY_BE_NONE = {*TEXTS, *COLUMNS, *NUMBERS, "limit", "header", "per_row", "combine"}
 
 
 def read(given: Mapping[str, object]) -> dict[str, Any]:
     """The keywords of `compute`, each in its own type, or a UsageError that says what it takes."""
-    return {name: _read(name, value) for name, value in given.items()}
+    return {name: _read(KEYWORDS[name], value) for name, value in given.items()}
 
 
-def _read(name: str, value: object) -> object:
-    if value is None and name in MAY_BE_NONE:
-        return None
-    if name in ("by", "on"):
+def _read(option: Option, value: object) -> object:
+    name, kind = option.name, option.kind
+    if kind == "data" or (value is None and option.default is None):
+        return value
+    if kind == "label":
+        return str(value)
+    if kind == "columns":
         return _columns(name, value)
-    if name in LISTS:
-        return _several(name, value)
-    if name == "per_row":
+    if kind in ("names", "numbers"):
+        return _several(option, value)
+    if kind == "file":
         return path(name, value)
     found = plain(value)
-    if name in WORDS and found not in WORDS[name]:
-        raise _wrong(name, f"one of {', '.join(map(repr, WORDS[name]))}", found)
-    if name in COLUMNS and not isinstance(found, str):
+    if kind == "column" and not isinstance(found, str):
         raise _no_column(name, value)
-    if name in TEXTS and not isinstance(found, str):
-        raise _wrong(name, TEXTS[name], value)
-    if name in FLAGS and not isinstance(found, bool):
-        raise _wrong(name, "True or False", found)
-    if name in WHOLE and (not _is_number(found, int) or found < WHOLE[name]):  # type: ignore[operator]
-        raise _wrong(name, f"a whole number >= {WHOLE[name]}", found)
-    if name in NUMBERS and not _is_number(found, int | float):
-        raise _wrong(name, NUMBERS[name], found)
-    if name in ("max", "min"):
-        return float(found)  # type: ignore[arg-type]  # it is a number
-    return value if name in ("truth", "positive_label") else found
+    if not _fits(option, found):
+        raise _wrong(name, _takes(option), value if option.takes else found)
+    return float(found) if kind == "number" else found  # type: ignore[arg-type]  # it is a number
+
+
+def _fits(option: Option, found: object) -> bool:
+    match option.kind:
+        case "word" if not option.takes:
+            return found in option.choices
+        case "word":
+            return found is None or isinstance(found, str)
+        case "column" | "text" | "cells":
+            return isinstance(found, str)
+        case "flag":
+            return isinstance(found, bool)
+        case "whole":
+            least, most = option.least or 0, inf if option.most is None else option.most
+            return _is_number(found, int) and least <= found <= most  # type: ignore[operator]  # it is a number
+        case _:
+            return _is_number(found, int | float)
+
+
+def _takes(option: Option) -> str:
+    """What an option takes, in words."""
+    if option.kind == "whole":
+        return f"a whole number >= {option.least or 0}" + (f" and <= {option.most}" if option.most else "")
+    if option.kind == "word" and not option.takes:
+        words = option.choices if option.default is not None else (None, *option.choices)
+        return f"one of {', '.join(map(repr, words))}"
+    return option.takes or TAKES[option.kind]
 
 
 def path(name: str, value: object) -> str:
@@ -80,18 +86,18 @@ def _columns(name: str, value: object) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _several(name: str, value: object) -> tuple[object, ...] | None:
+def _several(option: Option, value: object) -> tuple[object, ...]:
     if value is None:
-        return None if name == "na_values" else ()
-    found = plain(value)
+        return ()
+    name, found = option.name, plain(value)
     if isinstance(found, str) or not isinstance(found, Iterable):
-        raise _wrong(name, LISTS[name], found)
+        raise _wrong(name, _takes(option), found)
     items = tuple(map(plain, found))
-    if name in ("classes", "na_values"):
+    if option.kind == "names":
         return tuple(map(str, items))
     for item in items:
         if not _is_number(item, int | float):
-            raise _wrong(name, LISTS[name], list(items))
+            raise _wrong(name, _takes(option), list(items))
     return tuple(map(float, items))  # type: ignore[arg-type]  # they are numbers
 
 

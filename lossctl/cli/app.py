@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from lossctl.cli import arguments, completion, generated
+from lossctl.cli.options import taking
 from lossctl.cli.say import Action
+from lossctl.declare.options import ITSELF
 from lossctl.errors import EXIT_MISUSE, UsageError
 
 if TYPE_CHECKING:
@@ -108,10 +110,8 @@ def _collecting(command: Callable[..., Action], found: list[Action]) -> Callable
     return collect
 
 
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
-) -> None:
+@taking(ITSELF)
+def _options(*, version: bool, **_: object) -> None:
     if version:
         from lossctl import __version__
 

@@ -13,16 +13,14 @@ from lossctl.cli.say import Action
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
 
-# Words of the line itself, which no variable should slip in.
-UNSETTABLE = ("loss", "baseline")
-
 
 def options_of(shared: inspect.Signature) -> dict[str, bool]:
     """Option names, and whether each is a switch without a value."""
-    names = {"--help": True, "-h": True, "-q": True}
+    names = {"--help": True, "-h": True}
     for parameter in shared.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            names["--" + parameter.name.replace("_", "-")] = parameter.annotation.__origin__ in (bool, bool | None)
+            names["--" + parameter.name.replace("_", "-")] = parameter.annotation in (bool, bool | None)
+            names |= {name: True for name in parameter.default.param_decls if name[1] != "-"}  # flags have short ones
     return names
 
 
@@ -34,7 +32,6 @@ def own_options(losses: "Sequence[Loss]") -> dict[str, bool]:
 
 def command_for(losses: "Sequence[Loss]", act: Callable[..., int], shared: inspect.Signature) -> Callable[..., Action]:
     """The command with an option for every role and parameter of the losses."""
-    _name_variables(shared)
     extra = {parameter.name: parameter for loss in losses for parameter in _generated(loss)}
 
     def command(**values: Any) -> Action:
@@ -45,14 +42,6 @@ def command_for(losses: "Sequence[Loss]", act: Callable[..., int], shared: inspe
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: item.annotation for name, item in signature.parameters.items()}
     return command
-
-
-def _name_variables(signature: inspect.Signature) -> None:
-    """Every common option is also read from a variable: --per-row from LOSSCTL_PER_ROW."""
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in UNSETTABLE:
-            for about in parameter.annotation.__metadata__:
-                about.envvar, about.show_envvar = f"LOSSCTL_{parameter.name.upper()}", False
 
 
 def _generated(loss: "Loss") -> list[inspect.Parameter]:

@@ -3,11 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lossctl.declare.options import Option
     from lossctl.engine.plan.request import Request
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def texts(value: object) -> list[str]:
@@ -29,24 +26,27 @@ def _numbers(option: str, value: object) -> tuple[float, ...]:
 
 def request_of(own: dict[str, object], loss: str, files: list[str], values: dict[str, object]) -> "Request":
     """The request that the options make; `own` are those of the losses."""
-    from lossctl.engine.plan.request import Request
-    from lossctl.sources.csv.options import TextOptions
+    from lossctl.declare.options import KEYWORDS
+    from lossctl.engine.plan.request import Request, request_fields
 
-    fields = {name: values[name] for name in values.keys() & set(Request._fields)}
-    classes = [name.strip() for name in str(values["classes"] or "").split(",") if name.strip()]
-    fields |= {"by": tuple(texts(values["by"])), "on": tuple(texts(values["on"])), "classes": tuple(classes)}
-    fields |= {name: str(values[name]) for name in ("missing", "join", "ci_method")}
-    fields |= {"combine": values["combine"] and str(values["combine"])}
-    fields |= {name: _numbers(f"--{name.replace('_', '-')}", values[name]) for name in ("log_var", "reference")}
-    na_values, header = values["na_values"], values["header"]
-    fields["text"] = TextOptions(
-        delimiter=_text(values["delimiter"]),
-        quote=_text(values["quote"]),
-        header=header if isinstance(header, bool) else None,
-        decimal=_text(values["decimal"]),
-        na_values=None if na_values is None else tuple(str(na_values).split(",")),
-    )
-    fields.pop("memory", None)
-    fields["memory_limit"] = values["memory"]
+    fields = request_fields({name: _value(option, values.get(name)) for name, option in KEYWORDS.items()})
     given = {name: value for name, value in own.items() if value is not None}
-    return Request(loss=loss, files=tuple(files), options=given, **fields)  # type: ignore[arg-type]
+    return Request(loss=loss, files=tuple(files), options=given, dry_run=bool(values.get("dry_run")), **fields)
+
+
+def _value(option: "Option", value: object) -> object:
+    """What an option is given, in the type of a request; its default where it is not, or the command has it not."""
+    if value is None:
+        return option.default
+    match option.kind:
+        case "word":
+            return str(value)
+        case "columns":
+            return tuple(texts(value))
+        case "numbers":
+            return _numbers(option.flag, value)
+        case "names":
+            names = str(value).split(",")
+            return tuple(names) if option.empty else tuple(name.strip() for name in names if name.strip())
+        case _:
+            return value

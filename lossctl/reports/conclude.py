@@ -9,6 +9,7 @@ import numpy as np
 from lossctl import __version__
 from lossctl.arithmetic.cells import Key
 from lossctl.declare import registry
+from lossctl.declare.options import signed
 from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
@@ -193,20 +194,10 @@ def _signature(job: Job, text: str) -> str:
     """The expression and everything else that decides the number."""
     request = job.request
     roles = {role.name for loss in job.losses for role in loss.roles}
-    said = [
+    columns = [
         f"{name}:{show(str(value))}" for name, value in request.options.items() if name in roles and value is not None
     ]
-    if request.truth:
-        said.append(f"truth:{','.join(request.on) or 'by position'}:{request.join}")
-    if request.limit is not None:
-        said.append(f"limit:{request.limit}")
-    if job.blend is not None:
-        said.append(f"combine:{job.blend.kind}:{show(job.blend.numbers)}")
-    if request.group:
-        said.append(f"group:{request.group}")
-    if request.unit_weight:
-        said.append(f"unit-weight:{request.unit_weight}")
-    weight, missing = f"weight:{request.weight or 'none'}", f"missing:{request.missing}"
-    return "|".join(
-        [text, job.reduction, weight, missing, f"where:{request.where or '-'}", *said, f"lossctl:{__version__}"]
-    )
+    told = request._asdict()
+    told["truth"] = f"{','.join(request.on) or 'by position'}:{request.join}" if request.truth else None
+    told["combine"] = f"{job.blend.kind}:{show(job.blend.numbers)}" if job.blend else None
+    return "|".join([text, job.reduction, *signed(told, columns), f"lossctl:{__version__}"])

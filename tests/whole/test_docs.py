@@ -97,6 +97,7 @@ def test_a_page_out_of_step_names_the_command_to_run(
     tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copytree(ROOT / "lossctl" / "api" / "schemas", tmp_path / "lossctl" / "api" / "schemas")
     shutil.copy(ROOT / "README.md", tmp_path)
     page = tmp_path / "docs" / "findings.md"
     page.write_text(page.read_text(encoding="utf-8").replace("LC101", "LC999"), encoding="utf-8")

@@ -5,38 +5,21 @@ from typing import Annotated
 
 import typer
 
-from lossctl.cli.options import (
-    DebugOption,
-    ExportOption,
-    Format,
-    FormatOption,
-    OutputOption,
-    PrecisionOption,
-    ThreadsOption,
-)
+from lossctl.cli.options import taking
 from lossctl.cli.say import Action
 
 
+@taking("check")
 def check(
     config: Annotated[
         str | None, typer.Argument(metavar="[CONFIG]", help="The settings (else lossctl.toml or pyproject.toml here).")
     ] = None,
-    format: FormatOption = Format.table,
-    output: OutputOption = None,
-    export: ExportOption = None,
-    precision: PrecisionOption = None,
-    threads: ThreadsOption = 0,
-    debug: DebugOption = False,
+    *,
+    threads: int,
+    **shown: object,
 ) -> Action:
     """Evaluate the checks of lossctl.toml or pyproject.toml; exit 1 where one fails, 2 where one cannot be told."""
-    shown: dict[str, object] = {
-        "format": format,
-        "output": output,
-        "export": export,
-        "precision": precision,
-        "quiet": False,
-    }
-    return partial(_act, config, threads, shown)
+    return partial(_act, config, threads, {**shown, "quiet": False})
 
 
 def _act(config: str | None, threads: int, shown: dict[str, object]) -> int:

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossctl.cli import completion
-from lossctl.cli.options import common
+from lossctl.cli.options import parameters
 
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
 
-COMPARED = "Comparison"
-LEFT_OUT = ("loss", "files", "id", "per_row", "gradient", "dry_run")
 HELP = """Compare losses on one dataset, or models by their losses.
 
 Every FILE is a model's dataset; all losses are evaluated in one pass over it. Columns and parameters of a loss stand in
@@ -25,32 +22,14 @@ def _own(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="The datasets of models: Parquet, CSV, JSON Lines, ...")
     ],
-    *,
-    loss: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--loss",
-            autocompletion=completion.losses,
-            metavar="LOSS",
-            help="A loss, or an expression such as '0.7*mse + 0.3*mae'; repeatable.",
-            rich_help_panel=COMPARED,
-        ),
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="The model that others are compared with (else the first).", rich_help_panel=COMPARED
-        ),
-    ] = None,
 ) -> None:
-    """What `compute` has not."""
+    """The arguments."""
 
 
 def signature() -> inspect.Signature:
     """The arguments and options that are the same for every loss."""
-    own, shared = inspect.signature(_own), inspect.signature(common)
-    rest = [parameter for name, parameter in shared.parameters.items() if name not in LEFT_OUT]
-    return own.replace(parameters=[*own.parameters.values(), *rest])
+    own = inspect.signature(_own)
+    return own.replace(parameters=[*own.parameters.values(), *parameters("compare", variables=True)])
 
 
 def help_for(losses: "Sequence[Loss]") -> str:
@@ -73,7 +52,6 @@ def act(
     if baseline is not None and baseline not in files:
         raise UsageError(f"--baseline {baseline} is none of the files.{did_you_mean(baseline, files)}")
     output = output_of(values, files)
-    values |= dict.fromkeys(("id", "per_row")) | {"gradient": False, "dry_run": False}
     models = [[request_of(own, text, [file], values) for text in loss] for file in files]
     with Progress(files) as progress:
         report = compare_all(models, 0 if baseline is None else files.index(baseline), progress.advance)

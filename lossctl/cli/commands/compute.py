@@ -2,17 +2,37 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from lossctl.cli.options import common
+import typer
+
+from lossctl.cli import completion
+from lossctl.cli.options import parameters
 
 if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss
 
 
+def _own(
+    loss: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=completion.losses,
+            help="A loss (see `lossctl list`), or an expression such as '0.7*mse + 0.3*mae'.",
+        ),
+    ],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Parquet, CSV, JSON Lines, Arrow, NumPy; several are one dataset."),
+    ],
+) -> None:
+    """The arguments."""
+
+
 def signature() -> inspect.Signature:
     """The arguments and options that are the same for every loss."""
-    return inspect.signature(common)
+    own = inspect.signature(_own)
+    return own.replace(parameters=[*own.parameters.values(), *parameters("compute", variables=True)])
 
 
 def help_for(losses: "Sequence[Loss]") -> str:

@@ -1,45 +1,31 @@
 """`lossctl list`, `lossctl info` and `lossctl schema`: the registry and the contracts, read from their declarations."""
 
 import sys
-from enum import StrEnum
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from lossctl.cli import completion
+from lossctl.cli.options import taking
 from lossctl.cli.say import Action
 from lossctl.errors import EXIT_OK, UsageError, did_you_mean
 
 
-class Format(StrEnum):
-    """How a listing is printed."""
-
-    table = "table"
-    json = "json"
-
-
-PluginOption = Annotated[list[str] | None, typer.Option(metavar="FILE.py", help="Losses of your own; repeatable.")]
-FormatOption = Annotated[Format, typer.Option(help="What is printed.")]
-
-
-def list_losses(
-    task: Annotated[str | None, typer.Option(metavar="TASK", help="Only the losses of a task.")] = None,
-    format: FormatOption = Format.table,
-    plugin: PluginOption = None,
-) -> Action:
+@taking("list")
+def list_losses(*, task: str | None, format: str, **_: object) -> Action:
     """Show every loss: name, aliases, task, scope, properties."""
     return partial(_list, task, format)
 
 
-def _list(task: str | None, format: Format) -> int:
+def _list(task: str | None, format: str) -> int:
     from lossctl.declare import catalogue
 
     if task is not None and task not in catalogue.tasks():
         known = catalogue.tasks()
         raise UsageError(f"there is no task {task!r} (there are: {', '.join(known)}).{did_you_mean(task, known)}")
     found = catalogue.entries(task)
-    if format is Format.json:
+    if format == "json":
         return _json(found)
     from lossctl.reports.render.catalogue import show_list
 
@@ -47,6 +33,7 @@ def _list(task: str | None, format: Format) -> int:
     return EXIT_OK
 
 
+@taking("info")
 def info(
     name: Annotated[
         str,
@@ -54,20 +41,21 @@ def info(
             autocompletion=completion.losses, metavar="LOSS|CODE", help="A loss or alias, or the code of a finding."
         ),
     ],
-    format: FormatOption = Format.table,
-    plugin: PluginOption = None,
+    *,
+    format: str,
+    **_: object,
 ) -> Action:
     """Explain a loss or a finding: formula, parameters, properties, when to use it, reference."""
     return partial(_info, name, format)
 
 
-def _info(name: str, format: Format) -> int:
+def _info(name: str, format: str) -> int:
     from lossctl.declare import catalogue, registry
     from lossctl.declare.pitfalls import PITFALLS
     from lossctl.reports.render.catalogue import show_loss, show_pitfall
 
     if name in PITFALLS:
-        if format is Format.json:
+        if format == "json":
             return _json(PITFALLS[name]._asdict())
         show_pitfall(PITFALLS[name])
         return EXIT_OK
@@ -78,7 +66,7 @@ def _info(name: str, format: Format) -> int:
         raise UsageError(
             f"there is no loss or finding {name!r}.{codes or did_you_mean(name, known)} See `lossctl list`."
         )
-    if format is Format.json:
+    if format == "json":
         return _json(catalogue.entry(found))
     show_loss(catalogue.entry(found))
     return EXIT_OK

@@ -1,6 +1,7 @@
 """A request, and the job it becomes once every name in it is resolved against the registry and the files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from math import exp
 from typing import Any, Literal, NamedTuple
 
@@ -82,6 +83,16 @@ class Request(NamedTuple):
     combine: Literal["uncertainty", "normalized"] | None = None
     log_var: tuple[float, ...] = ()
     reference: tuple[float, ...] = ()
+
+
+OF_TEXT = tuple(field.name for field in fields(TextOptions))
+
+
+def request_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by name, in the types of a request, as its fields: those of text files stand together."""
+    found = {name: value for name, value in options.items() if name not in OF_TEXT}
+    found["memory_limit"] = found.pop("memory")  # the field of that name holds data
+    return found | {"text": TextOptions(**{name: options[name] for name in OF_TEXT})}
 
 
 class Constant(NamedTuple):
