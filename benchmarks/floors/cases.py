@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Ragged
-from lossctl.arithmetic.cells import Runs, Segments
+from lossctl.arithmetic.cells import Cells, Runs
 from lossctl.arithmetic.tally import Tally
 from lossctl.declare import registry
 from lossctl.declare.classes import classes_of
@@ -62,9 +62,7 @@ class Case(NamedTuple):
 
     def _of_set(self, kernel: Kernel, params: Mapping[str, Any]) -> Any:
         pivot, tally = pivots(self.arrays), Tally()
-        tally.add_block(
-            kernel.statistics(self.arrays, params, pivot, None), _segments(self.rows, self.units), self.rows
-        )
+        tally.add_block(kernel.statistics(self.arrays, params, pivot, None), _cells(self.rows, self.units), self.rows)
         return kernel.finish(tally.sums(), params, pivot)
 
     def floor(self) -> Any:
@@ -73,11 +71,11 @@ class Case(NamedTuple):
             return self.formula(**self.arrays)
 
 
-def _segments(rows: int, units: int) -> Segments | None:
+def _cells(rows: int, units: int) -> Cells | None:
     if units == 1:
         return None
     runs = Runs(None, np.arange(0, rows, rows // units), np.arange(units))
-    return Segments([(unit,) for unit in range(units)], rows, runs)
+    return Cells([(unit,) for unit in range(units)], rows, runs)
 
 
 def missing(cases: list[Case]) -> list[str]:

@@ -26,7 +26,7 @@ def request_of(
     return Request(
         loss=loss if isinstance(loss, str) else str(getattr(loss, "name", loss)),
         files=paths,
-        memory=table,
+        table=table,
         options=options,
         **request_fields(named),
     )
@@ -35,7 +35,7 @@ def request_of(
 def keywords_of(given: Mapping[str, object]) -> dict[str, Any]:
     """Keywords of `compute` in the types of a request."""
     named = keywords.read(given)
-    named["truth"], named["truth_memory"] = _truth(named["truth"])
+    named["truth"], named["truth_table"] = _truth(named["truth"])
     return named
 
 

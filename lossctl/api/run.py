@@ -33,7 +33,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
         ((job, outcome),) = evaluated(work, sink, progress)
         if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
-            for values in gathered_rows(job.plan, outcome.kept):
+            for values in gathered_rows(job.plan, outcome.held):
                 sink(0, values)
         return conclude(job, outcome, file, collected)
 

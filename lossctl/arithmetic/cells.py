@@ -26,7 +26,7 @@ class Runs(NamedTuple):
     rank: Indexes
 
 
-class Segments:
+class Cells:
     """Which rows of a block are in which cell.
 
     Rows that stand in runs are given as such, the keys in order of first appearance. Of others the `codes` of the rows

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.cells import WHOLE, Cells, Key
 
 Index = npt.NDArray[np.intp]
 
@@ -75,11 +75,11 @@ class Scatter:
     cells: dict[Key, int] = field(default_factory=dict)
     moments: Moments | None = None
 
-    def add_block(self, x: Array, v: Array, base: Index, segments: Segments | None) -> None:
+    def add_block(self, x: Array, v: Array, base: Index, cells: Cells | None) -> None:
         """Merge a block's components `(k, n)` over bases `(m, n)`."""
         self.base = base
         with np.errstate(all="ignore"):
-            self._merge([WHOLE] if segments is None else list(segments.keys), _of_block(x, v, base, segments))
+            self._merge([WHOLE] if cells is None else list(cells.keys), _of_block(x, v, base, cells))
 
     def add(self, other: "Scatter") -> None:
         """Merge what comes next in the data."""
@@ -109,10 +109,10 @@ def _ratio(x: Array, v: Array) -> Array:
     return np.where(v != 0, x / np.where(v != 0, v, 1.0), 0.0)
 
 
-def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Moments:
+def _of_block(x: Array, v: Array, base: Index, cells: Cells | None) -> Moments:
     starts = np.zeros(1, np.intp)
-    if segments is not None:
-        x, v, starts = segments.arrange(x), segments.arrange(v), segments.runs.starts
+    if cells is not None:
+        x, v, starts = cells.arrange(x), cells.arrange(v), cells.runs.starts
     sizes = np.diff(starts, append=x.shape[-1])
 
     def total(values: Array) -> Array:
@@ -127,4 +127,4 @@ def _of_block(x: Array, v: Array, base: Index, segments: Segments | None) -> Mom
     ev = np.stack([total(e * own) for own in v], axis=1)
     vv = np.stack([total(v * own) for own in v], axis=1)
     found = Moments(x_sum, v_sum, total((v != 0).astype(np.float64)), centre, ee, ev, vv)
-    return found if segments is None else found.at(segments.runs.rank)
+    return found if cells is None else found.at(cells.runs.rank)

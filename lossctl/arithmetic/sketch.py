@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array, Flags
-from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.cells import WHOLE, Cells, Key
 from lossctl.arithmetic.quantiles import between
 
 _SHIFT = 52 - 7
@@ -32,13 +32,13 @@ class Sketch:
     counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     _waiting: list[tuple[Counts, Counts]] = field(default_factory=list)
 
-    def add_block(self, values: Array, counted: "Flags | None", segments: Segments | None) -> None:
+    def add_block(self, values: Array, counted: "Flags | None", cells: Cells | None) -> None:
         """Count a block's values; those that are not `counted` are left out."""
         buckets = _buckets(values)
-        if segments is not None:
-            order, starts, rank = segments.runs
-            sizes = np.diff(starts, append=segments.rows)
-            own = np.array([self.cells.setdefault(key, len(self.cells)) for key in segments.keys], np.int64)
+        if cells is not None:
+            order, starts, rank = cells.runs
+            sizes = np.diff(starts, append=cells.rows)
+            own = np.array([self.cells.setdefault(key, len(self.cells)) for key in cells.keys], np.int64)
             by_run = np.empty_like(own)
             by_run[rank] = own
             if order is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array, Indexes
-from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.cells import WHOLE, Cells, Key
 from lossctl.arithmetic.statistics import Histogram, Largest, Product, Smallest, Statistics
 
 
@@ -35,31 +35,31 @@ class Tally:
     top: Array = field(default_factory=lambda: np.zeros((0, 0)))
     _known: tuple[Sequence[Key], Indexes] = ((), np.zeros(0, np.intp))
 
-    def add_block(self, statistics: Statistics, segments: Segments | None, rows: int) -> None:
-        """Merge one block's row statistics; without segments all rows are one cell."""
+    def add_block(self, statistics: Statistics, cells: Cells | None, rows: int) -> None:
+        """Merge one block's row statistics; without cells all rows are one cell."""
         if not self.layout:
             self.layout = _layout(statistics)
-        keys = [WHOLE] if segments is None else segments.keys
-        sizes = np.array([rows]) if segments is None else segments.sizes()
+        keys = [WHOLE] if cells is None else cells.keys
+        sizes = np.array([rows]) if cells is None else cells.sizes()
         sums, tops = [sizes[np.newaxis].astype(np.float64)], []
         with np.errstate(invalid="ignore"):  # infinities of both signs
             for statistic in statistics.values():
                 match statistic:
                     case Largest(value):
-                        tops.append(_reduce(np.maximum, value, segments))
+                        tops.append(_reduce(np.maximum, value, cells))
                     case Smallest(value):
-                        tops.append(-_reduce(np.minimum, value, segments))
+                        tops.append(-_reduce(np.minimum, value, cells))
                     case Histogram():
-                        sums.append(_reduce_bins(statistic, segments))
-                    case Product(left) if segments is None and left.ndim == 1:
+                        sums.append(_reduce_bins(statistic, cells))
+                    case Product(left) if cells is None and left.ndim == 1:
                         sums.append(np.array([[statistic.total()]]))
                     case Product():
-                        sums.append(_reduce(np.add, statistic.value, segments))
+                        sums.append(_reduce(np.add, statistic.value, cells))
                     case _:
-                        sums.append(_reduce(np.add, statistic, segments))
+                        sums.append(_reduce(np.add, statistic, cells))
         high = np.concatenate(sums)
         top = np.concatenate(tops) if tops else np.zeros((0, len(keys)))
-        self._merge(self._places(keys, segments), high, None, top)
+        self._merge(self._places(keys, cells), high, None, top)
 
     def add(self, other: "Tally") -> None:
         """Merge what comes next in the data."""
@@ -69,12 +69,12 @@ class Tally:
             self.layout = other.layout
         self._merge(self._places(list(other.cells), None), other.high, other.low, other.top)
 
-    def _places(self, keys: Sequence[Key], segments: Segments | None) -> Indexes:
+    def _places(self, keys: Sequence[Key], cells: Cells | None) -> Indexes:
         """Where the cells of some keys are; new ones are added in order of first appearance."""
         if keys is self._known[0]:
             return self._known[1]
-        if segments is not None and any(key not in self.cells for key in keys):
-            for place in segments.appearance().tolist():
+        if cells is not None and any(key not in self.cells for key in keys):
+            for place in cells.appearance().tolist():
                 self.cells.setdefault(keys[place], len(self.cells))
         at = np.array([self.cells.setdefault(key, len(self.cells)) for key in keys], dtype=np.intp)
         self._known = keys, at
@@ -142,22 +142,22 @@ def _layout(statistics: Statistics) -> dict[str, Column]:
     return layout
 
 
-def _reduce(operation: np.ufunc, x: Array, segments: Segments | None) -> Array:
+def _reduce(operation: np.ufunc, x: Array, cells: Cells | None) -> Array:
     """One number per component and cell, `(components, cells)`."""
     x = x if x.ndim > 1 else x[np.newaxis]
-    if segments is None:
+    if cells is None:
         reduced = operation.reduce(x, axis=-1, keepdims=True)
     else:
-        reduced = segments.sum(x) if operation is np.add else segments.reduce(operation, x)
+        reduced = cells.sum(x) if operation is np.add else cells.reduce(operation, x)
     return np.ascontiguousarray(reduced, dtype=np.float64)
 
 
-def _reduce_bins(histogram: Histogram, segments: Segments | None) -> Array:
+def _reduce_bins(histogram: Histogram, cells: Cells | None) -> Array:
     """One number per bin and cell."""
     size, place, value = histogram.size, histogram.bin, histogram.value
-    if segments is None:
+    if cells is None:
         return np.bincount(place, value, size)[:, np.newaxis].astype(np.float64)
-    return np.ascontiguousarray(segments.bins(place, size, value), dtype=np.float64)
+    return np.ascontiguousarray(cells.bins(place, size, value), dtype=np.float64)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lossctl.arithmetic.arrays import Array, Ragged
+from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.arithmetic.vectors import max_k
 from lossctl.columns.binding import Binding, brief
 from lossctl.columns.faults import Faults, Trouble, note
-from lossctl.columns.numbers import Mask
 from lossctl.declare.classes import ignored_index, numbered
 from lossctl.declare.from_python import misfits
 from lossctl.declare.kernel import Rule
-from lossctl.declare.roles import Interval
+from lossctl.declare.roles import Domain
 from lossctl.errors import DataError, listing
 
 
@@ -44,7 +43,7 @@ def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDAr
             )
 
 
-def _outside(values: Array, domain: Interval) -> Mask:
+def _outside(values: Array, domain: Domain) -> Flags:
     above = values > domain.low if domain.low_open else values >= domain.low
     below = values < domain.high if domain.high_open else values <= domain.high
     return ~(above & below)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.arithmetic.cells import HEAD, Key, Segments, runs_of
+from lossctl.arithmetic.cells import HEAD, Cells, Key, runs_of
 from lossctl.sources.arrow import present, texts_column, texts_of, values_of
 
 Codes = npt.NDArray[np.int64]
@@ -103,7 +103,7 @@ def label(value: object) -> str | None:
     return str(value)
 
 
-def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
+def cells_of(columns: Sequence[Encoded], rows: int) -> Cells | None:
     """The rows by combinations of keys; without columns all are one cell."""
     if not columns or not rows:
         return None
@@ -113,12 +113,12 @@ def segments(columns: Sequence[Encoded], rows: int) -> Segments | None:
     if space > rows or not _descends(codes):
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
-        return Segments(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
+        return Cells(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
     counts = np.bincount(codes, minlength=space)
     cells = np.flatnonzero(counts)
     name = _remembered if len(cells) <= FEW else _keys
     keys = name(tuple(tuple(column.labels) for column in columns), cells.tobytes())
-    return Segments(keys, rows, codes=codes, cells=cells, counts=counts)
+    return Cells(keys, rows, codes=codes, cells=cells, counts=counts)
 
 
 def _descends(codes: Codes) -> bool:

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
 from lossctl.columns.faults import Faults, Trouble, note
 from lossctl.columns.keys import Encoded, encode
-from lossctl.columns.numbers import Mask, Numbers, floats
+from lossctl.columns.numbers import Numbers, floats
 from lossctl.declare.classes import ignored_index, numbered
 from lossctl.declare.params import number
 
@@ -19,7 +19,7 @@ TRUTHS = {"true": 1.0, "false": 0.0}
 Seen = dict[str, set[str]]
 
 
-def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: Seen) -> tuple[Array, Mask | None]:
+def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: Seen) -> tuple[Array, Flags | None]:
     """Labels as 0.0 and 1.0 (soft ones between where the role allows them); `seen` collects what must be consistent.
 
     Without a positive label the values are 0/1, true/false or -1/+1; whether a file mixes 0 and -1 is known at its end.
@@ -46,7 +46,7 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
 
 
 def _signed(
-    values: Array, gaps: Mask | None, name: str, binding: Binding, faults: Faults, seen: Seen, whole: bool = False
+    values: Array, gaps: Flags | None, name: str, binding: Binding, faults: Faults, seen: Seen, whole: bool = False
 ) -> Array:
     """-1/+1 as 0/1; anything but two values (or, for soft labels, the unit interval) is noted."""
     if not len(values):
@@ -86,7 +86,7 @@ def is_label(label: str | None, positive: str) -> bool:
     return (value is not None and value == wanted) or (label.lower() == positive.lower() and label.lower() in TRUTHS)
 
 
-def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tuple[npt.NDArray[np.intp], Mask | None]:
+def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tuple[npt.NDArray[np.intp], Flags | None]:
     """Class indexes; names are matched to the binding's classes, never sorted. Indexes out of range are found later."""
     kind = array.type
     if pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind) or pt.is_decimal(kind):
@@ -157,10 +157,10 @@ def _known(binding: Binding) -> str:
     return ", ".join(binding.classes[:12]) or "a whole number from 0"
 
 
-def _gaps(keys: Encoded) -> Mask | None:
+def _gaps(keys: Encoded) -> Flags | None:
     if None not in keys.labels:
         return None
-    gaps: Mask = keys.codes == list(keys.labels).index(None)
+    gaps: Flags = keys.codes == list(keys.labels).index(None)
     return gaps if gaps.any() else None
 
 

@@ -12,15 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
 from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
 from lossctl.sources.arrow import column_of, flags_of, nulls_of, offsets_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
-Mask = npt.NDArray[np.bool_]
 # Values as numbers, and where one is missing; faults are of the values' own places.
-Convert: TypeAlias = "Callable[[pa.Array, Faults], tuple[Array, Mask | None]]"
+Convert: TypeAlias = "Callable[[pa.Array, Faults], tuple[Array, Flags | None]]"
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -28,7 +27,7 @@ class Numbers:
     """A role's values in a block and the rows where one is missing (None: nowhere), by column."""
 
     values: Any
-    missing: dict[str, Mask]
+    missing: dict[str, Flags]
     finite: bool = False  # known from a sum, so that nobody need add them up again
 
 
@@ -38,13 +37,13 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
     if binding.layout == "list":
         name = binding.columns[0]
         return lists(batch.column(name), binding, faults, lambda flat, inner: floats(flat, name, says, inner))
-    missing: dict[str, Mask] = {}
+    missing: dict[str, Flags] = {}
     if binding.layout == "number":
         name = binding.columns[0]
         column, gaps = floats(batch.column(name), name, binding.role.says, faults)
         return Numbers(column, missing, _gaps(column, gaps, name, missing))
     values = np.empty((len(binding.columns), batch.num_rows))
-    nulls: list[Mask | None] = []
+    nulls: list[Flags | None] = []
     for row, name in zip(values, binding.columns, strict=True):
         row[:], gaps = floats(batch.column(name), name, binding.role.says, faults)
         nulls.append(gaps)
@@ -54,7 +53,7 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
     return Numbers(values, missing, all(known))
 
 
-def _gaps(values: Array, nulls: Mask | None, name: str, missing: dict[str, Mask]) -> bool:
+def _gaps(values: Array, nulls: Flags | None, name: str, missing: dict[str, Flags]) -> bool:
     """Note where a column's numbers are missing; returns whether they are known to be finite."""
     if np.isfinite(values.sum()):
         return True
@@ -65,7 +64,7 @@ def _gaps(values: Array, nulls: Mask | None, name: str, missing: dict[str, Mask]
     return False
 
 
-def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
+def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array, Flags | None]:
     """A primitive column as float64, exactly, with the mask of its nulls."""
     kind = array.type
     if pt.is_dictionary(kind):
@@ -87,7 +86,7 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
     return (values if gaps is None else np.where(gaps, np.nan, values)), gaps
 
 
-def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None, name: str, faults: Faults) -> None:
+def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None, name: str, faults: Faults) -> None:
     if values.min() > -EXACT_INTEGERS and values.max() < EXACT_INTEGERS:  # 2^53 may be 2^53 + 1, rounded
         return
     inexact = np.array([int(value) != int(number) for value, number in zip(raw, values, strict=True)])
@@ -98,7 +97,7 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Mask | None,
         note(faults, Trouble("inexact", name), at, (str(raw[place]) for place in at))
 
 
-def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Mask | None]:
+def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Flags | None]:
     inner: Faults = {}
     entries, entry_gaps = floats(array.dictionary, name, says, inner)
     gaps = nulls_of(array)
@@ -146,7 +145,7 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
     return values
 
 
-def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Mask | None]:
+def flat_list(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], Flags | None]:
     """A list column as its values one after another, the offsets of the rows in them, and the mask of null rows."""
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
@@ -183,12 +182,12 @@ def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -
     if inner_gaps is not None:
         matrix = np.where(inner_gaps.reshape(size, width), np.nan, matrix)
     if not inner and (inner_gaps is not None or not np.isfinite(matrix.sum())):
-        holes: Mask = np.asarray(np.isnan(matrix).any(axis=1))
+        holes: Flags = np.asarray(np.isnan(matrix).any(axis=1))
         gaps = holes if gaps is None else gaps | holes
     return Numbers(matrix.T, {} if gaps is None or not gaps.any() else {name: gaps})
 
 
-def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Mask, width: int) -> pa.Array:
+def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Flags, width: int) -> pa.Array:
     """The values of a list column with null rows, a row of nulls for each of them."""
     places = offsets[:-1, np.newaxis] + np.arange(width)
     places[gaps] = 0

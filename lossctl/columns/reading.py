@@ -8,12 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.arithmetic.arrays import Array, Ragged
+from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.columns import labels
 from lossctl.columns.binding import Binding
 from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
 from lossctl.columns.keys import encode
-from lossctl.columns.numbers import Mask, Numbers, flat_list, floats, lists, numbers
+from lossctl.columns.numbers import Numbers, flat_list, floats, lists, numbers
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -67,7 +67,7 @@ def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Number
             lambda flat, inner: labels.binary(flat, name, binding, inner, context.seen),
         )
         return _alone(found) if binding.role.shape == "either" else found
-    missing: dict[str, Mask] = {}
+    missing: dict[str, Flags] = {}
     parts = []
     for name in binding.columns:
         values, gaps = labels.binary(batch.column(name), name, binding, context.faults, context.seen)
@@ -99,12 +99,12 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     cube = values.reshape(sizes)
     missing = {}
     if holes is not None or not np.isfinite(cube.sum()):
-        gone: Mask = np.asarray(np.isnan(cube).any(axis=tuple(range(1, cube.ndim))))
+        gone: Flags = np.asarray(np.isnan(cube).any(axis=tuple(range(1, cube.ndim))))
         missing = {name: gone} if gone.any() else {}
     return Numbers(np.moveaxis(cube, 0, -1), missing)
 
 
-def _uneven(lengths: npt.NDArray[np.int64], gaps: Mask | None, name: str, rows: int, context: Context) -> Numbers:
+def _uneven(lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context) -> Numbers:
     if gaps is not None:
         note(context.faults, Trouble("missing", name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
     else:

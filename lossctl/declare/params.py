@@ -6,7 +6,7 @@ from math import inf
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
-from lossctl.declare.roles import Interval
+from lossctl.declare.roles import Domain
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
@@ -40,7 +40,7 @@ class Parameter(NamedTuple):
     types: frozenset[type]
     default: Value
     required: bool
-    interval: Interval
+    interval: Domain
     choices: tuple[Value, ...]
     help: str
     becomes: str
@@ -194,7 +194,7 @@ def resolve(name: str, annotation: Any, default: Value, required: bool, loss: st
         else:
             types.add(tuple if get_origin(member) is tuple else member)
     low, high = (about.gt if about.ge is None else about.ge), (about.lt if about.le is None else about.le)
-    interval = Interval(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
+    interval = Domain(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
     parameter = Parameter(
         name, frozenset(types), default, required, interval, choices, about.help, about.becomes or name
     )

@@ -11,7 +11,7 @@ Shape = Literal["number", "vector", "either", "matrix", "ragged"]
 Kind = Literal["real", "binary", "class", "class or vector", "label", "simplex", "weight"]
 
 
-class Interval(NamedTuple):
+class Domain(NamedTuple):
     """A range of numbers; infinity belongs to it only where an end is infinite and closed."""
 
     low: float = -inf
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
     @property
     def everything(self) -> bool:
         """All finite numbers."""
-        return self == Interval()
+        return self == Domain()
 
     @property
     def words(self) -> str:
@@ -60,7 +60,7 @@ class Role(NamedTuple):
     kind: Kind
     says: str
     shape: Shape = "number"
-    domain: Interval = Interval()
+    domain: Domain = Domain()
     names: tuple[str, ...] = ()
     nonzero: bool = False
     sizes: tuple[str, ...] = ()
@@ -101,13 +101,13 @@ class Role(NamedTuple):
         return "logits" if self.names == _LOGITS else None
 
 
-POSITIVE = Interval(low=0)
-NOT_NEGATIVE = Interval(low=0, low_open=False)
-UNIT = Interval(0, 1, low_open=False, high_open=False)
-LOG_PROBABILITY = Interval(low=float("-inf"), high=0, low_open=False, high_open=False)
+POSITIVE = Domain(low=0)
+NOT_NEGATIVE = Domain(low=0, low_open=False)
+UNIT = Domain(0, 1, low_open=False, high_open=False)
+LOG_PROBABILITY = Domain(low=float("-inf"), high=0, low_open=False, high_open=False)
 # Rounding in float32 passes the ends.
-COSINE = Interval(-1 - 1e-6, 1 + 1e-6, low_open=False, high_open=False)
-DISTANCE = Interval(low=-1e-6, low_open=False)
+COSINE = Domain(-1 - 1e-6, 1 + 1e-6, low_open=False, high_open=False)
+DISTANCE = Domain(low=-1e-6, low_open=False)
 
 _LOGITS = ("logit", "logits", "score", "scores")
 _PROBS = ("prob", "p", "proba", "probs", "probability")
@@ -120,7 +120,7 @@ Positive: TypeAlias = Annotated[Array, Role("real", "a number > 0", domain=POSIT
 PositiveD: TypeAlias = Annotated[Array, Role("real", "numbers > 0, one or D per row", "either", POSITIVE)]
 NotNegative: TypeAlias = Annotated[Array, Role("real", "a number >= 0", domain=NOT_NEGATIVE)]
 NotNegativeD: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, one or D per row", "either", NOT_NEGATIVE)]
-AboveMinusOneD: TypeAlias = Annotated[Array, Role("real", "numbers > -1, one or D per row", "either", Interval(low=-1))]
+AboveMinusOneD: TypeAlias = Annotated[Array, Role("real", "numbers > -1, one or D per row", "either", Domain(low=-1))]
 Vector: TypeAlias = Annotated[Array, Role("real", "D finite numbers per row", "vector")]
 PositiveVector: TypeAlias = Annotated[Array, Role("real", "numbers > 0, several per row", "vector", POSITIVE)]
 NotNegativeVector: TypeAlias = Annotated[Array, Role("real", "numbers >= 0, several per row", "vector", NOT_NEGATIVE)]

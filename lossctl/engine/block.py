@@ -1,4 +1,4 @@
-"""What a block, a piece and kept rows are."""
+"""What a block, a piece and held rows are."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.arithmetic.cells import Key, Segments
+from lossctl.arithmetic.cells import Cells, Key
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.binding import Binding
 from lossctl.columns.faults import Faults
-from lossctl.columns.keys import Encoded, segments
+from lossctl.columns.keys import Encoded, cells_of
 from lossctl.columns.labels import Seen
 from lossctl.engine.plan.plan import Term, View
 from lossctl.sources.arrow import index_column
@@ -36,8 +36,8 @@ class RowValues:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Kept:
-    """A block's clean arrays, kept for losses that need their units whole; `labels` are what label codes stand for."""
+class Held:
+    """A block's clean arrays, held for losses that need their units whole; `labels` are what label codes stand for."""
 
     arrays: dict[Binding, Any]
     labels: list[str | None]
@@ -49,10 +49,10 @@ class Kept:
     group: Encoded | None
     rows: int
 
-    def take(self, at: "slice | npt.NDArray[np.intp]") -> "Kept":
+    def take(self, at: "slice | npt.NDArray[np.intp]") -> "Held":
         """Some of the rows."""
         places = self.places[at]
-        return Kept(
+        return Held(
             {binding: np.ascontiguousarray(array[..., at]) for binding, array in self.arrays.items()},
             self.labels,
             places,
@@ -85,7 +85,7 @@ class PieceResult:
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     values: list[RowValues] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     observed: "dict[int, Observed]" = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None
@@ -106,7 +106,7 @@ class Block:
     origin: npt.NDArray[np.intp] | None
     ids: pa.Array | None
     labels: list[str | None]
-    _segments: dict[tuple[View, bool], Segments | None] = field(default_factory=dict)
+    _cells: dict[tuple[View, bool], Cells | None] = field(default_factory=dict)
 
     def places(self) -> npt.NDArray[np.int64]:
         """Row numbers in the piece."""
@@ -120,12 +120,12 @@ class Block:
         """A term's parameters; those read from a column are arrays."""
         return {**term.resolved, **{name: self.numbers[binding] for name, binding in term.columns.items()}}
 
-    def segments(self, view: View, units: bool) -> Segments | None:
+    def cells(self, view: View, units: bool) -> Cells | None:
         """The block's rows by the cells of a view: its slices, or the units inside them."""
         key = (view, units and self.group is not None)
-        if key not in self._segments:
+        if key not in self._cells:
             columns = [self.by[index] for index in view]
             if key[1] and self.group is not None:
                 columns.append(self.group)
-            self._segments[key] = segments(columns, self.rows)
-        return self._segments[key]
+            self._cells[key] = cells_of(columns, self.rows)
+        return self._cells[key]

@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lossctl.arithmetic.arrays import Flags
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.binding import Binding
 from lossctl.columns.checks import check, check_classes, check_lengths, check_rules, check_sizes
 from lossctl.columns.faults import Fault, Faults, SharedFault, Trouble, note, said_width, uneven
-from lossctl.columns.keys import Encoded, encode, segments
-from lossctl.columns.numbers import Mask, Numbers
+from lossctl.columns.keys import Encoded, cells_of, encode
+from lossctl.columns.numbers import Numbers
 from lossctl.columns.reading import Context, keep, read
 from lossctl.declare import registry
 from lossctl.engine.block import Block, PieceResult
@@ -90,9 +91,9 @@ def _check_widths(
                 note(faults, uneven(binding, known), at, (said_width(width) for _ in at))
 
 
-def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Mask | None:
+def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Flags | None:
     """The rows to drop; where missing values are errors, and in weights always, they are noted as faults."""
-    gone: Mask | None = None
+    gone: Flags | None = None
     for binding, found in read.items():
         strict = plan.missing == "error" or binding in (plan.weight, plan.unit_weight)
         for name, gaps in found.missing.items():
@@ -113,7 +114,7 @@ def _check_keys(plan: Plan, ids: pa.Array | None, group: Encoded | None, faults:
                 note(faults, Trouble("missing key", str(name)), at, ("missing" for _ in at))
 
 
-def _count_dropped(plan: Plan, by: list[Encoded], gone: Mask, result: PieceResult) -> None:
+def _count_dropped(plan: Plan, by: list[Encoded], gone: Flags, result: PieceResult) -> None:
     for view in plan.views:
         tally = result.dropped.setdefault(view, Tally())
-        tally.add_block({}, segments([by[index].take(gone) for index in view], int(gone.sum())), int(gone.sum()))
+        tally.add_block({}, cells_of([by[index].take(gone) for index in view], int(gone.sum())), int(gone.sum()))

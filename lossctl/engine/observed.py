@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.arithmetic.cells import WHOLE, Key, Segments
+from lossctl.arithmetic.cells import WHOLE, Cells, Key
 from lossctl.arithmetic.moments import Index, Scatter
 from lossctl.arithmetic.sketch import Sketch
 from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.keys import Encoded, merged, segments
+from lossctl.columns.keys import Encoded, cells_of, merged
 from lossctl.engine.plan.plan import Observe, View
 
 # Second moments take the square of this many numbers per slice, and their time.
@@ -42,8 +42,8 @@ class Measured(NamedTuple):
 class Cut(NamedTuple):
     """How a block's rows are cut: into the slices of each view, and into the units inside them."""
 
-    slices: Mapping[View, Segments | None]
-    units: Mapping[View, Segments | None]
+    slices: Mapping[View, Cells | None]
+    units: Mapping[View, Cells | None]
     by: list[Encoded]
     rows: int
 
@@ -71,7 +71,7 @@ class Sample(NamedTuple):
 
     def places(self, view: View) -> dict[Key, Index]:
         """Where the rows of each slice are."""
-        cells = segments([self.by[index] for index in view], self.rows)
+        cells = cells_of([self.by[index] for index in view], self.rows)
         if cells is None:
             return {WHOLE: np.arange(self.rows)}
         rows = np.arange(self.rows)

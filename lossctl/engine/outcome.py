@@ -12,7 +12,7 @@ from lossctl.arithmetic.cells import Key
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
-from lossctl.engine.block import Kept, PieceResult, Widths
+from lossctl.engine.block import Held, PieceResult, Widths
 from lossctl.engine.plan.plan import Plan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
@@ -36,7 +36,7 @@ class Outcome:
     faults: dict[tuple[int, Trouble], Fault] = field(default_factory=dict)
     tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     units: dict[tuple[int, View], dict[Key, Units]] = field(default_factory=dict)
     observed: "dict[int, Observed]" = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
@@ -71,8 +71,8 @@ class Outcome:
             if known != width:
                 odd = Fault(piece.used, [(row, said_width(width))])
                 self.faults.setdefault((file, uneven(binding, known)), Fault()).add(odd, before)
-        for kept in piece.kept:
-            kept.places = kept.places + sum(self.file_rows[:file]) + before
+        for held in piece.held:
+            held.places = held.places + sum(self.file_rows[:file]) + before
         self.file_rows[file] += piece.rows
         self.used += piece.used
         if self.faults:

@@ -75,6 +75,6 @@ def evaluated(work: Work, sink: Sink | None = None, progress: Progress | None = 
     found = []
     for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
         terms = tuple(plan.terms[place] for place in places)
-        own = plan._replace(terms=terms, rows=job.plan.rows, observe=job.plan.observe, keep_rows=job.plan.keep_rows)
+        own = plan._replace(terms=terms, rows=job.plan.rows, observe=job.plan.observe, hold=job.plan.hold)
         found.append((job._replace(plan=own), outcome.part(at, places)))
     return found

@@ -12,7 +12,7 @@ from lossctl.columns.faults import Faults
 from lossctl.declare import registry
 from lossctl.declare.classes import count
 from lossctl.engine import vouched
-from lossctl.engine.block import Block, Kept, PieceResult, RowValues
+from lossctl.engine.block import Block, Held, PieceResult, RowValues
 from lossctl.engine.clean import clean
 from lossctl.engine.plan.plan import Observe, Plan, RowOutput
 from lossctl.engine.select import select
@@ -42,9 +42,9 @@ def run_piece(
         if stopped() or (plan.limit is not None and result.used >= plan.limit):
             break
         # where one block cannot vouch for its numbers the next ones hardly can, and would be evaluated twice
-        vouching = vouching and vouched.evaluate(plan, batch, result)
+        vouching = vouching and vouched.add_block(plan, batch, result)
         if not vouching:
-            evaluate(plan, batch, result)
+            add_block(plan, batch, result)
     return result
 
 
@@ -70,7 +70,7 @@ def _join(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
-def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
+def add_block(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
     """Check a block, and merge its statistics; a block with faults adds its faults alone."""
     faults: Faults = {}
     block = clean(plan, *select(plan, batch, result, faults), result, faults)
@@ -89,7 +89,7 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
         found = count(binding.role, block.numbers[binding], size)
         result.counts = found if result.counts is None else result.counts + found
     for view in plan.views if plan.levelled else ():
-        cells = block.segments(view, units=True)
+        cells = block.cells(view, units=True)
         if cells is not None:
             values = {str(at): block.numbers[binding] for at, binding in enumerate(plan.levelled)}
             result.levels.setdefault(view, Tally()).add_block(values, cells, block.rows)
@@ -100,7 +100,7 @@ def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
         if wanted is not None:
             _observe(plan, at, wanted, block, evaluated, result)
     if any(term.scope == "group" for term in plan.terms):
-        result.kept.append(_keep(plan, block, weights))
+        result.held.append(_held(plan, block, weights))
 
 
 def _observe(
@@ -108,9 +108,9 @@ def _observe(
 ) -> None:
     from lossctl.engine.observed import Cut, Measured, Observed
 
-    slices = {view: block.segments(view, units=False) for view in plan.views}
+    slices = {view: block.cells(view, units=False) for view in plan.views}
     by_units = wanted.reductions and plan.group is not None
-    units = {view: block.segments(view, units=True) for view in plan.views} if by_units else {}
+    units = {view: block.cells(view, units=True) for view in plan.views} if by_units else {}
     chosen = (evaluated[place] for place in wanted.terms)
     terms = [Measured(statistics, rows, apart) for rows, statistics, apart in chosen]
     result.observed.setdefault(at, Observed()).add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
@@ -133,7 +133,7 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
-def _keep(plan: Plan, block: Block, weights: Array | None) -> Kept:
+def _held(plan: Plan, block: Block, weights: Array | None) -> Held:
     wanted = {
         binding: np.array(block.numbers[binding])
         for term in plan.terms
@@ -141,7 +141,7 @@ def _keep(plan: Plan, block: Block, weights: Array | None) -> Kept:
         for binding in term.bindings.values()
     }
     unit_weights = block.numbers[plan.unit_weight] if plan.unit_weight else None
-    return Kept(
+    return Held(
         wanted,
         block.labels,
         block.places(),

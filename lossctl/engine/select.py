@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from lossctl.arithmetic.cells import WHOLE
 from lossctl.columns.faults import Faults, Trouble, note
-from lossctl.columns.keys import MISSING, encode, segments
+from lossctl.columns.keys import MISSING, cells_of, encode
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan.plan import Plan
 from lossctl.errors import DataError
@@ -55,7 +55,7 @@ def _count_matched(plan: Plan, batch: pa.RecordBatch, places: npt.NDArray[np.int
     """How often each row of the truth was found, up to twice; predictions of different slices are told apart."""
     assert plan.truth is not None
     by = [] if plan.many_to_one else [encode(batch.column(name)) for name in plan.by if name in batch.schema.names]
-    cells = segments(by, len(places))
+    cells = cells_of(by, len(places))
     parts = [(WHOLE, places)] if cells is None else [(key, places[at]) for key, at in cells.places()]
     for key, found in parts:
         counts = np.minimum(np.bincount(found, minlength=plan.truth.rows), 2).astype(np.uint8)

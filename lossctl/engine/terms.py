@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
-from lossctl.arithmetic.cells import Runs, Segments
+from lossctl.arithmetic.cells import Cells, Runs
 from lossctl.arithmetic.statistics import Product, Rows, Smallest, Statistic, Statistics, Sums
 from lossctl.arithmetic.tally import Tally
 from lossctl.declare import registry
@@ -46,7 +46,7 @@ def evaluated_term(
         extra |= remarks(registry.get(term.loss), rows, arrays, params, weights)
     apart: dict[View, Statistics] = {}
     for view in plan.views:
-        cells, own = block.segments(view, units=term.scope == "set"), statistics
+        cells, own = block.cells(view, units=term.scope == "set"), statistics
         if term.scope == "set" and cells is not None and view in plan.levels and "pivot" in kernel.supplied:
             pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
             own = kernel.statistics(arrays, params, pivot, weights)
@@ -107,7 +107,7 @@ def nested_units(
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
         runs = Runs(None, starts, np.arange(len(first)))
-        cells = Segments([(row,) for row in range(len(first))], flat_size(first), runs)
+        cells = Cells([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
         pivot = {name: array[..., starts] for name, array in flat.items()} if "pivot" in kernel.supplied else {}
         spread = {name: cells.spread(level) for name, level in pivot.items()}

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lossctl.engine.block import Kept, PieceResult, RowValues
+from lossctl.engine.block import Held, PieceResult, RowValues
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import run_piece
 from lossctl.engine.plan.plan import Plan
@@ -21,7 +21,7 @@ AHEAD = 2
 class Collector(Protocol):
     """What takes the rows of units that must be evaluated whole."""
 
-    def add(self, kept: Sequence[Kept]) -> None:
+    def add(self, held: Sequence[Held]) -> None:
         """Take what comes next in the data."""
 
     def finish(self) -> None:
@@ -41,11 +41,11 @@ def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progre
     from lossctl.engine.whole.stream import ScatteredError, collector
 
     check_dataset(plan)
-    if plan.group and not plan.keep_rows and not plan.observe:
+    if plan.group and not plan.hold and not plan.observe:
         try:
             return _run(plan, threads, sink, progress, partial(collector, together=True))
         except ScatteredError:
-            pass  # the units are read again, to be kept until all of them are whole
+            pass  # the units are read again, to be held until all of them are whole
     return _run(plan, threads, sink, progress, partial(collector, together=False))
 
 
@@ -64,7 +64,7 @@ def _run(
                     sink(sum(outcome.file_rows[: piece.file]) + outcome.before(piece), values)
             outcome.add(piece, result)
             if units is not None and not outcome.faults:
-                units.add(result.kept)
+                units.add(result.held)
             if progress is not None:
                 progress(piece.size)
     if units is not None and not outcome.faults:

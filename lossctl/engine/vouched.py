@@ -11,7 +11,7 @@ import pyarrow as pa
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Product, Statistics
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.keys import encode, segments
+from lossctl.columns.keys import cells_of, encode
 from lossctl.declare import registry
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan.plan import Plan, Term
@@ -40,7 +40,7 @@ def _plain(term: Term) -> bool:
     )
 
 
-def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
+def add_block(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
     """Merge a block's totals if they vouch for it; False leaves everything as it was."""
     columns: dict[str, Array] = {}
     found: list[tuple[dict[str, Product], dict[str, float]]] = []
@@ -59,7 +59,7 @@ def evaluate(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
             return False
         found.append((products, totals))
     keys = [encode(batch.column(name)) for name in plan.by]
-    cells = {view: segments([keys[at] for at in view], batch.num_rows) for view in plan.views}
+    cells = {view: cells_of([keys[at] for at in view], batch.num_rows) for view in plan.views}
     for index, (products, totals) in enumerate(found):
         whole: Statistics = {name: np.array([total]) for name, total in totals.items()}
         rows: Statistics = {name: part.value for name, part in products.items()} if plan.by else {}

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl.arithmetic.statistics import Product
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.keys import Encoded, segments
+from lossctl.columns.keys import Encoded, cells_of
 from lossctl.declare import registry
 from lossctl.declare.kernel import pivots
 from lossctl.engine import vouched
@@ -31,7 +31,7 @@ def test_the_total_of_a_product_is_that_of_its_values(rows: int) -> None:
 
 
 def test_a_product_is_added_up_cell_by_cell() -> None:
-    cells = segments([Encoded(np.array([0, 1, 0]), ["a", "b"])], 3)
+    cells = cells_of([Encoded(np.array([0, 1, 0]), ["a", "b"])], 3)
     tally = Tally()
     tally.add_block({"loss": Product(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 30.0]))}, cells, 3)
     assert dict(zip(tally.cells, tally.sums()["loss"].tolist(), strict=True)) == {("a",): 100.0, ("b",): 40.0}

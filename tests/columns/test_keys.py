@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import lossctl
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.keys import Encoded, encode, segments
+from lossctl.columns.keys import Encoded, cells_of, encode
 
 WHOLE_NUMBERS = [
     np.array([-128, 127, 0, -128], np.int8),
@@ -50,7 +50,7 @@ def test_sums_are_those_of_each_cell_in_order_of_appearance(cells: int, together
     values, names = rng.normal(size=(2, len(codes))), [f"c{at}" for at in range(cells)]
     tally = Tally()
     for run in (slice(0, 9_000), slice(9_000, None)):
-        found = segments([Encoded(codes[run], names)], len(codes[run]))
+        found = cells_of([Encoded(codes[run], names)], len(codes[run]))
         tally.add_block({"x": values[:, run]}, found, len(codes[run]))
         assert_array_equal(found.spread(found.sizes() * 1.0), np.bincount(codes[run], minlength=cells)[codes[run]])
         assert [key for key, _ in found.places()] == [(names[code],) for code in dict.fromkeys(codes[run].tolist())]
@@ -81,7 +81,7 @@ def test_keys_of_bytes_are_their_text() -> None:
 def test_keys_of_several_columns_are_their_crosses() -> None:
     first, second = Encoded(np.array([1, 0, 1, 1]), ["a", "b"]), Encoded(np.array([2, 0, 1, 2]), ["x", "y", None])
     tally = Tally()
-    tally.add_block({"x": np.array([1.0, 2.0, 4.0, 8.0])}, segments([first, second], 4), 4)
+    tally.add_block({"x": np.array([1.0, 2.0, 4.0, 8.0])}, cells_of([first, second], 4), 4)
     assert list(tally.cells) == [("b", None), ("a", "x"), ("b", "y")]
     assert tally.sums()["x"].tolist() == [9.0, 2.0, 4.0]
 

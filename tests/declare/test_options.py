@@ -96,11 +96,9 @@ def test_compute_says_what_the_table_says() -> None:
 def test_a_request_says_what_the_table_says() -> None:
     text = inspect.signature(TextOptions).parameters
     assert set(OF_TEXT) == text.keys() == {option.name for option in OPTIONS if option.panel == "Text files"}
-    renamed = {"memory": "memory_limit"}
     for name, option in KEYWORDS.items():
-        field = renamed.get(name, name)
-        held = text[name].annotation if name in text else Request.__annotations__[field]
-        default = text[name].default if name in text else Request._field_defaults[field]
+        held = text[name].annotation if name in text else Request.__annotations__[name]
+        default = text[name].default if name in text else Request._field_defaults[name]
         assert (name, default) == (name, option.default)
         assert (name, held) == (name, annotated(option, ANNOTATIONS | HELD))
     assert not {option.name for option in OPTIONS if option.reaches == "line"} - {"dry_run", "loss"} & set(

@@ -12,10 +12,10 @@ from lossctl.declare.classes import classes_of
 from lossctl.declare.declaration import Loss
 from lossctl.declare.from_python import from_python
 from lossctl.declare.kernel import Kernel, LossRole
-from lossctl.declare.roles import UNIT, Interval
+from lossctl.declare.roles import UNIT, Domain
 
 Drawn = dict[str, object]
-Draw = Callable[[Interval, np.random.Generator, tuple[int, ...]], np.ndarray]
+Draw = Callable[[Domain, np.random.Generator, tuple[int, ...]], np.ndarray]
 
 LABELS = 3  # distinct labels drawn for roles of that kind
 ATTEMPTS = 20
@@ -169,7 +169,7 @@ def _classes(setting: Setting) -> int:
     return max((shape[-1] for shape in setting.shapes.values() if shape), default=2)
 
 
-def _plain(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _plain(domain: Domain, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers all over a domain, its ends among them where they belong to it."""
     values = _inner(domain, rng, shape)
     for end in (domain.low, domain.high):
@@ -178,7 +178,7 @@ def _plain(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...]) -
     return values
 
 
-def _inner(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _inner(domain: Domain, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers of moderate size, away from the ends."""
     if domain.low == -inf and domain.high == inf:
         return rng.normal(0.0, 2.0, shape)
@@ -189,7 +189,7 @@ def _inner(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...]) -
     return domain.low + (domain.high - domain.low) * rng.uniform(0.05, 0.95, shape)
 
 
-def _extreme(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _extreme(domain: Domain, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """The smallest and largest numbers of a domain, from 1e-300 to 1e8."""
     ends = [end for end in (domain.low, domain.high) if not isinf(end)]
     near = [end + sign * size for end in ends for sign in (-1, 1) for size in EXTREMES]
@@ -197,7 +197,7 @@ def _extreme(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...])
     return rng.choice([value for value in {*near, *far} if value in domain and abs(value) <= 1e8], shape)
 
 
-def _simplex(domain: Interval, rng: np.random.Generator, shape: tuple[int, ...], one: Draw) -> np.ndarray:
+def _simplex(domain: Domain, rng: np.random.Generator, shape: tuple[int, ...], one: Draw) -> np.ndarray:
     """Rows that sum to 1."""
     if one is _extreme:
         parts = rng.choice([1e-300, 1e-12, 1e-3, 1.0], shape)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,7 @@ from lossctl.columns.filter.literals import Holds, Literal, Number, refusal, sec
 from lossctl.columns.filter.text import COMPARE, ORDERED, compare_label, meets, nearest_float, number_of, truth_of
 from lossctl.columns.keys import encode
 from lossctl.columns.numbers import floats
-from lossctl.sources.arrow import flags_of, nulls_of, ticks_of, values_of
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
+from lossctl.sources.arrow import Flags, flags_of, nulls_of, ticks_of, values_of
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86400
@@ -26,7 +24,7 @@ DAY = 86400
 FEW = 8
 
 
-def missing(array: pa.Array) -> Mask:
+def missing(array: pa.Array) -> Flags:
     """Where a column has no value."""
     kind = array.type
     if pt.is_floating(kind):
@@ -40,7 +38,7 @@ def missing(array: pa.Array) -> Mask:
 
 def compare(
     array: pa.Array, column: str, sign: str, values: Sequence[Literal], loose: bool = False
-) -> tuple[Mask, Mask]:
+) -> tuple[Flags, Flags]:
     """Where a comparison is true, and where it is false; elsewhere the column is missing.
 
     Columns of text files are `loose`: their cells hold what they spell.
@@ -64,7 +62,7 @@ def _gapped(found: npt.NDArray[Any]) -> bool:
     return bool(len(found) and np.isnan(found.min()))
 
 
-def _spread(array: pa.DictionaryArray, true: Mask, false: Mask) -> tuple[Mask, Mask]:
+def _spread(array: pa.DictionaryArray, true: Flags, false: Flags) -> tuple[Flags, Flags]:
     """What is true and false of the entries of a dictionary, by rows."""
     gaps = nulls_of(array)
     codes = values_of(array.indices).astype(np.int64)
@@ -72,7 +70,7 @@ def _spread(array: pa.DictionaryArray, true: Mask, false: Mask) -> tuple[Mask, M
     return np.append(true, False)[codes], np.append(false, False)[codes]
 
 
-def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -> Mask | None:
+def _typed(array: pa.Array, column: str, sign: str, values: Sequence[Literal]) -> Flags | None:
     """Where a comparison is true of what is there, by the type of the column; None where that is text."""
     kind = array.type
     if pt.is_boolean(kind):
@@ -103,7 +101,7 @@ def _needed(value: Literal, found: int | Fraction | None, column: str, said: Hol
     return found
 
 
-def _any(found: npt.NDArray[Any], sign: str, values: Sequence[int | Decimal | Fraction | None]) -> Mask:
+def _any(found: npt.NDArray[Any], sign: str, values: Sequence[int | Decimal | Fraction | None]) -> Flags:
     """Whole numbers against numbers of any size, exactly."""
     info = np.iinfo(found.dtype)
     if sign not in ORDERED:
@@ -116,7 +114,7 @@ def _any(found: npt.NDArray[Any], sign: str, values: Sequence[int | Decimal | Fr
     edge = math.ceil(value) if sign in ("<", ">=") else math.floor(value)
     if not info.min <= edge <= info.max:
         return np.full(len(found), (edge > info.max) == (sign in ("<", "<=")))
-    result: Mask = COMPARE[sign](found, found.dtype.type(edge))  # type: ignore[assignment]
+    result: Flags = COMPARE[sign](found, found.dtype.type(edge))  # type: ignore[assignment]
     return result
 
 
@@ -126,16 +124,16 @@ def _whole(value: int | Decimal | Fraction | None) -> int | None:
     return int(value) if value == int(value) else None
 
 
-def _equal(found: npt.NDArray[np.generic], sign: str, values: npt.NDArray[np.generic]) -> Mask:
+def _equal(found: npt.NDArray[np.generic], sign: str, values: npt.NDArray[np.generic]) -> Flags:
     """Where a column equals one of some values, or where it does not; all of one type."""
     if len(values) == 1:
-        same: Mask = found == values[0]
+        same: Flags = found == values[0]
     else:
         same = np.isin(found, values, kind="sort" if len(values) <= FEW else None)
     return ~same if sign in ("!=", "<>") else same
 
 
-def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | None]) -> Mask:
+def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | None]) -> Flags:
     """Floats against numbers: a whole number that is no float lies between two, any other is the nearest one."""
     nearest = [(value, nearest_float(value)) for value in values if value is not None]
     exact = [isinstance(value, Decimal) or value == near for value, near in nearest]
@@ -144,26 +142,26 @@ def _real(found: npt.NDArray[np.float64], sign: str, values: Sequence[Number | N
     (value, near), less = nearest[0], sign in ("<", "<=")
     if not exact[0]:
         sign = ("<" if near > value else "<=") if less else (">=" if near > value else ">")
-    result: Mask = COMPARE[sign](found, near)  # type: ignore[assignment]
+    result: Flags = COMPARE[sign](found, near)  # type: ignore[assignment]
     return result
 
 
-def _decimal(cells: Sequence[Decimal | None], sign: str, values: Sequence[Number | None]) -> Mask:
+def _decimal(cells: Sequence[Decimal | None], sign: str, values: Sequence[Number | None]) -> Flags:
     told = {cell: meets(sign, [(cell, value) for value in values]) for cell in set(cells) if cell is not None}
     return np.array([cell is not None and told[cell] for cell in cells], dtype=bool)
 
 
-def _lookup(table: Sequence[bool], codes: npt.NDArray[np.int64]) -> Mask:
+def _lookup(table: Sequence[bool], codes: npt.NDArray[np.int64]) -> Flags:
     return np.array(table, dtype=bool)[codes] if len(table) else np.zeros(len(codes), dtype=bool)
 
 
-def passing(part: Filter, batch: pa.RecordBatch) -> Mask:
+def passing(part: Filter, batch: pa.RecordBatch) -> Flags:
     """The rows of a batch that pass; a comparison with a missing value is unknown, and does not."""
     true, _ = _evaluate(part, batch)
     return true
 
 
-def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Mask, Mask]:
+def _evaluate(part: Filter, batch: pa.RecordBatch) -> tuple[Flags, Flags]:
     """Where a filter is true, and where it is false; elsewhere it is unknown."""
     match part:
         case Compare(column, sign, values, loose):

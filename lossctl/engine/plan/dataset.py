@@ -30,7 +30,7 @@ def open_dataset(request: Request, late: Collection[str] = ()) -> Dataset:
     """Open the files, and look for the columns that options name, `late` ones far beyond the first rows."""
     if not request.files:
         raise UsageError("a file to evaluate is needed: lossctl compute LOSS FILE.")
-    sources = (request.memory,) if request.memory is not None else tuple(open_sources(request.files, request.text))
+    sources = (request.table,) if request.table is not None else tuple(open_sources(request.files, request.text))
     sources = tuple(knowing(source, late) for source in sources)
     table = Table(", ".join(request.files), sources[0].columns())
     truth, on = _truth_source(request, late), request.on
@@ -148,4 +148,4 @@ def _truth_source(request: Request, late: Collection[str]) -> Source | None:
         if request.on or request.join == "inner" or request.many_to_one:
             raise UsageError("--on, --join and --many-to-one need --truth FILE.")
         return None
-    return knowing(request.truth_memory or open_sources([request.truth], request.text)[0], late)
+    return knowing(request.truth_table or open_sources([request.truth], request.text)[0], late)

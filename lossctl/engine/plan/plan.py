@@ -109,7 +109,7 @@ class Plan(NamedTuple):
     levelled: tuple[Binding, ...] = ()
     levels: Mapping[View, Levels] = {}
     memory: int | None = None
-    keep_rows: bool = False
+    hold: bool = False
     block_rows: int = MOST_ROWS
     batch_rows: int = 0
 

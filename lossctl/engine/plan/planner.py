@@ -12,7 +12,7 @@ from lossctl.declare import registry
 from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
 from lossctl.declare.params import ColumnRef, Value, plain
-from lossctl.declare.roles import Interval, Role
+from lossctl.declare.roles import Domain, Role
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.bind import MissingRoleError, bind
 from lossctl.engine.plan.dataset import Dataset, open_dataset, read_filter, with_columns
@@ -25,7 +25,7 @@ from lossctl.reports.reduce import reduce_term
 from lossctl.sources.opening import open_sources
 
 COEF = "coef"
-WEIGHT = Role("weight", "a weight >= 0", domain=Interval(low=0, low_open=False))
+WEIGHT = Role("weight", "a weight >= 0", domain=Domain(low=0, low_open=False))
 
 
 class Asked(NamedTuple):
@@ -78,7 +78,7 @@ def _work(asked: Sequence[Asked], data: Dataset) -> Work:
         join=first.join,
         many_to_one=first.many_to_one,
         missing=first.missing,
-        memory=size_of(first.memory_limit),
+        memory=size_of(first.memory),
         batch_rows=first.batch_rows,
     )
     if plan.weight is None and all(term.nested for term in distinct):
@@ -88,7 +88,7 @@ def _work(asked: Sequence[Asked], data: Dataset) -> Work:
     if len(jobs) == 1:
         plan = plan._replace(rows=jobs[0].plan.rows)
     observe = tuple(job.plan.observe[0] if job.plan.observe else None for job in jobs)
-    plan = plan._replace(observe=observe if any(observe) else (), keep_rows=any(job.plan.keep_rows for job in jobs))
+    plan = plan._replace(observe=observe if any(observe) else (), hold=any(job.plan.hold for job in jobs))
     return Work(plan, tuple(jobs), places)
 
 
@@ -152,7 +152,7 @@ def _job(asked: Asked, data: Dataset, plan: Plan, places: tuple[int, ...]) -> Jo
         observe = _observe(request, plan, reductions, factors if plain else ())
         plan = plan._replace(observe=() if observe is None else (observe._replace(terms=places),))
     if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
-        plan = plan._replace(keep_rows=any(term.row_valued for term in plan.terms))
+        plan = plan._replace(hold=any(term.row_valued for term in plan.terms))
     request = request._replace(on=data.on)
     return Job(request, data.table, plan, factors, reductions, asked.constants, asked.blend)
 
@@ -181,12 +181,12 @@ def _constants(
     from lossctl.engine.plan.side_files import coefficients
 
     path, column = coefficients(request.coef_file)
-    if path.memory is None:
+    if path.table is None:
         Table(path.files[0], open_sources(path.files)[0].columns()).require(column, "--coef-file FILE:COLUMN")
     found = []
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in registry.get(part.name).params}}
-        one = Request(expressions.written(part), path.files, options, memory=path.memory, threads=request.threads)
+        one = Request(expressions.written(part), path.files, options, table=path.table, threads=request.threads)
         job = prepare([one]).jobs[
             0
         ]  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty

@@ -74,10 +74,10 @@ class Request(NamedTuple):
     min: float | None = None
     threads: int = 0
     dry_run: bool = False
-    memory_limit: str | None = None
+    memory: str | None = None
     batch_rows: int = 0
-    memory: Source | None = None
-    truth_memory: Source | None = None
+    table: Source | None = None
+    truth_table: Source | None = None
     text: TextOptions = TextOptions()
     coef_file: str | None = None
     combine: Literal["uncertainty", "normalized"] | None = None
@@ -91,7 +91,6 @@ OF_TEXT = tuple(field.name for field in fields(TextOptions))
 def request_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by name, in the types of a request, as its fields: those of text files stand together."""
     found = {name: value for name, value in options.items() if name not in OF_TEXT}
-    found["memory_limit"] = found.pop("memory")  # the field of that name holds data
     return found | {"text": TextOptions(**{name: options[name] for name in OF_TEXT})}
 
 

@@ -27,7 +27,7 @@ class Coefficients(NamedTuple):
     """Where coefficients are: files to read, or a source in memory."""
 
     files: tuple[str, ...]
-    memory: Source | None = None
+    table: Source | None = None
 
 
 def coefficients(text: str) -> tuple[Coefficients, str]:

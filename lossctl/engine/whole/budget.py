@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from lossctl.engine.block import Kept
+from lossctl.engine.block import Held
 from lossctl.engine.plan.plan import Plan
 from lossctl.errors import DataError, listing
 
@@ -32,23 +32,23 @@ def row_bytes(plan: Plan) -> int:
     return 8 * (sum(b.width for b in bindings) + 1 + sum(part is not None for part in extras) + len(plan.by))
 
 
-def check_held(plan: Plan, kept: Sequence[Kept], ahead: bool = False) -> None:
+def check_held(plan: Plan, held: Sequence[Held], ahead: bool = False) -> None:
     """Refuse rows in hand that must stay together and do not fit: all of them, or with a group its largest unit.
 
     `ahead`: later steps need all rows, whatever units they belong to.
     """
-    if plan.memory is None or sum(block.bytes for block in kept) <= plan.memory:
+    if plan.memory is None or sum(block.bytes for block in held) <= plan.memory:
         return
     if plan.group is None or ahead:
-        raise _too_large(plan, None, sum(block.rows for block in kept), sum(block.bytes for block in kept), ahead)
+        raise _too_large(plan, None, sum(block.rows for block in held), sum(block.bytes for block in held), ahead)
     rows: dict[str | None, int] = {}
-    for block in kept:
+    for block in held:
         assert block.group is not None, "units of a group are told apart"
         counts = np.bincount(block.group.codes, minlength=len(block.group.labels))
         for at in np.flatnonzero(counts).tolist():
             label = block.group.labels[at]
             rows[label] = rows.get(label, 0) + int(counts[at])
-    size = sum(block.bytes for block in kept) / sum(block.rows for block in kept)
+    size = sum(block.bytes for block in held) / sum(block.rows for block in held)
     largest = max(rows, key=rows.__getitem__)
     if rows[largest] * size > plan.memory:
         raise _too_large(plan, largest, rows[largest], ceil(rows[largest] * size))

@@ -1,4 +1,4 @@
-"""Losses that need a unit whole: the kept blocks are joined and every unit is evaluated at once."""
+"""Losses that need a unit whole: the held blocks are joined and every unit is evaluated at once."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,9 +11,9 @@ from lossctl.arithmetic.cells import WHOLE, Key
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.binding import Binding
-from lossctl.columns.keys import Encoded, merged, segments
+from lossctl.columns.keys import Encoded, cells_of, merged
 from lossctl.declare import registry
-from lossctl.engine.block import Kept, RowValues
+from lossctl.engine.block import Held, RowValues
 from lossctl.engine.plan.plan import Observe, Plan, Term, View
 from lossctl.engine.terms import remarks, row_statistics
 from lossctl.engine.units import Units
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 Rowset: TypeAlias = slice | npt.NDArray[np.intp]
 
 
-def unit_values(plan: Plan, term: Term, view: View, kept: Sequence[Kept]) -> dict[Key, Units]:
+def unit_values(plan: Plan, term: Term, view: View, held: Sequence[Held]) -> dict[Key, Units]:
     """The units of every slice with their values, in the order of the data."""
     found: dict[Key, Units] = {}
-    unit_weights = _joined([block.unit_weights for block in kept])
-    for key, at, rows, _ in _evaluated(plan, term, view, kept):
+    unit_weights = _joined([block.unit_weights for block in held])
+    for key, at, rows, _ in _evaluated(plan, term, view, held):
         low_high = None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max()))
         units = found.setdefault(key[: len(view)], Units.empty())
         size = at.stop - at.start if isinstance(at, slice) else len(at)
@@ -37,12 +37,12 @@ def unit_values(plan: Plan, term: Term, view: View, kept: Sequence[Kept]) -> dic
 
 
 def row_values(
-    plan: Plan, term: Term, view: View, kept: Sequence[Kept], extras: dict[str, Array] | None = None
+    plan: Plan, term: Term, view: View, held: Sequence[Held], extras: dict[str, Array] | None = None
 ) -> Rows:
     """The row values of a loss that needs whole units, in the order of the data; `extras` takes its remarks."""
-    size = sum(block.rows for block in kept)
+    size = sum(block.rows for block in held)
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
-    for _, at, rows, arrays in _evaluated(plan, term, view, kept):
+    for _, at, rows, arrays in _evaluated(plan, term, view, held):
         if extras is not None:
             for name, found in remarks(registry.get(term.loss), rows, arrays, dict(term.resolved), None).items():
                 extras.setdefault(name, np.zeros(size))[at] = found
@@ -53,63 +53,63 @@ def row_values(
     return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
 
 
-def row_tally(plan: Plan, term: Term, view: View, kept: Sequence[Kept], units: bool = False) -> Tally:
+def row_tally(plan: Plan, term: Term, view: View, held: Sequence[Held], units: bool = False) -> Tally:
     """The same values, merged for the slices of a view, or for the units inside them."""
     tally = Tally()
-    if kept:
-        size = sum(block.rows for block in kept)
-        weights = _joined([block.weights for block in kept])
+    if held:
+        size = sum(block.rows for block in held)
+        weights = _joined([block.weights for block in held])
         extras: dict[str, Array] = {}
-        rows = row_values(plan, term, view, kept, extras)
+        rows = row_values(plan, term, view, held, extras)
         statistics = row_statistics(rows, weights)
         for name, values in extras.items():
             statistics[name] = values if weights is None or name.startswith("finding") else values * weights
-        columns = _slices(view, kept) + ([merged(_groups(kept))] if units else [])
-        tally.add_block(statistics, segments(columns, size), size)
+        columns = _slices(view, held) + ([merged(_groups(held))] if units else [])
+        tally.add_block(statistics, cells_of(columns, size), size)
     return tally
 
 
-def observe(plan: Plan, view: View, kept: Sequence[Kept], wanted: Observe) -> "Observed":
+def observe(plan: Plan, view: View, held: Sequence[Held], wanted: Observe) -> "Observed":
     """What distributions need of the same values."""
     from lossctl.engine.observed import Cut, Measured, Observed
 
-    size = sum(block.rows for block in kept)
-    by = _slices(tuple(range(len(plan.by))), kept)
-    rows = row_values(plan, plan.terms[0], view, kept)
+    size = sum(block.rows for block in held)
+    by = _slices(tuple(range(len(plan.by))), held)
+    rows = row_values(plan, plan.terms[0], view, held)
     found = Observed()
-    slices = {view: segments([by[index] for index in view], size)}
+    slices = {view: cells_of([by[index] for index in view], size)}
     found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], Cut(slices, {}, by, size))
     return found
 
 
-def row_output(plan: Plan, kept: Sequence[Kept]) -> Iterator[RowValues]:
+def row_output(plan: Plan, held: Sequence[Held]) -> Iterator[RowValues]:
     """The same values, block by block, as a file of rows takes them."""
-    value, start = row_values(plan, plan.terms[0], (), kept).shown(), 0
-    for block in kept:
+    value, start = row_values(plan, plan.terms[0], (), held).shown(), 0
+    for block in held:
         yield RowValues(block.places, block.ids, value[start : start + block.rows])
         start += block.rows
 
 
 def _evaluated(
-    plan: Plan, term: Term, view: View, kept: Sequence[Kept]
+    plan: Plan, term: Term, view: View, held: Sequence[Held]
 ) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
     """Every unit of a view: its key, where its rows are, what the kernel says of it, and its arrays."""
-    if not kept:
+    if not held:
         return
-    arrays = {name: _values(binding, kept) for name, binding in term.bindings.items()}
-    weights = _joined([block.weights for block in kept])
-    size = sum(block.rows for block in kept)
-    for key, at in _units(plan, view, kept, size):
+    arrays = {name: _values(binding, held) for name, binding in term.bindings.items()}
+    weights = _joined([block.weights for block in held])
+    size = sum(block.rows for block in held)
+    for key, at in _units(plan, view, held, size):
         part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
         yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at]), part
 
 
-def _values(binding: Binding, kept: Sequence[Kept]) -> Array:
+def _values(binding: Binding, held: Sequence[Held]) -> Array:
     """A role's values in all blocks; label codes are made common to them."""
-    parts = [block.arrays[binding] for block in kept]
+    parts = [block.arrays[binding] for block in held]
     if binding.role.kind == "label":
         codes: dict[str | None, int] = {}
-        tables = [np.array([codes.setdefault(label, len(codes)) for label in block.labels], np.intp) for block in kept]
+        tables = [np.array([codes.setdefault(label, len(codes)) for label in block.labels], np.intp) for block in held]
         parts = [table[part] for table, part in zip(tables, parts, strict=True)]
     joined: Array = np.concatenate(parts, axis=-1)
     return joined
@@ -120,21 +120,21 @@ def _joined(parts: Sequence[Array | None]) -> Array | None:
     return np.concatenate(present) if present else None
 
 
-def _slices(view: View, kept: Sequence[Kept]) -> list[Encoded]:
-    return [merged([block.by[index] for block in kept]) for index in view]
+def _slices(view: View, held: Sequence[Held]) -> list[Encoded]:
+    return [merged([block.by[index] for block in held]) for index in view]
 
 
-def _groups(kept: Sequence[Kept]) -> list[Encoded]:
-    return [block.group for block in kept if block.group is not None]
+def _groups(held: Sequence[Held]) -> list[Encoded]:
+    return [block.group for block in held if block.group is not None]
 
 
-def _units(plan: Plan, view: View, kept: Sequence[Kept], rows: int) -> Iterator[tuple[Key, Rowset]]:
+def _units(plan: Plan, view: View, held: Sequence[Held], rows: int) -> Iterator[tuple[Key, Rowset]]:
     """Every unit's key and where its rows are."""
-    columns = _slices(view, kept)
-    groups = _groups(kept)
+    columns = _slices(view, held)
+    groups = _groups(held)
     if groups:
         columns.append(merged(groups))
-    cells = segments(columns, rows)
+    cells = cells_of(columns, rows)
     if cells is None:
         yield WHOLE, slice(0, rows)
     else:

@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from lossctl.arithmetic.tally import Tally
-from lossctl.engine.block import Kept
+from lossctl.engine.block import Held
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Plan
 from lossctl.engine.units import Units
@@ -35,12 +35,12 @@ class Together:
     def __init__(self, plan: Plan, outcome: Outcome) -> None:
         self._plan, self._outcome = plan, outcome
         self._memory = plan.memory or default_memory()
-        self._pending: list[Kept] = []
+        self._pending: list[Held] = []
         self._finished: set[str | None] = set()
 
-    def add(self, kept: Sequence[Kept]) -> None:
+    def add(self, held: Sequence[Held]) -> None:
         """Take what comes next, and evaluate what is complete."""
-        self._pending.extend(kept)
+        self._pending.extend(held)
         full = sum(block.bytes for block in self._pending) > self._memory
         if not full and sum(block.rows for block in self._pending) < FLUSH_ROWS:
             return
@@ -57,13 +57,13 @@ class Together:
         self._evaluate(self._pending)
         self._pending = []
 
-    def _evaluate(self, kept: list[Kept]) -> None:
-        labels = _labels(kept)
+    def _evaluate(self, held: list[Held]) -> None:
+        labels = _labels(held)
         if labels & self._finished:
             raise ScatteredError
         self._finished |= labels
-        check_held(self._plan, kept)
-        settle(self._plan, kept, self._outcome)
+        check_held(self._plan, held)
+        settle(self._plan, held, self._outcome)
 
 
 @dataclass(slots=True)
@@ -76,22 +76,22 @@ class Part:
 
 
 class Scattered:
-    """Units in any order: kept in memory, or beyond `memory` bytes spread over files that hold whole units each."""
+    """Units in any order: held in memory, or beyond `memory` bytes spread over files that hold whole units each."""
 
     def __init__(self, plan: Plan, outcome: Outcome) -> None:
         self._plan, self._outcome = plan, outcome
         self._memory = plan.memory or default_memory()
-        self._kept: list[Kept] = []
+        self._kept: list[Held] = []
         self._parts: list[Part] = []
         self._stack = ExitStack()
 
-    def add(self, kept: Sequence[Kept]) -> None:
+    def add(self, held: Sequence[Held]) -> None:
         """Take what comes next."""
         if self._parts:
-            _spread(kept, self._parts, 1)
+            _spread(held, self._parts, 1)
             return
-        self._kept.extend(kept)
-        if not self._plan.group or self._plan.keep_rows or self._plan.observe:
+        self._kept.extend(held)
+        if not self._plan.group or self._plan.hold or self._plan.observe:
             check_held(self._plan, self._kept, ahead=True)
         elif sum(block.bytes for block in self._kept) > self._memory:
             self._parts = _opened(self._stack)
@@ -105,14 +105,14 @@ class Scattered:
                 self._settle(part, PARTS)
         if not self._parts:
             settle(self._plan, self._kept, self._outcome)
-            self._outcome.kept = self._kept
+            self._outcome.held = self._kept
 
     def _settle(self, part: Part, divisor: int) -> None:
         """Evaluate the units of a part; several that are larger than the memory are spread again."""
         if part.bytes <= self._memory or len(part.units) == 1 or divisor > DIGITS:
-            kept = list(_load(part.file))
-            check_held(self._plan, kept)
-            settle(self._plan, kept, self._outcome)
+            held = list(_load(part.file))
+            check_held(self._plan, held)
+            settle(self._plan, held, self._outcome)
             return
         with ExitStack() as stack:
             parts = _opened(stack)
@@ -126,9 +126,9 @@ def _opened(stack: ExitStack) -> list[Part]:
     return [Part(stack.enter_context(tempfile.TemporaryFile())) for _ in range(PARTS)]
 
 
-def _spread(kept: Sequence[Kept], parts: Sequence[Part], divisor: int) -> None:
+def _spread(held: Sequence[Held], parts: Sequence[Part], divisor: int) -> None:
     """Write blocks to parts by a digit of their units' hashes."""
-    for block in kept:
+    for block in held:
         assert block.group is not None, "only units of a group are spread"
         part_of = np.array([crc32(str(label).encode()) // divisor % PARTS for label in block.group.labels])
         digits = part_of[block.group.codes]
@@ -140,7 +140,7 @@ def _spread(kept: Sequence[Kept], parts: Sequence[Part], divisor: int) -> None:
                 part.units |= _labels([some])
 
 
-def _load(file: IO[bytes]) -> Iterator[Kept]:
+def _load(file: IO[bytes]) -> Iterator[Held]:
     file.seek(0)
     while True:
         try:
@@ -149,18 +149,18 @@ def _load(file: IO[bytes]) -> Iterator[Kept]:
             return
 
 
-def settle(plan: Plan, kept: list[Kept], outcome: Outcome) -> None:
+def settle(plan: Plan, held: list[Held], outcome: Outcome) -> None:
     """Evaluate whole units and merge what they are worth."""
     for index, term in enumerate(plan.terms):
-        if term.scope != "group" or not kept:
+        if term.scope != "group" or not held:
             continue
         for view in plan.views:
             if term.kernel.unit_valued:
                 slices = outcome.units.setdefault((index, view), {})
-                for key, units in unit_values(plan, term, view, kept).items():
+                for key, units in unit_values(plan, term, view, held).items():
                     slices.setdefault(key, Units.empty()).extend(units)
             else:
-                outcome.tallies.setdefault((index, view), Tally()).add(row_tally(plan, term, view, kept))
+                outcome.tallies.setdefault((index, view), Tally()).add(row_tally(plan, term, view, held))
 
 
 def collector(plan: Plan, outcome: Outcome, together: bool) -> Together | Scattered:
@@ -175,29 +175,29 @@ def default_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
-def _labels(kept: Sequence[Kept]) -> set[str | None]:
+def _labels(held: Sequence[Held]) -> set[str | None]:
     return {
-        block.group.labels[code] for block in kept if block.group is not None for code in np.unique(block.group.codes)
+        block.group.labels[code] for block in held if block.group is not None for code in np.unique(block.group.codes)
     }
 
 
-def _last_label(kept: Sequence[Kept]) -> str | None:
-    group = kept[-1].group
+def _last_label(held: Sequence[Held]) -> str | None:
+    group = held[-1].group
     assert group is not None, "units of a group are streamed"
     return group.labels[int(group.codes[-1])]
 
 
-def _before_last_unit(kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
+def _before_last_unit(held: Sequence[Held]) -> tuple[list[Held], list[Held]]:
     """Blocks cut where the last unit begins."""
-    label = _last_label(kept)
-    for index in range(len(kept) - 1, -1, -1):
-        block = kept[index]
+    label = _last_label(held)
+    for index in range(len(held) - 1, -1, -1):
+        block = held[index]
         assert block.group is not None, "units of a group are streamed"
         same = np.array([name == label for name in block.group.labels], dtype=bool)[block.group.codes]
         others = np.flatnonzero(~same)
         if len(others):
             cut = int(others[-1]) + 1
-            before = [*kept[:index], block.take(slice(0, cut))]
+            before = [*held[:index], block.take(slice(0, cut))]
             after = [block.take(slice(cut, block.rows))] if cut < block.rows else []
-            return before, [*after, *kept[index + 1 :]]
-    return [], list(kept)
+            return before, [*after, *held[index + 1 :]]
+    return [], list(held)

@@ -202,7 +202,7 @@ class Inference:
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
             elif term.row_valued:
-                tally = gather.row_tally(self.plan, term, self.view, self.outcome.kept, units=True)
+                tally = gather.row_tally(self.plan, term, self.view, self.outcome.held, units=True)
             else:
                 continue
             found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
@@ -244,9 +244,9 @@ class Inference:
     def _observed(self) -> "observed.Observed | None":
         """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
         first = self.plan.terms[0]
-        if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.kept:
+        if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.held:
             return self.outcome.observed.get(0)
-        return gather.observe(self.plan, self.view, self.outcome.kept, Observe(factors=self.job.factors))
+        return gather.observe(self.plan, self.view, self.outcome.held, Observe(factors=self.job.factors))
 
 
 def slopes(job: Job) -> list[float]:
