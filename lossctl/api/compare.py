@@ -7,7 +7,7 @@ from typing import Any
 from lossctl.api.compute import compute
 from lossctl.api.inputs import keywords_of, paths_of, request_of
 from lossctl.engine.passes import evaluated
-from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.planner import planned
 from lossctl.engine.plan.request import Request
 from lossctl.engine.threads import Progress
 from lossctl.errors import UsageError
@@ -50,7 +50,7 @@ def _told(report: Report, losses: bool, models: bool) -> Report:
 
 def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Report]:
     """The report of each loss on one dataset."""
-    found = evaluated(prepare(requests), None, progress)
+    found = evaluated(planned(requests), None, progress)
     return [conclude(job, outcome, None, None) for job, outcome in found]
 
 

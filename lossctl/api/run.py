@@ -5,7 +5,7 @@ from functools import partial
 
 from lossctl.engine.block import RowValues
 from lossctl.engine.passes import evaluated
-from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.planner import planned
 from lossctl.engine.plan.request import Job, Request
 from lossctl.engine.threads import Progress, Sink
 from lossctl.engine.whole.gather import row_output as gathered_rows
@@ -16,7 +16,7 @@ from lossctl.reports.rows import RowFile, RowList, row_columns
 
 def run(request: Request, progress: Progress | None = None) -> Report:
     """Evaluate a request."""
-    work = prepare((request,))
+    work = planned((request,))
     job = work.jobs[0]
     if request.dry_run:
         return dry_run(job)
@@ -32,13 +32,13 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                 receive(before, values)
 
         ((job, outcome),) = evaluated(work, sink, progress)
-        if job.plan.rows is None and len(job.plan.terms) == 1 and job.plan.terms[0].row_valued:
-            for values in gathered_rows(job.plan, outcome.held):
+        if job.ask.rows is None and len(job.ask.terms) == 1 and job.ask.terms[0].row_valued:
+            for values in gathered_rows(job.ask, outcome.held):
                 sink(0, values)
         return conclude(job, outcome, file, collected)
 
 
 def _write_rows(job: Job, file: RowFile, before: int, values: RowValues) -> None:
-    bindings, role = job.plan.terms[0].bindings, job.losses[0].hooks.gradient_by
+    bindings, role = job.ask.terms[0].bindings, job.losses[0].hooks.gradient_by
     predicted = bindings[role].columns if role in bindings else ()
-    file.write(row_columns(before, values, job.plan.id, predicted))
+    file.write(row_columns(before, values, job.ask.id, predicted))

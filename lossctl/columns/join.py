@@ -18,6 +18,19 @@ BATCH_ROWS = 1 << 17
 Places = npt.NDArray[np.int64]
 
 
+class TruthFile(NamedTuple):
+    """A truth that is not read yet: its columns, and the keys by which its rows are found."""
+
+    source: Source
+    on: tuple[str, ...]
+    columns: Mapping[str, As]
+    renamed: Mapping[str, str]
+
+    def read(self) -> "Truth":
+        """Read the file whole and index it."""
+        return _read(self.source, self.on, self.columns, self.renamed)
+
+
 class Truth(NamedTuple):
     """A truth file in memory, with an index over its keys; `on` is empty where rows pair by position.
 
@@ -92,8 +105,7 @@ def joined_table(table: Table, truth: Source, on: Sequence[str]) -> Table:
     return Table(f"{table.path} with {truth.path}", {**columns, **added}, frozenset(added), renamed)
 
 
-def load(source: Source, on: Sequence[str], columns: Mapping[str, As], renamed: Mapping[str, str]) -> Truth:
-    """Read a truth file whole and index it."""
+def _read(source: Source, on: Sequence[str], columns: Mapping[str, As], renamed: Mapping[str, str]) -> Truth:
     columns = {name.removeprefix(TRUE): how for name, how in columns.items()}
     batches = [
         batch for piece in source.pieces(0, list(columns)) for batch in source.read(piece, Reading(columns, BATCH_ROWS))

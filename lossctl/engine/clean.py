@@ -16,12 +16,13 @@ from lossctl.columns.numbers import Numbers
 from lossctl.columns.reading import Context, keep, read
 from lossctl.declare import registry
 from lossctl.engine.block import Block, PieceResult
-from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.plan import Scan, Wanted
 from lossctl.sources.arrow import taken
 
 
 def clean(
-    plan: Plan,
+    scan: Scan,
+    wanted: Wanted,
     batch: pa.RecordBatch,
     origin: npt.NDArray[np.intp] | None,
     truths: npt.NDArray[np.int64] | None,
@@ -31,16 +32,16 @@ def clean(
     """The block's arrays, without the rows that have a missing value where those are to be skipped."""
     found_faults: Faults = {}
     context = Context(found_faults, result.seen)
-    found = {binding: read(batch, binding, context) for binding in plan.numeric()}
-    by = [encode(batch.column(name)) for name in plan.by]
-    group = encode(batch.column(plan.group)) if plan.group else None
-    ids = batch.column(plan.id) if plan.id else None
-    _check_keys(plan, ids, group, found_faults)
-    gone = _missing(plan, found, result, found_faults)
+    found = {binding: read(batch, binding, context) for binding in wanted.numeric()}
+    by = [encode(batch.column(name)) for name in wanted.by]
+    group = encode(batch.column(wanted.group)) if wanted.group else None
+    ids = batch.column(wanted.id) if wanted.id else None
+    _check_keys(wanted, ids, group, found_faults)
+    gone = _missing(scan, wanted, found, result, found_faults)
     arrays: dict[Binding, Any] = {binding: part.values for binding, part in found.items()}
     kept, rows = None, batch.num_rows
     if gone is not None:
-        _count_dropped(plan, by, gone, result)
+        _count_dropped(wanted, by, gone, result)
         kept = np.flatnonzero(~gone)
         rows = len(kept)
         arrays = {binding: keep(values, kept) for binding, values in arrays.items()}
@@ -52,7 +53,7 @@ def clean(
         for binding, values in arrays.items():
             if not (found[binding].finite and binding.role.anything):
                 check(values, binding, found_faults, kept)
-        for term in plan.terms:
+        for term in wanted.terms:
             roles = {name: arrays[binding] for name, binding in term.bindings.items()}
             check_classes(term.bindings, roles, found_faults, kept)
             check_lengths(term.bindings, roles, found_faults, kept)
@@ -61,8 +62,8 @@ def clean(
                 params = {**term.resolved, **{name: arrays[binding] for name, binding in term.columns.items()}}
                 check_rules(rules, term.bindings, roles, params, found_faults, kept)
     for trouble, fault in found_faults.items():
-        if plan.truth is not None and truths is not None and plan.truth.holds(trouble.column):
-            trouble = trouble._replace(column=plan.truth.own_name(trouble.column))
+        if scan.truth is not None and truths is not None and scan.truth.holds(trouble.column):
+            trouble = trouble._replace(column=scan.truth.own_name(trouble.column))
             fault = _in_truth(fault, truths)
         elif origin is not None:
             fault.examples = [(int(origin[row]), shown) for row, shown in fault.examples]
@@ -91,11 +92,13 @@ def _check_widths(
                 note(faults, uneven(binding, known), at, (said_width(width) for _ in at))
 
 
-def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faults: Faults) -> Flags | None:
+def _missing(
+    scan: Scan, wanted: Wanted, read: dict[Binding, Numbers], result: PieceResult, faults: Faults
+) -> Flags | None:
     """The rows to drop; where missing values are errors, and in weights always, they are noted as faults."""
     gone: Flags | None = None
     for binding, found in read.items():
-        strict = plan.missing == "error" or binding in (plan.weight, plan.unit_weight)
+        strict = scan.missing == "error" or binding in (wanted.weight, wanted.unit_weight)
         for name, gaps in found.missing.items():
             if strict:
                 at = np.flatnonzero(gaps)
@@ -106,15 +109,15 @@ def _missing(plan: Plan, read: dict[Binding, Numbers], result: PieceResult, faul
     return gone
 
 
-def _check_keys(plan: Plan, ids: pa.Array | None, group: Encoded | None, faults: Faults) -> None:
-    for name, key in ((plan.group, group), (plan.id, encode(ids) if ids is not None and ids.null_count else None)):
+def _check_keys(wanted: Wanted, ids: pa.Array | None, group: Encoded | None, faults: Faults) -> None:
+    for name, key in ((wanted.group, group), (wanted.id, encode(ids) if ids is not None and ids.null_count else None)):
         if key is not None and None in key.labels:
             at = np.flatnonzero(key.codes == list(key.labels).index(None))
             if len(at):
                 note(faults, Trouble("missing key", str(name)), at, ("missing" for _ in at))
 
 
-def _count_dropped(plan: Plan, by: list[Encoded], gone: Flags, result: PieceResult) -> None:
-    for view in plan.views:
+def _count_dropped(wanted: Wanted, by: list[Encoded], gone: Flags, result: PieceResult) -> None:
+    for view in wanted.views:
         tally = result.dropped.setdefault(view, Tally())
         tally.add_block({}, cells_of([by[index].take(gone) for index in view], int(gone.sum())), int(gone.sum()))

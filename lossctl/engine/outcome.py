@@ -13,7 +13,7 @@ from lossctl.arithmetic.tally import Tally
 from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
 from lossctl.engine.block import Held, PieceResult, Widths
-from lossctl.engine.plan.plan import Plan, View
+from lossctl.engine.plan.plan import Scan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.sources.source import Piece
@@ -44,6 +44,7 @@ class Outcome:
     levels: dict[View, Tally] = field(default_factory=dict)
     matched: dict[Key, npt.NDArray[np.uint8]] = field(default_factory=dict)
     unmatched: int = 0
+    penalties: "tuple[Outcome, ...]" = ()
 
     @property
     def rows(self) -> int:
@@ -96,26 +97,26 @@ class Outcome:
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
-    def check(self, plan: Plan, remedies: Mapping[str, str] | None = None) -> None:
+    def check(self, scan: Scan, remedies: Mapping[str, str] | None = None) -> None:
         """Raise all faults of the most telling kind as one error; `remedies` by kind, where they are special."""
         if not self.faults:
-            self._check_labels(plan)
+            self._check_labels(scan)
             return
         first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
         lines = [
-            described(plan.truth.source if plan.truth and file == TRUTH else plan.sources[file], trouble, fault)
+            described(scan.truth.source if scan.truth and file == TRUTH else scan.sources[file], trouble, fault)
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
             if trouble.kind == KINDS[first]
         ]
         remedy = {**REMEDIES, **(remedies or {})}[KINDS[first]]
         raise DataError("\n".join([*lines, remedy]))
 
-    def _check_labels(self, plan: Plan) -> None:
+    def _check_labels(self, scan: Scan) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""
         for name, labels in self.seen.items():
-            where = ", ".join(source.path for source in plan.sources)
-            if plan.truth is not None and plan.truth.holds(name):
-                where, name = plan.truth.path, plan.truth.own_name(name)
+            where = ", ".join(source.path for source in scan.sources)
+            if scan.truth is not None and scan.truth.holds(name):
+                where, name = scan.truth.path, scan.truth.own_name(name)
             if {"-1", "0"} <= labels:
                 raise DataError(
                     f"{where}, column {name!r}: both 0 and -1 stand for the negative label. Use one of them."

@@ -14,7 +14,7 @@ from lossctl.declare.classes import count
 from lossctl.engine import vouched
 from lossctl.engine.block import Block, Held, PieceResult, RowValues
 from lossctl.engine.clean import clean
-from lossctl.engine.plan.plan import Observe, Plan, RowOutput
+from lossctl.engine.plan.plan import Ask, CountClasses, FindMeans, Observe, RowOutput, Scan, Wanted
 from lossctl.engine.select import select
 from lossctl.engine.terms import Evaluated, evaluated_term, row_gradient
 from lossctl.sources.ahead import ahead
@@ -25,26 +25,26 @@ WORTHWHILE = 1 << 20
 
 
 def run_piece(
-    plan: Plan, piece: Piece, stopped: Callable[[], bool] = bool, before: int = 0, spare: bool = False
+    scan: Scan, wanted: Wanted, piece: Piece, stopped: Callable[[], bool] = bool, before: int = 0, spare: bool = False
 ) -> PieceResult:
     """Evaluate one piece, or as much of it as there was before `stopped`; `before` rows of the dataset precede it.
 
     With a thread to `spare` the rows are read ahead.
     """
     result = PieceResult(before=before)
-    source = plan.sources[piece.file]
-    reading = Reading(plan.columns, plan.batch_rows or plan.block_rows)
+    source = scan.sources[piece.file]
+    reading = Reading(scan.columns, scan.batch_rows or scan.block_rows)
     batches = source.read(piece, reading)
     if spare and piece.size > WORTHWHILE:
         batches = ahead(batches)
-    vouching = vouched.applies(plan)
-    for batch in recut(batches, plan.block_rows):
-        if stopped() or (plan.limit is not None and result.used >= plan.limit):
+    vouching = vouched.applies(scan, wanted)
+    for batch in recut(batches, scan.block_rows):
+        if stopped() or (scan.limit is not None and result.used >= scan.limit):
             break
         # where one block cannot vouch for its numbers the next ones hardly can, and would be evaluated twice
-        vouching = vouching and vouched.add_block(plan, batch, result)
+        vouching = vouching and vouched.add_block(wanted, batch, result)
         if not vouching:
-            add_block(plan, batch, result)
+            add_block(scan, wanted, batch, result)
     return result
 
 
@@ -70,56 +70,60 @@ def _join(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
-def add_block(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> None:
+def add_block(scan: Scan, wanted: Wanted, batch: pa.RecordBatch, result: PieceResult) -> None:
     """Check a block, and merge its statistics; a block with faults adds its faults alone."""
     faults: Faults = {}
-    block = clean(plan, *select(plan, batch, result, faults), result, faults)
+    block = clean(scan, wanted, *select(scan, wanted, batch, result, faults), result, faults)
     for trouble, fault in faults.items():
         result.faults.setdefault(trouble, type(fault)()).add(fault, result.rows)
     if not faults and block.rows:
-        _merge(plan, block, result)
+        _merge(wanted, block, result)
     result.rows += batch.num_rows
     result.used += block.rows
 
 
-def _merge(plan: Plan, block: Block, result: PieceResult) -> None:
-    weights = block.numbers[plan.weight] if plan.weight else None
-    if plan.counted is not None:
-        binding, size = plan.counted
-        found = count(binding.role, block.numbers[binding], size)
-        result.counts = found if result.counts is None else result.counts + found
-    for view in plan.views if plan.levelled else ():
-        cells = block.cells(view, units=True)
-        if cells is not None:
-            values = {str(at): block.numbers[binding] for at, binding in enumerate(plan.levelled)}
-            result.levels.setdefault(view, Tally()).add_block(values, cells, block.rows)
-    evaluated = [evaluated_term(plan, index, term, block, weights, result) for index, term in enumerate(plan.terms)]
-    if plan.rows is not None:
-        result.values.append(_row_values(plan, plan.rows, block, [rows for rows, *_ in evaluated]))
-    for at, wanted in enumerate(plan.observe):
+def _merge(wanted: Wanted, block: Block, result: PieceResult) -> None:
+    match wanted:
+        case Ask():
+            _evaluate(wanted, block, result)
+        case CountClasses(target=target, size=size):
+            found = count(target.role, block.numbers[target], size)
+            result.counts = found if result.counts is None else result.counts + found
+        case FindMeans(means=means):
+            for view in wanted.views:
+                cells = block.cells(view, units=True)
+                if cells is not None:
+                    values = {str(at): block.numbers[binding] for at, binding in enumerate(means)}
+                    result.levels.setdefault(view, Tally()).add_block(values, cells, block.rows)
+
+
+def _evaluate(ask: Ask, block: Block, result: PieceResult) -> None:
+    weights = block.numbers[ask.weight] if ask.weight else None
+    evaluated = [evaluated_term(ask, index, term, block, weights, result) for index, term in enumerate(ask.terms)]
+    if ask.rows is not None:
+        result.values.append(_row_values(ask, ask.rows, block, [rows for rows, *_ in evaluated]))
+    for at, wanted in enumerate(ask.observe):
         if wanted is not None:
-            _observe(plan, at, wanted, block, evaluated, result)
-    if any(term.scope == "group" for term in plan.terms):
-        result.held.append(_held(plan, block, weights))
+            _observe(ask, at, wanted, block, evaluated, result)
+    if any(term.scope == "group" for term in ask.terms):
+        result.held.append(_held(ask, block, weights))
 
 
-def _observe(
-    plan: Plan, at: int, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult
-) -> None:
+def _observe(ask: Ask, at: int, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult) -> None:
     from lossctl.engine.observed import Cut, Measured, Observed
 
-    slices = {view: block.cells(view, units=False) for view in plan.views}
-    by_units = wanted.reductions and plan.group is not None
-    units = {view: block.cells(view, units=True) for view in plan.views} if by_units else {}
+    slices = {view: block.cells(view, units=False) for view in ask.views}
+    by_units = wanted.reductions and ask.group is not None
+    units = {view: block.cells(view, units=True) for view in ask.views} if by_units else {}
     chosen = (evaluated[place] for place in wanted.terms)
     terms = [Measured(statistics, rows, apart) for rows, statistics, apart in chosen]
     result.observed.setdefault(at, Observed()).add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
 
 
-def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | None]) -> RowValues:
+def _row_values(ask: Ask, wanted: RowOutput, block: Block, rows: list[Rows | None]) -> RowValues:
     parts = [
         (factor, term, found)
-        for factor, term, found in zip(wanted.factors, plan.terms, rows, strict=True)
+        for factor, term, found in zip(wanted.factors, ask.terms, rows, strict=True)
         if found is not None
     ]
     loss = sum((factor * found.shown() for factor, _, found in parts), start=np.zeros(block.rows))
@@ -133,14 +137,14 @@ def _row_values(plan: Plan, wanted: RowOutput, block: Block, rows: list[Rows | N
     return RowValues(block.places(), block.ids, loss, gradient)
 
 
-def _held(plan: Plan, block: Block, weights: Array | None) -> Held:
+def _held(ask: Ask, block: Block, weights: Array | None) -> Held:
     wanted = {
         binding: np.array(block.numbers[binding])
-        for term in plan.terms
+        for term in ask.terms
         if term.scope == "group"
         for binding in term.bindings.values()
     }
-    unit_weights = block.numbers[plan.unit_weight] if plan.unit_weight else None
+    unit_weights = block.numbers[ask.unit_weight] if ask.unit_weight else None
     return Held(
         wanted,
         block.labels,

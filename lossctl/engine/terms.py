@@ -13,14 +13,14 @@ from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import Kernel, weighed
 from lossctl.engine.block import Block, PieceResult
-from lossctl.engine.plan.plan import Plan, Term, View
+from lossctl.engine.plan.plan import Ask, Term, View
 
 # A term's row values where it has them, its statistics, and those of the views that are centred apart.
 Evaluated: TypeAlias = tuple[Rows | None, Statistics, Mapping[View, Statistics]]
 
 
 def evaluated_term(
-    plan: Plan, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
+    ask: Ask, index: int, term: Term, block: Block, weights: Array | None, result: PieceResult
 ) -> Evaluated:
     """Merge a term's statistics into every view, and return them where they are observed."""
     if term.scope == "group":
@@ -37,25 +37,25 @@ def evaluated_term(
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif plan.rows is not None or plan.observe or registry.get(term.loss).hooks.detail is not None:
+        elif ask.rows is not None or ask.observe or registry.get(term.loss).hooks.detail is not None:
             rows = Rows(values.value)
-    elif plan.unit_weight is not None:
-        unit_weights = block.numbers[plan.unit_weight]
+    elif ask.unit_weight is not None:
+        unit_weights = block.numbers[ask.unit_weight]
         extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
     if not term.nested:
         extra |= remarks(registry.get(term.loss), rows, arrays, params, weights)
     apart: dict[View, Statistics] = {}
-    for view in plan.views:
+    for view in ask.views:
         cells, own = block.cells(view, units=term.scope == "set"), statistics
-        if term.scope == "set" and cells is not None and view in plan.levels and "pivot" in kernel.supplied:
-            pivot = {name: cells.spread(level) for name, level in plan.pivot(term, view, cells.keys).items()}
+        if term.scope == "set" and cells is not None and view in ask.levels and "pivot" in kernel.supplied:
+            pivot = {name: cells.spread(level) for name, level in ask.pivot(term, view, cells.keys).items()}
             own = kernel.statistics(arrays, params, pivot, weights)
-            if plan.observe:
+            if ask.observe:
                 apart[view] = {**_dense(own), **extra}
         elif term.scope == "set" and not statistics:
             own = statistics = kernel.statistics(arrays, params, term.pivot, weights)
         result.tallies.setdefault((index, view), Tally()).add_block({**own, **extra}, cells, block.rows)
-    return (rows, {**_dense(statistics), **extra}, apart) if plan.observe else (rows, {}, apart)
+    return (rows, {**_dense(statistics), **extra}, apart) if ask.observe else (rows, {}, apart)
 
 
 def _dense(statistics: Statistics) -> Statistics:

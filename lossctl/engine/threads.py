@@ -12,7 +12,7 @@ import numpy as np
 from lossctl.engine.block import Held, PieceResult, RowValues
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.piece import run_piece
-from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.plan import Ask, Scan, Wanted
 
 # Pieces in hand per thread, so that none waits for the merging; it bounds the memory of row outputs.
 AHEAD = 2
@@ -32,33 +32,40 @@ Sink = Callable[[int, RowValues], None]
 Progress = Callable[[int], None]
 
 
-def run(plan: Plan, threads: int = 0, sink: Sink | None = None, progress: Progress | None = None) -> Outcome:
-    """Evaluate a plan; `sink` receives row values with the number of rows before their piece, in order."""
+def run(
+    scan: Scan, wanted: Wanted, threads: int = 0, sink: Sink | None = None, progress: Progress | None = None
+) -> Outcome:
+    """What is wanted of the rows; `sink` takes row values, with the number of rows before their piece, in order."""
     _keep_memory()
-    if not any(term.scope == "group" for term in plan.terms):
-        return _run(plan, threads, sink, progress, None)
+    if not isinstance(wanted, Ask) or not any(term.scope == "group" for term in wanted.terms):
+        return _run(scan, wanted, threads, sink, progress, None)
     from lossctl.engine.whole.budget import check_dataset
     from lossctl.engine.whole.stream import ScatteredError, collector
 
-    check_dataset(plan)
-    if plan.group and not plan.hold and not plan.observe:
+    check_dataset(scan, wanted)
+    if wanted.group and not wanted.hold and not wanted.observe:
         try:
-            return _run(plan, threads, sink, progress, partial(collector, together=True))
+            return _run(scan, wanted, threads, sink, progress, partial(collector, together=True))
         except ScatteredError:
             pass  # the units are read again, to be held until all of them are whole
-    return _run(plan, threads, sink, progress, partial(collector, together=False))
+    return _run(scan, wanted, threads, sink, progress, partial(collector, together=False))
 
 
 def _run(
-    plan: Plan, threads: int, sink: Sink | None, progress: Progress | None, collector: Callable[..., Collector] | None
+    scan: Scan,
+    wanted: Wanted,
+    threads: int,
+    sink: Sink | None,
+    progress: Progress | None,
+    collector: Callable[..., Collector] | None,
 ) -> Outcome:
-    outcome = Outcome([0] * len(plan.sources))
-    units = collector(plan, outcome) if collector else None
-    wanted = threads or os.cpu_count() or 1
-    workers = 1 if plan.sequential else min(wanted, len(plan.pieces))
-    found = _ahead(plan, workers, wanted > workers) if workers > 1 else _in_turn(plan, wanted > 1)
+    outcome = Outcome([0] * len(scan.sources))
+    units = collector(scan, wanted, outcome) if collector else None
+    cores = threads or os.cpu_count() or 1
+    workers = 1 if scan.sequential else min(cores, len(scan.pieces))
+    found = _ahead(scan, wanted, workers, cores > workers) if workers > 1 else _in_turn(scan, wanted, cores > 1)
     with closing(found) as results:  # whatever happens here, no thread is left waiting
-        for piece, result in zip(plan.pieces, results, strict=False):
+        for piece, result in zip(scan.pieces, results, strict=False):
             if sink is not None:
                 for values in result.values:
                     sink(sum(outcome.file_rows[: piece.file]) + outcome.before(piece), values)
@@ -80,19 +87,19 @@ def _keep_memory() -> None:
     np.empty((1 << 22) - 4096)
 
 
-def _in_turn(plan: Plan, spare: bool) -> Generator[PieceResult, None, None]:
+def _in_turn(scan: Scan, wanted: Wanted, spare: bool) -> Generator[PieceResult, None, None]:
     """The results of a plan's pieces one by one; with a limit, until it is reached."""
     rows = used = 0
-    for piece in plan.pieces:
-        limit = None if plan.limit is None else plan.limit - used
+    for piece in scan.pieces:
+        limit = None if scan.limit is None else scan.limit - used
         if limit == 0:
             return
-        result = run_piece(plan._replace(limit=limit), piece, before=rows, spare=spare)
+        result = run_piece(scan._replace(limit=limit), wanted, piece, before=rows, spare=spare)
         rows, used = rows + result.rows, used + result.used
         yield result
 
 
-def _ahead(plan: Plan, workers: int, spare: bool) -> Generator[PieceResult, None, None]:
+def _ahead(scan: Scan, wanted: Wanted, workers: int, spare: bool) -> Generator[PieceResult, None, None]:
     """The results of a plan's pieces in order, computed ahead by threads."""
     done: dict[int, PieceResult | BaseException] = {}
     changed, stop = threading.Condition(), threading.Event()
@@ -104,12 +111,12 @@ def _ahead(plan: Plan, workers: int, spare: bool) -> Generator[PieceResult, None
             with changed:
                 while begun - given >= workers * AHEAD and not stop.is_set():
                     changed.wait()
-                if stop.is_set() or begun == len(plan.pieces):
+                if stop.is_set() or begun == len(scan.pieces):
                     return
                 at, begun = begun, begun + 1
             result: PieceResult | BaseException
             try:
-                result = run_piece(plan, plan.pieces[at], stop.is_set, 0, spare)
+                result = run_piece(scan, wanted, scan.pieces[at], stop.is_set, 0, spare)
             except BaseException as error:  # raised again in the caller's thread
                 result = error
             with changed:
@@ -120,7 +127,7 @@ def _ahead(plan: Plan, workers: int, spare: bool) -> Generator[PieceResult, None
     try:
         for thread in threads:
             thread.start()
-        for at in range(len(plan.pieces)):
+        for at in range(len(scan.pieces)):
             with changed:
                 while at not in done:
                     changed.wait()

@@ -14,18 +14,20 @@ from lossctl.arithmetic.tally import Tally
 from lossctl.columns.keys import cells_of, encode
 from lossctl.declare import registry
 from lossctl.engine.block import PieceResult
-from lossctl.engine.plan.plan import Plan, Term
+from lossctl.engine.plan.plan import Ask, Scan, Term, Wanted
 from lossctl.sources.arrow import values_of
 
 FLOAT64 = pa.float64()
 
 
-def applies(plan: Plan) -> bool:
+def applies(scan: Scan, wanted: Wanted) -> bool:
     """Whether blocks of a plan may be so evaluated: all rows, unweighted, of losses that take any finite number."""
-    cut = plan.group or plan.where or plan.truth or plan.limit is not None
-    weighed = plan.weight or plan.unit_weight
-    asked = plan.rows or plan.observe or plan.counted or plan.levelled or plan.levels or plan.id
-    return bool(plan.terms) and not (cut or weighed or asked) and all(map(_plain, plan.terms))
+    if not isinstance(wanted, Ask):
+        return False
+    cut = wanted.group or scan.where or scan.truth or scan.limit is not None
+    weighed = wanted.weight or wanted.unit_weight
+    asked = wanted.rows or wanted.observe or wanted.levels or wanted.id
+    return bool(wanted.terms) and not (cut or weighed or asked) and all(map(_plain, wanted.terms))
 
 
 def _plain(term: Term) -> bool:
@@ -40,11 +42,11 @@ def _plain(term: Term) -> bool:
     )
 
 
-def add_block(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
+def add_block(wanted: Wanted, batch: pa.RecordBatch, result: PieceResult) -> bool:
     """Merge a block's totals if they vouch for it; False leaves everything as it was."""
     columns: dict[str, Array] = {}
     found: list[tuple[dict[str, Product], dict[str, float]]] = []
-    for term in plan.terms:
+    for term in wanted.terms:
         for binding in term.bindings.values():
             name = binding.columns[0]
             if name not in columns:
@@ -58,11 +60,11 @@ def add_block(plan: Plan, batch: pa.RecordBatch, result: PieceResult) -> bool:
         if not all(map(isfinite, totals.values())):
             return False
         found.append((products, totals))
-    keys = [encode(batch.column(name)) for name in plan.by]
-    cells = {view: cells_of([keys[at] for at in view], batch.num_rows) for view in plan.views}
+    keys = [encode(batch.column(name)) for name in wanted.by]
+    cells = {view: cells_of([keys[at] for at in view], batch.num_rows) for view in wanted.views}
     for index, (products, totals) in enumerate(found):
         whole: Statistics = {name: np.array([total]) for name, total in totals.items()}
-        rows: Statistics = {name: part.value for name, part in products.items()} if plan.by else {}
+        rows: Statistics = {name: part.value for name, part in products.items()} if wanted.by else {}
         for view, places in cells.items():
             tally = result.tallies.setdefault((index, view), Tally())
             tally.add_block(rows if view else whole, places, batch.num_rows)

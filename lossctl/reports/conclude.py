@@ -13,7 +13,7 @@ from lossctl.declare.options import signed
 from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
-from lossctl.engine.plan.plan import Plan, View
+from lossctl.engine.plan.plan import Ask, View
 from lossctl.engine.plan.request import Blend, Job
 from lossctl.reports.bounds import checks
 from lossctl.reports.findings import findings
@@ -32,10 +32,10 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     """The report of a job whose pieces are merged; unit values go to the row file here."""
     evaluations: list[Evaluation] = []
     counts: dict[str, int] = {}
-    for view in job.plan.views:
+    for view in job.ask.views:
         infer = _inference(job, view, outcome)
         terms = [
-            reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))
+            reduce_term(job.ask, index, view, outcome, job.reductions[index]) for index in range(len(job.ask.terms))
         ]
         for key in in_order(terms[0]) if view else [()]:
             cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
@@ -50,26 +50,29 @@ def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowLis
     if whole.skipped:
         counts["LC101"] = whole.skipped
     details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
-    if job.plan.truth is not None:
+    if job.scan.truth_file is not None:
         details["join"] = check_coverage(job, outcome)
-        if not job.plan.truth.on:
+        if not job.scan.truth_file.on:
             counts["LC103"] = outcome.rows
-    if job.plan.group and any(term.nested for term in job.plan.terms):
+    if job.ask.group and any(term.nested for term in job.ask.terms):
         counts["LC104"] = outcome.used
     if collected is not None and collected.values:
         whole = whole._replace(values=collected.values, places=collected.places)
     evaluations[0] = whole._replace(details={**whole.details, **details})
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
-        for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
+        for source, count in zip(job.scan.sources, outcome.file_rows, strict=True)
     ]
     inputs += _truth_input(job)
     return Report("compute", inputs, evaluations, checks(job, evaluations), findings(counts, outcome.missing))
 
 
 def _truth_input(job: Job) -> list[Input]:
-    truth = job.plan.truth
-    return [] if truth is None else [Input(truth.path, truth.source.format, truth.rows, truth.source.bytes)]
+    file, truth = job.scan.truth_file, job.scan.truth
+    if file is None:
+        return []
+    source, rows = file.source, file.source.rows if truth is None else truth.rows
+    return [Input(source.path, source.format, rows, source.bytes)]
 
 
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
@@ -83,10 +86,10 @@ def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
 
 def dry_run(job: Job) -> Report:
     """What would be evaluated, and on which columns."""
-    inputs = [Input(source.path, source.format, source.rows, source.bytes) for source in job.plan.sources]
+    inputs = [Input(source.path, source.format, source.rows, source.bytes) for source in job.scan.sources]
     counts = [item.rows for item in inputs if item.rows is not None]
     rows = sum(counts) if len(counts) == len(inputs) else None
-    cells = [Reduced(None, DRY_RUN, None, 0)] * len(job.plan.terms)
+    cells = [Reduced(None, DRY_RUN, None, 0)] * len(job.ask.terms)
     found = _evaluation(job, (), (), cells, None)._replace(rows=rows)
     request = job.request
     fewer = {
@@ -102,11 +105,11 @@ def dry_run(job: Job) -> Report:
 
 
 def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcome: Outcome | None) -> Evaluation:
-    plan, losses, first = job.plan, job.losses, cells[0]
-    specs = [expressions.canonical(term.loss, term.params) for term in plan.terms]
-    specs += [constant.spec for constant in job.constants]
-    factors = (*job.factors, *(constant.factor for constant in job.constants))
-    cells = [*cells, *(constant.cell for constant in job.constants)]
+    ask, losses, first = job.ask, job.losses, cells[0]
+    specs = [expressions.canonical(term.loss, term.params) for term in ask.terms]
+    specs += [expressions.canonical(penalty.term.loss, penalty.term.params) for penalty in job.penalties]
+    factors = (*job.factors, *(penalty.factor for penalty in job.penalties))
+    cells = [*cells, *_penalties(job, outcome)]
     text = expressions.combined(zip(factors, specs, strict=True))
     single = factors == (1.0,) and job.blend is None
     value, reason = (first.value, first.reason) if single else _sum(job.blend, factors, cells)
@@ -121,10 +124,10 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
     return Evaluation(
         loss=losses[0].name if single else expressions.combined(_named(job)),
         spec=text,
-        params=dict(plan.terms[0].params) if single else {},
+        params=dict(ask.terms[0].params) if single else {},
         data=job.table.path,
-        columns=_columns(plan),
-        slice=slice_of(plan, view, key),
+        columns=_columns(ask),
+        slice=slice_of(ask, view, key),
         value=value,
         reason=reason,
         reduction=job.reduction,
@@ -135,7 +138,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         units=first.units,
         dimension=dimensions.pop() if len(dimensions) == 1 else "mixed",
         values=values,
-        details={**_resolved(plan), **first.details},
+        details={**_resolved(ask), **first.details},
         terms=None
         if single
         else [
@@ -147,19 +150,19 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
     )
 
 
-def _columns(plan: Plan) -> dict[str, list[str]]:
+def _columns(ask: Ask) -> dict[str, list[str]]:
     """The columns of every role; terms may read theirs from different ones."""
     found: dict[str, dict[str, None]] = {}
-    for term in plan.terms:
+    for term in ask.terms:
         for name, bound in term.bindings.items():
             found.setdefault(name, {}).update(dict.fromkeys(bound.columns))
     return {name: list(columns) for name, columns in found.items()}
 
 
-def _resolved(plan: Plan) -> dict[str, object]:
+def _resolved(ask: Ask) -> dict[str, object]:
     """Parameters that were worked out from the data or a file: class weights, positive weights."""
     found: dict[str, object] = {}
-    for term in plan.terms:
+    for term in ask.terms:
         known = registry.get(term.loss).params
         for name, value in term.resolved.items():
             if isinstance(value, np.ndarray):
@@ -169,9 +172,19 @@ def _resolved(plan: Plan) -> dict[str, object]:
     return found
 
 
+def _penalties(job: Job, outcome: Outcome | None) -> list[Reduced]:
+    """What penalties are worth, which have coefficients of their own."""
+    if outcome is None:
+        return [Reduced(None, DRY_RUN, None, 0)] * len(job.penalties)
+    return [
+        reduce_term(penalty.work.ask, 0, (), found, penalty.work.jobs[0].reductions[0])[()]
+        for penalty, found in zip(job.penalties, outcome.penalties, strict=True)
+    ]
+
+
 def _named(job: Job) -> list[tuple[float, str]]:
-    terms = [(factor, term.loss) for factor, term in zip(job.factors, job.plan.terms, strict=True)]
-    return terms + [(constant.factor, constant.loss) for constant in job.constants]
+    terms = [(factor, term.loss) for factor, term in zip(job.factors, job.ask.terms, strict=True)]
+    return terms + [(penalty.factor, penalty.term.loss) for penalty in job.penalties]
 
 
 def _values(cells: Sequence[Reduced]) -> list[float | None] | None:

@@ -13,7 +13,7 @@ from lossctl.columns.keys import MISSING
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.bind import natural
-from lossctl.engine.plan.plan import Plan, Term, View
+from lossctl.engine.plan.plan import Ask, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
 from lossctl.reports.results import Denominator
@@ -34,9 +34,9 @@ class Reduced(NamedTuple):
     slope: float = 0.0
 
 
-def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction: str) -> dict[Key, Reduced]:
+def reduce_term(ask: Ask, index: int, view: View, outcome: Outcome, reduction: str) -> dict[Key, Reduced]:
     """A term's value in every slice of a view."""
-    term = plan.terms[index]
+    term = ask.terms[index]
     kernel = term.kernel
     tally = outcome.tallies.get((index, view))
     if term.row_valued:
@@ -44,7 +44,7 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
             return {}
         sums = tally.sums()
         cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
-        return {key: _row_value(plan, term, cell, reduction) for key, cell in cells.items()}
+        return {key: _row_value(ask, term, cell, reduction) for key, cell in cells.items()}
     shown: dict[str, Flags] = {}
     keys = [] if tally is None else list(tally.cells)
     if term.scope == "group":
@@ -53,27 +53,27 @@ def reduce_term(plan: Plan, index: int, view: View, outcome: Outcome, reduction:
         return {}
     else:
         unit_sums = tally.sums()
-        finished = kernel.finish(unit_sums, term.resolved, plan.pivot(term, view, keys))
-        units = from_tally(tally, finished.tolist(), plan.group is not None, len(view))
+        finished = kernel.finish(unit_sums, term.resolved, ask.pivot(term, view, keys))
+        units = from_tally(tally, finished.tolist(), ask.group is not None, len(view))
         shown = unit_remarks(registry.get(term.loss), unit_sums, term.resolved)
     counts = {code: Counter(keys[at][: len(view)] for at in np.flatnonzero(marks)) for code, marks in shown.items()}
     return {
-        key: _unit_value(cell, reduction, plan, {code: found[key] for code, found in counts.items() if found[key]})
+        key: _unit_value(cell, reduction, ask, {code: found[key] for code, found in counts.items() if found[key]})
         for key, cell in units.items()
     }
 
 
-def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str) -> Reduced:
+def _row_value(ask: Ask, term: Term, sums: Mapping[str, Array], reduction: str) -> Reduced:
     rows = int(sums["rows"])
     counted = int(sums.get("counted", sums["rows"]))
     findings = {name.removeprefix("finding "): int(n) for name, n in sums.items() if name.startswith("finding ") and n}
     loss, weight = float(sums["loss"]), float(sums["weight"])
     elements = max((binding.width for binding in term.bindings.values()), default=1)
     kind = "units" if term.nested else "rows"
-    if plan.weight is not None:
+    if ask.weight is not None:
         kind = "unit weights" if term.nested else "weights"
     if "counted" in sums and not term.nested:
-        kind = "class weights" if plan.weight is None else "weights x class weights"
+        kind = "class weights" if ask.weight is None else "weights x class weights"
     inside = elements if term.kernel.elements == "mean" and reduction.endswith("-elements") else 1
     match reduction:
         case "mean":
@@ -87,7 +87,7 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
             denominator = Denominator("none", 1.0)
     if not counted:
         return Reduced(None, "every row is ignored", denominator, rows, rows, findings=findings)
-    if not denominator.value or (plan.weight is not None and not weight):
+    if not denominator.value or (ask.weight is not None and not weight):
         return Reduced(None, f"the {kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
@@ -104,9 +104,9 @@ def _row_value(plan: Plan, term: Term, sums: Mapping[str, Array], reduction: str
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, slope=slope)
 
 
-def _unit_value(units: Units, reduction: str, plan: Plan, findings: Mapping[str, int]) -> Reduced:
+def _unit_value(units: Units, reduction: str, ask: Ask, findings: Mapping[str, int]) -> Reduced:
     counted = sum(units.counted)
-    kind = "units" if plan.unit_weight is None else "unit weights"
+    kind = "units" if ask.unit_weight is None else "unit weights"
     denominator = Denominator(kind, units.weight()) if reduction == "mean" else Denominator("none", 1.0)
     left = len(units.values) - counted
     details = {"units_not_counted": left} if left else {}
@@ -128,11 +128,11 @@ def defined(value: float) -> tuple[float | None, str | None]:
     return value, "infinite" if isinf(value) else None
 
 
-def slice_of(plan: Plan, view: View, key: Key) -> dict[str, str] | None:
+def slice_of(ask: Ask, view: View, key: Key) -> dict[str, str] | None:
     """The slice a cell is, by column; the whole is None."""
     if not view:
         return None
-    return {plan.by[at]: MISSING if label is None else str(label) for at, label in zip(view, key, strict=True)}
+    return {ask.by[at]: MISSING if label is None else str(label) for at, label in zip(view, key, strict=True)}
 
 
 def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:

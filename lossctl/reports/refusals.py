@@ -12,7 +12,7 @@ from lossctl.reports.results import Evaluation
 def check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     """Raise where nothing was left to evaluate, or nothing that weighs, or labels of which none is the positive one."""
     path, request = job.table.path, job.request
-    told = [source.rows for source in job.plan.sources]
+    told = [source.rows for source in job.scan.sources]
     rows = outcome.rows if None in told else sum(count or 0 for count in told)
     if not outcome.used:
         why = [f"{count:,} left out as missing in {name!r}" for name, count in outcome.missing.items()]
@@ -34,7 +34,7 @@ def check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
     weight = request.weight or request.unit_weight
     if weight is not None and whole.value is None and _weightless(whole, outcome):
         raise DataError(f"{path}, column {weight!r}: the weights sum to 0; some row must weigh more.")
-    for binding in {b for term in job.plan.terms for b in term.bindings.values() if b.positive is not None}:
+    for binding in {b for term in job.ask.terms for b in term.bindings.values() if b.positive is not None}:
         for name in binding.columns:
             found = outcome.seen.get(name, set())
             if len(found) > 1 and not any(is_label(label, str(binding.positive)) for label in found):
@@ -46,7 +46,7 @@ def check_evaluated(job: Job, outcome: Outcome, whole: Evaluation) -> None:
 
 def _empty(job: Job) -> str:
     """What a dataset without rows lacks."""
-    csv = any(source.format == "csv" for source in job.plan.sources)
+    csv = any(source.format == "csv" for source in job.scan.sources)
     return "; rows are needed below the header" if csv else "; it is empty"
 
 
@@ -58,7 +58,7 @@ def _weightless(whole: Evaluation, outcome: Outcome) -> bool:
 
 def check_coverage(job: Job, outcome: Outcome) -> dict[str, object]:
     """How predictions and truth met; what a strict join does not allow is an error."""
-    truth = job.plan.truth
+    truth = job.scan.truth
     assert truth is not None
     found = np.zeros(truth.rows, dtype=np.uint8)
     for counts in outcome.matched.values():

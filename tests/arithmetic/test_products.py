@@ -120,7 +120,7 @@ def test_slices_are_the_same_whether_or_not_totals_vouch_for_them(loss: str, mon
     data["part"] = np.sort(rng.integers(0, 9, 400_000))
     by = ["fold", "part"]
     found = lossctl.compute(loss, data, by=by).to_dict()
-    monkeypatch.setattr(vouched, "applies", lambda plan: False)
+    monkeypatch.setattr(vouched, "applies", lambda scan, wanted: False)
     assert lossctl.compute(loss, data, by=by).to_dict() == found
     assert len(found["results"]) == 1 + 3 + 9 + 27
 

@@ -95,7 +95,7 @@ def test_a_defect_of_ours_exits_with_3(run: Run, preds: Path, monkeypatch: pytes
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("lossctl.api.run.prepare", broken)
+    monkeypatch.setattr("lossctl.api.run.planned", broken)
     done = run("compute", "huber", preds)
     assert done.code == 3
     assert done.err.startswith("lossctl: internal error (ZeroDivisionError: by nothing).")

@@ -10,7 +10,7 @@ import pytest
 
 import lossctl
 from lossctl.engine import piece
-from lossctl.engine.plan.planner import prepare
+from lossctl.engine.plan.planner import planned
 from lossctl.engine.plan.request import Request
 from lossctl.engine.threads import AHEAD, run
 from lossctl.sources.ahead import ahead
@@ -71,14 +71,14 @@ def test_no_thread_waits_for_one_who_has_failed(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     columns = {"target": rng.normal(size=8_000_000), "pred": rng.normal(size=8_000_000)}
     path = write_parquet(tmp_path / "a.parquet", columns, rows_per_group=1 << 19)
-    work = prepare((Request("mse", (str(path),)),))
+    work = planned((Request("mse", (str(path),)),))
     before = threading.active_count()
 
     def fail(size: int) -> None:
         raise OSError("no more")
 
     with pytest.raises(OSError, match="no more") as caught:
-        run(work.plan, 2, None, fail)
-    assert len(work.plan.pieces) > 2 * AHEAD
+        run(work.scan, work.ask, 2, None, fail)
+    assert len(work.scan.pieces) > 2 * AHEAD
     assert caught.value.__traceback__ is not None  # which holds on to the frames of the run
     assert threading.active_count() == before

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.columns.binding import Binding, Table
 from lossctl.engine.plan.bind import expand
-from lossctl.engine.plan.plan import Plan, block_rows
+from lossctl.engine.plan.plan import Ask, Scan, block_rows
 from lossctl.engine.plan.request import Request
 from lossctl.errors import DataError, UsageError, listing
 from lossctl.sources.opening import knowing, open_sources, prune
@@ -58,40 +58,53 @@ def open_dataset(request: Request, late: Collection[str] = ()) -> Dataset:
     return Dataset(sources, table, truth, on, by, frozenset(name for name in keys.values() if name))
 
 
-def with_columns(plan: Plan, data: Dataset) -> Plan:
-    """The plan with the columns it reads, its pieces and the size of its blocks."""
-    table, truth, on = data.table, data.truth, data.on
-    columns: dict[str, As] = {name: _read_as(binding) for binding in plan.numeric() for name in binding.columns}
-    for name in (plan.group, plan.id, *plan.by):
+def scan_of(request: Request, ask: Ask, data: Dataset) -> Scan:
+    """How a dataset is read for what is asked of it: the columns, the pieces and the size of blocks."""
+    table, on, truth = data.table, data.on, None
+    columns: dict[str, As] = {name: _read_as(binding) for binding in ask.numeric() for name in binding.columns}
+    for name in (ask.group, ask.id, *ask.by):
         if name is not None:
-            columns[name] = "raw" if name in columns or name == plan.id else "text"
-    if plan.where is not None:
+            columns[name] = "raw" if name in columns or name == ask.id else "text"
+    where = read_filter(request.where)
+    if where is not None:
         from lossctl.columns.filter import language
         from lossctl.columns.filter.literals import is_float
 
-        for name in language.columns(plan.where):
+        for name in language.columns(where):
             table.require(name, "--where")
             table.require_plain(name, "--where")
-        where = language.settle(plan.where, table.columns)
+        where = language.settle(where, table.columns)
         for name, values in language.columns(where).items():
             columns.setdefault(name, "number" if values and all(map(is_float, values)) else "text")
-        plan = plan._replace(where=where)
-    if truth is not None:
-        from lossctl.columns import join
+    if data.truth is not None:
+        from lossctl.columns.join import TruthFile
 
         theirs = {name: columns.pop(name) for name in list(columns) if name in table.truth}
         keys: dict[str, As] = dict.fromkeys(on, "text")
-        plan = plan._replace(truth=join.load(truth, on, {**keys, **theirs}, table.renamed))
+        truth = TruthFile(data.truth, on, {**keys, **theirs}, table.renamed)
         columns = {**keys, **columns}
     columns = {table.original(name): how for name, how in columns.items()}
-    _check_files(plan.sources, table, columns)
-    sieve = _sieve(plan, table)
+    _check_files(data.sources, table, columns)
+    # rows that pair by position are all needed
+    sieve = None if where is None or (truth is not None and not on) else _sieve(where, table)
     pieces = tuple(
         piece
-        for at, source in enumerate(plan.sources)
+        for at, source in enumerate(data.sources)
         for piece in prune(source, source.pieces(at, list(columns)), sieve)
     )
-    return plan._replace(columns=columns, pieces=pieces, block_rows=block_rows(dict.fromkeys(plan.numeric())))
+    return Scan(
+        data.sources,
+        pieces,
+        columns,
+        where,
+        request.limit,
+        truth,
+        join=request.join,
+        many_to_one=request.many_to_one,
+        missing=request.missing,
+        block_rows=block_rows(dict.fromkeys(ask.numeric())),
+        batch_rows=request.batch_rows,
+    )
 
 
 def _read_as(binding: Binding) -> As:
@@ -134,13 +147,11 @@ def read_filter(text: str | None) -> "Filter | None":
     return language.parse(text)
 
 
-def _sieve(plan: Plan, table: Table) -> Sieve | None:
-    """The filter on columns in the files themselves; rows that pair by position are all needed."""
-    if plan.where is None or (plan.truth is not None and not plan.truth.on):
-        return None
+def _sieve(where: "Filter", table: Table) -> Sieve | None:
+    """The filter on columns in the files themselves."""
     from lossctl.columns.filter.sieve import sieve
 
-    return sieve(plan.where, {name: table.original(name) for name in table.columns if name not in table.truth})
+    return sieve(where, {name: table.original(name) for name in table.columns if name not in table.truth})
 
 
 def _truth_source(request: Request, late: Collection[str]) -> Source | None:

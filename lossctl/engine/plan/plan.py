@@ -1,6 +1,7 @@
-"""What is to be computed, decided once and picklable: the pieces, the columns, the terms, the views."""
+"""What is to be computed, decided once and picklable: how rows are read, and what a pass wants of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -16,7 +17,7 @@ from lossctl.sources.source import As, Piece, Source
 
 if TYPE_CHECKING:
     from lossctl.columns.filter.language import Filter
-    from lossctl.columns.join import Truth
+    from lossctl.columns.join import Truth, TruthFile
 
 # Bytes of float64 a block brings into the cache; blocks decide the digits, so this depends on the columns alone.
 BLOCK_BYTES = 1 << 22
@@ -81,47 +82,41 @@ class Observe(NamedTuple):
     terms: tuple[int, ...] = ()
 
 
-class Plan(NamedTuple):
-    """Everything a worker needs to evaluate a piece.
+class Scan(NamedTuple):
+    """How rows are read, and which: the same for every pass over a dataset.
 
-    `counted` is a target whose classes (so many) are counted, `levelled` are columns whose means are sought; `levels`
-    are the means that were found.
+    `truth` is what `truth_file` holds, once it is read.
     """
 
     sources: tuple[Source, ...]
-    pieces: tuple[Piece, ...]
-    columns: Mapping[str, As]
-    terms: tuple[Term, ...]
-    weight: Binding | None = None
-    unit_weight: Binding | None = None
-    group: str | None = None
-    by: tuple[str, ...] = ()
-    id: str | None = None
-    missing: Literal["error", "skip"] = "error"
+    pieces: tuple[Piece, ...] = ()
+    columns: Mapping[str, As] = {}
     where: "Filter | None" = None
     limit: int | None = None
+    truth_file: "TruthFile | None" = None
     truth: "Truth | None" = None
     join: Literal["strict", "inner"] = "strict"
     many_to_one: bool = False
-    rows: RowOutput | None = None
-    observe: tuple[Observe | None, ...] = ()
-    counted: tuple[Binding, int] | None = None
-    levelled: tuple[Binding, ...] = ()
-    levels: Mapping[View, Levels] = {}
-    memory: int | None = None
-    hold: bool = False
+    missing: Literal["error", "skip"] = "error"
     block_rows: int = MOST_ROWS
     batch_rows: int = 0
 
     @property
     def sequential(self) -> bool:
         """Whether pieces must be taken in turn: rows that pair by position or are counted need those before them."""
-        return self.limit is not None or (self.truth is not None and not self.truth.on)
+        return self.limit is not None or (self.truth_file is not None and not self.truth_file.on)
 
-    def pivot(self, term: Term, view: View, keys: Sequence[Key]) -> Mapping[str, Array]:
-        """What a term is centred on in cells of a view, by role."""
-        levels = self.levels.get(view)
-        return term.pivot if levels is None else levels.pivot(term, keys)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a pass wants of the rows it is given clean: arrays, and keys that cut them."""
+
+    terms: tuple[Term, ...] = ()
+    weight: Binding | None = None
+    unit_weight: Binding | None = None
+    group: str | None = None
+    by: tuple[str, ...] = ()
+    id: str | None = None
 
     @property
     def views(self) -> list[View]:
@@ -130,14 +125,58 @@ class Plan(NamedTuple):
         return [view for size in range(count + 1) for view in combinations(range(count), size)]
 
     def numeric(self) -> Iterator[Binding]:
-        """Every distinct binding that the terms and weights read."""
+        """Every distinct binding that is read."""
         seen: dict[Binding, None] = {}
         for term in self.terms:
             seen.update(dict.fromkeys([*term.bindings.values(), *term.columns.values()]))
-        for extra in (self.weight, self.unit_weight, self.counted[0] if self.counted else None, *self.levelled):
+        for extra in (self.weight, self.unit_weight, *self.others):
             if extra is not None:
                 seen[extra] = None
         yield from seen
+
+    @property
+    def others(self) -> tuple[Binding, ...]:
+        """Bindings that are read beside those of terms and weights."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Wanted):
+    """The terms evaluated: merged statistics, and perhaps row values, what intervals need of rows, rows of units."""
+
+    rows: RowOutput | None = None
+    observe: tuple[Observe | None, ...] = ()
+    levels: Mapping[View, Levels] = field(default_factory=dict)
+    memory: int | None = None
+    hold: bool = False
+
+    def pivot(self, term: Term, view: View, keys: Sequence[Key]) -> Mapping[str, Array]:
+        """What a term is centred on in cells of a view, by role."""
+        levels = self.levels.get(view)
+        return term.pivot if levels is None else levels.pivot(term, keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountClasses(Wanted):
+    """How often each class (of so many) is the target."""
+
+    target: Binding
+    size: int
+
+    @property
+    def others(self) -> tuple[Binding, ...]:
+        return (self.target,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindMeans(Wanted):
+    """The means of columns in the units and slices, on which their statistics are then centred."""
+
+    means: tuple[Binding, ...]
+
+    @property
+    def others(self) -> tuple[Binding, ...]:
+        return self.means
 
 
 def block_rows(bindings: Mapping[Binding, None]) -> int:

@@ -2,26 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
-from lossctl.arithmetic.arrays import Array
 from lossctl.columns.binding import CLASSES, Binding, Labels, Table
 from lossctl.declare import registry
-from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
 from lossctl.declare.params import ColumnRef, Value, plain
 from lossctl.declare.roles import Domain, Role
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.bind import MissingRoleError, bind
-from lossctl.engine.plan.dataset import Dataset, open_dataset, read_filter, with_columns
-from lossctl.engine.plan.plan import Observe, Plan, RowOutput, Term
-from lossctl.engine.plan.request import REDUCTIONS, Blend, Constant, Job, Request, Work, blend_of
+from lossctl.engine.plan.dataset import Dataset, open_dataset, scan_of
+from lossctl.engine.plan.plan import Ask, Observe, RowOutput, Scan, Term, wanted
+from lossctl.engine.plan.request import REDUCTIONS, Blend, Job, Penalty, Request, Work, blend_of
 from lossctl.engine.plan.requirements import check_request
-from lossctl.engine.threads import run
 from lossctl.errors import DataError, UsageError, did_you_mean, listing
-from lossctl.reports.reduce import reduce_term
 from lossctl.sources.opening import open_sources
 
 COEF = "coef"
@@ -33,7 +28,7 @@ class Asked(NamedTuple):
 
     request: Request
     parts: tuple[expressions.Part, ...]
-    constants: tuple[Constant, ...]
+    penalties: tuple[Penalty, ...]
     blend: Blend | None
 
     @property
@@ -41,7 +36,7 @@ class Asked(NamedTuple):
         return [registry.get(part.name) for part in self.parts]
 
 
-def prepare(requests: Sequence[Request]) -> Work:
+def planned(requests: Sequence[Request]) -> Work:
     """Resolve every name of requests that differ in their losses; nothing of the data but the files' heads is read."""
     parsed = [expressions.parse(request.loss) for request in requests]
     _check_options(requests, [registry.get(part.name) for parts in parsed for part in parts])
@@ -58,38 +53,32 @@ def prepare(requests: Sequence[Request]) -> Work:
 
 
 def _work(asked: Sequence[Asked], data: Dataset) -> Work:
-    """The work on a dataset: one plan for all requests, and a job for each."""
+    """The work on a dataset: one pass for all requests, and a job for each."""
     first = asked[0].request
     terms = [_terms(each, data) for each in asked]
     _check_labels(first, [loss for each in asked for loss in each.losses], [term for own in terms for term in own])
     distinct, places = _distinct(terms)
-    plan = Plan(
-        sources=data.sources,
-        pieces=(),
-        columns={},
+    ask = Ask(
         terms=distinct,
         weight=_weight(first.weight),
         unit_weight=_weight(first.unit_weight),
         group=first.group,
         by=data.by,
         id=first.id,
-        where=read_filter(first.where),
-        limit=first.limit,
-        join=first.join,
-        many_to_one=first.many_to_one,
-        missing=first.missing,
         memory=size_of(first.memory),
-        batch_rows=first.batch_rows,
     )
-    if plan.weight is None and all(term.nested for term in distinct):
-        plan = plan._replace(weight=plan.unit_weight, unit_weight=None)  # a row is a unit
-    plan = _prepared(with_columns(plan, data), data.table, first.threads)
-    jobs = [_job(each, data, plan, own) for each, own in zip(asked, places, strict=True)]
-    if len(jobs) == 1:
-        plan = plan._replace(rows=jobs[0].plan.rows)
-    observe = tuple(job.plan.observe[0] if job.plan.observe else None for job in jobs)
-    plan = plan._replace(observe=observe if any(observe) else (), hold=any(job.plan.hold for job in jobs))
-    return Work(plan, tuple(jobs), places)
+    if ask.weight is None and all(term.nested for term in distinct):
+        ask = replace(ask, weight=ask.unit_weight, unit_weight=None)  # a row is a unit
+    scan = scan_of(first, ask, data)
+    jobs = [_job(each, data, scan, ask, own) for each, own in zip(asked, places, strict=True)]
+    observe = tuple(job.ask.observe[0] if job.ask.observe else None for job in jobs)
+    ask = replace(
+        ask,
+        rows=jobs[0].ask.rows if len(jobs) == 1 else None,
+        observe=observe if any(observe) else (),
+        hold=any(job.ask.hold for job in jobs),
+    )
+    return Work(scan, ask, tuple(jobs), places)
 
 
 def _is_penalty(part: expressions.Part) -> bool:
@@ -101,8 +90,8 @@ def _asked(request: Request, parts: tuple[expressions.Part, ...], penalised: boo
     if penalised and not any(map(_is_penalty, parts)):
         request = request._replace(coef_file=None)
     blend = blend_of(request.combine, request.log_var, request.reference, len(parts))
-    constants, parts = _constants(request, parts)
-    return Asked(request, parts, constants, blend)
+    penalties, parts = _penalties(request, parts)
+    return Asked(request, parts, penalties, blend)
 
 
 def _terms(asked: Asked, data: Dataset) -> tuple[Term, ...]:
@@ -135,44 +124,42 @@ def _identity(term: Term) -> object:
     return expressions.canonical(term.loss, term.params), tuple(term.bindings.items())
 
 
-def _job(asked: Asked, data: Dataset, plan: Plan, places: tuple[int, ...]) -> Job:
-    """One request with its own part of the plan."""
+def _job(asked: Asked, data: Dataset, scan: Scan, ask: Ask, places: tuple[int, ...]) -> Job:
+    """One request with its own part of what is asked."""
     request, losses, parts = asked.request, asked.losses, asked.parts
     reductions = tuple(_reduction(request, loss) for loss in losses)
-    plan = plan._replace(terms=tuple(plan.terms[place] for place in places))
+    ask = replace(ask, terms=tuple(ask.terms[place] for place in places))
     factors = tuple(part.factor for part in parts)
-    check_request(request, plan, losses)
-    plain = not asked.constants and asked.blend is None
-    row_wise = all(term.scope == "row" for term in plan.terms) and plain
-    if request.per_row and len(plan.terms) > 1 and not row_wise:
+    check_request(request, scan, ask, losses)
+    plain = not asked.penalties and asked.blend is None
+    row_wise = all(term.scope == "row" for term in ask.terms) and plain
+    if request.per_row and len(ask.terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
     if (request.per_row or request.reduction == "none") and row_wise:
-        plan = plan._replace(rows=RowOutput(factors, request.gradient))
+        ask = replace(ask, rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
-        observe = _observe(request, plan, reductions, factors if plain else ())
-        plan = plan._replace(observe=() if observe is None else (observe._replace(terms=places),))
+        observe = _observe(request, ask, reductions, factors if plain else ())
+        ask = replace(ask, observe=() if observe is None else (observe._replace(terms=places),))
     if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
-        plan = plan._replace(hold=any(term.row_valued for term in plan.terms))
+        ask = replace(ask, hold=any(term.row_valued for term in ask.terms))
     request = request._replace(on=data.on)
-    return Job(request, data.table, plan, factors, reductions, asked.constants, asked.blend)
+    return Job(request, data.table, scan, ask, factors, reductions, asked.penalties, asked.blend)
 
 
-def _observe(request: Request, plan: Plan, reductions: tuple[str, ...], factors: tuple[float, ...]) -> Observe | None:
-    from lossctl.engine.plan.plan import wanted
-
+def _observe(request: Request, ask: Ask, reductions: tuple[str, ...], factors: tuple[float, ...]) -> Observe | None:
     return wanted(
-        plan.terms,
-        plan.group is not None,
+        ask.terms,
+        ask.group is not None,
         reductions if request.ci is not None else (),
         factors if request.stats else (),
         request.ci_method == "bootstrap",
     )
 
 
-def _constants(
+def _penalties(
     request: Request, parts: tuple[expressions.Part, ...]
-) -> tuple[tuple[Constant, ...], tuple[expressions.Part, ...]]:
-    """Penalties on the coefficients of --coef-file, evaluated; and the terms that are left for the dataset."""
+) -> tuple[tuple[Penalty, ...], tuple[expressions.Part, ...]]:
+    """Penalties on the coefficients of --coef-file, planned; and the terms that are left for the dataset."""
     if request.coef_file is None:
         return (), parts
     own = [part for part in parts if _is_penalty(part)]
@@ -187,17 +174,7 @@ def _constants(
     for part in own:
         options = {COEF: column, **{k: v for k, v in request.options.items() if k in registry.get(part.name).params}}
         one = Request(expressions.written(part), path.files, options, table=path.table, threads=request.threads)
-        job = prepare([one]).jobs[
-            0
-        ]  # --missing skip is about the dataset's rows: a penalty of some coefficients is no penalty
-        outcome = run(job.plan, request.threads)
-        outcome.check(
-            job.plan,
-            {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
-        )
-        cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
-        term = job.plan.terms[0]
-        found.append(Constant(part.factor, term.loss, expressions.canonical(term.loss, term.params), cell))
+        found.append(Penalty(part.factor, planned([one])))
     return tuple(found), tuple(part for part in parts if part not in own)
 
 
@@ -269,47 +246,6 @@ def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Bindi
 
 def _weight(name: str | None) -> Binding | None:
     return None if name is None else Binding("weight", WEIGHT, (name,), "number")
-
-
-def _prepared(plan: Plan, table: Table, threads: int) -> Plan:
-    """The plan with its parameters as kernels take them; some need a first pass over the target to count classes."""
-    terms = tuple(_prepare_term(term, plan, table, threads) for term in plan.terms)
-    return plan._replace(terms=terms)
-
-
-def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
-    loss = registry.get(term.loss)
-    if loss.hooks.prepare is None:
-        return term
-    scores = [b for b in term.bindings.values() if b.layout not in ("number", "nested") and b.role.kind != "class"]
-    target = next((b for b in term.bindings.values() if b.role.kind in ("class", "class or vector", "binary")), None)
-    size = max((binding.width for binding in scores), default=1)
-    named = next((b for b in term.bindings.values() if b.classes), None)
-    names = tuple(map(str, range(size))) if named is None else named.classes
-    written = () if named is None else named.written
-
-    def counts() -> Array:
-        if target is None:
-            raise UsageError(f"{loss.name} has no class target to count.")
-        alone = plan._replace(
-            terms=(), weight=None, unit_weight=None, group=None, by=(), id=None, counted=(target, size)
-        )
-        read = {table.original(name) for name in (*target.columns, *_choosing(plan))}
-        columns = {name: how for name, how in plan.columns.items() if name in read} or plan.columns
-        outcome = run(alone._replace(columns=columns), threads)
-        outcome.check(plan)
-        nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
-        return nothing if outcome.counts is None else outcome.counts
-
-    return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
-
-
-def _choosing(plan: Plan) -> tuple[str, ...]:
-    """The columns that decide which rows are read: those of the filter and the keys of a join."""
-    from lossctl.columns.filter import language
-
-    chosen = () if plan.where is None else tuple(language.columns(plan.where))
-    return chosen if plan.truth is None else (*chosen, *plan.truth.on)
 
 
 def _check_options(requests: Sequence[Request], losses: Sequence[Loss]) -> None:

@@ -8,9 +8,8 @@ from typing import Any, Literal, NamedTuple
 from lossctl.columns.binding import Table
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
-from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.plan import Ask, Scan, Term
 from lossctl.errors import UsageError
-from lossctl.reports.reduce import Reduced
 from lossctl.sources.csv.options import TextOptions
 from lossctl.sources.source import Source
 
@@ -94,13 +93,15 @@ def request_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     return found | {"text": TextOptions(**{name: options[name] for name in OF_TEXT})}
 
 
-class Constant(NamedTuple):
-    """A term that is evaluated once on a file of its own: a penalty on coefficients."""
+class Penalty(NamedTuple):
+    """A term on the coefficients of a file of its own, which is evaluated once: its factor, and how."""
 
     factor: float
-    loss: str
-    spec: str
-    cell: Reduced
+    work: "Work"
+
+    @property
+    def term(self) -> Term:
+        return self.work.ask.terms[0]
 
 
 class Job(NamedTuple):
@@ -108,16 +109,17 @@ class Job(NamedTuple):
 
     request: Request
     table: Table
-    plan: Plan
+    scan: Scan
+    ask: Ask
     factors: tuple[float, ...]
     reductions: tuple[str, ...]
-    constants: tuple[Constant, ...] = ()
+    penalties: tuple[Penalty, ...] = ()
     blend: Blend | None = None
 
     @property
     def losses(self) -> list[Loss]:
         """The loss of each term."""
-        return [registry.get(term.loss) for term in self.plan.terms]
+        return [registry.get(term.loss) for term in self.ask.terms]
 
     @property
     def reduction(self) -> str:
@@ -126,11 +128,12 @@ class Job(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Jobs on one dataset, and the plan that evaluates the terms of all of them in one pass.
+    """Jobs on one dataset, how it is read, and what is asked so that one pass evaluates the terms of all of them.
 
-    `places` tells for each job where its terms stand in the plan.
+    `places` tells for each job where its terms stand in what is asked.
     """
 
-    plan: Plan
+    scan: Scan
+    ask: Ask
     jobs: tuple[Job, ...]
     places: tuple[tuple[int, ...], ...]

@@ -5,19 +5,19 @@ from math import isfinite
 
 from lossctl.columns.binding import brief
 from lossctl.declare.declaration import Loss
-from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.plan import Ask, Scan
 from lossctl.engine.plan.request import Request
 from lossctl.errors import UsageError
 from lossctl.reports.outputs import check_apart
 
 
-def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
+def check_request(request: Request, scan: Scan, ask: Ask, losses: Sequence[Loss]) -> None:
     """What the options ask of the losses they are used with."""
-    for term, loss in zip(plan.terms, losses, strict=True):
+    for term, loss in zip(ask.terms, losses, strict=True):
         kernel = term.kernel
-        if plan.weight is not None and not kernel.takes_weights and not term.nested:
+        if ask.weight is not None and not kernel.takes_weights and not term.nested:
             raise UsageError(f"{loss.name} has one value per unit and takes no --weight; use --unit-weight.")
-        if plan.unit_weight is not None and (not kernel.unit_valued or term.nested):
+        if ask.unit_weight is not None and (not kernel.unit_valued or term.nested):
             raise UsageError(f"{loss.name} has row values; use --weight, not --unit-weight.")
         if kernel.unit_valued and request.reduction not in (None, "mean", "sum", "none"):
             raise UsageError(
@@ -33,7 +33,7 @@ def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
             raise UsageError(f"{loss.name} has no gradient (see `lossctl info {loss.name}`); leave --gradient out.")
     predicted = [
         term.bindings[loss.hooks.gradient_by].columns
-        for term, loss in zip(plan.terms, losses, strict=True)
+        for term, loss in zip(ask.terms, losses, strict=True)
         if loss.hooks.gradient_by in term.bindings
     ]
     if request.gradient and len(set(predicted)) > 1:
@@ -41,7 +41,7 @@ def check_request(request: Request, plan: Plan, losses: Sequence[Loss]) -> None:
         raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
     if request.per_row:
         check_apart(
-            [request.per_row], [*(source.path for source in plan.sources), *([request.truth] if request.truth else [])]
+            [request.per_row], [*(source.path for source in scan.sources), *([request.truth] if request.truth else [])]
         )
     for option, threshold in (("--max", request.max), ("--min", request.min)):
         if threshold is not None and not isfinite(threshold):

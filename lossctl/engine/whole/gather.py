@@ -14,7 +14,7 @@ from lossctl.columns.binding import Binding
 from lossctl.columns.keys import Encoded, cells_of, merged
 from lossctl.declare import registry
 from lossctl.engine.block import Held, RowValues
-from lossctl.engine.plan.plan import Observe, Plan, Term, View
+from lossctl.engine.plan.plan import Ask, Observe, Term, View
 from lossctl.engine.terms import remarks, row_statistics
 from lossctl.engine.units import Units
 
@@ -24,25 +24,23 @@ if TYPE_CHECKING:
 Rowset: TypeAlias = slice | npt.NDArray[np.intp]
 
 
-def unit_values(plan: Plan, term: Term, view: View, held: Sequence[Held]) -> dict[Key, Units]:
+def unit_values(ask: Ask, term: Term, view: View, held: Sequence[Held]) -> dict[Key, Units]:
     """The units of every slice with their values, in the order of the data."""
     found: dict[Key, Units] = {}
     unit_weights = _joined([block.unit_weights for block in held])
-    for key, at, rows, _ in _evaluated(plan, term, view, held):
+    for key, at, rows, _ in _evaluated(ask, term, view, held):
         low_high = None if unit_weights is None else (float(unit_weights[at].min()), float(unit_weights[at].max()))
         units = found.setdefault(key[: len(view)], Units.empty())
         size = at.stop - at.start if isinstance(at, slice) else len(at)
-        units.append(key[-1] if plan.group else None, size, float(rows.value[0]), low_high)
+        units.append(key[-1] if ask.group else None, size, float(rows.value[0]), low_high)
     return found
 
 
-def row_values(
-    plan: Plan, term: Term, view: View, held: Sequence[Held], extras: dict[str, Array] | None = None
-) -> Rows:
+def row_values(ask: Ask, term: Term, view: View, held: Sequence[Held], extras: dict[str, Array] | None = None) -> Rows:
     """The row values of a loss that needs whole units, in the order of the data; `extras` takes its remarks."""
     size = sum(block.rows for block in held)
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
-    for _, at, rows, arrays in _evaluated(plan, term, view, held):
+    for _, at, rows, arrays in _evaluated(ask, term, view, held):
         if extras is not None:
             for name, found in remarks(registry.get(term.loss), rows, arrays, dict(term.resolved), None).items():
                 extras.setdefault(name, np.zeros(size))[at] = found
@@ -53,14 +51,14 @@ def row_values(
     return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
 
 
-def row_tally(plan: Plan, term: Term, view: View, held: Sequence[Held], units: bool = False) -> Tally:
+def row_tally(ask: Ask, term: Term, view: View, held: Sequence[Held], units: bool = False) -> Tally:
     """The same values, merged for the slices of a view, or for the units inside them."""
     tally = Tally()
     if held:
         size = sum(block.rows for block in held)
         weights = _joined([block.weights for block in held])
         extras: dict[str, Array] = {}
-        rows = row_values(plan, term, view, held, extras)
+        rows = row_values(ask, term, view, held, extras)
         statistics = row_statistics(rows, weights)
         for name, values in extras.items():
             statistics[name] = values if weights is None or name.startswith("finding") else values * weights
@@ -69,29 +67,29 @@ def row_tally(plan: Plan, term: Term, view: View, held: Sequence[Held], units: b
     return tally
 
 
-def observe(plan: Plan, view: View, held: Sequence[Held], wanted: Observe) -> "Observed":
+def observe(ask: Ask, view: View, held: Sequence[Held], wanted: Observe) -> "Observed":
     """What distributions need of the same values."""
     from lossctl.engine.observed import Cut, Measured, Observed
 
     size = sum(block.rows for block in held)
-    by = _slices(tuple(range(len(plan.by))), held)
-    rows = row_values(plan, plan.terms[0], view, held)
+    by = _slices(tuple(range(len(ask.by))), held)
+    rows = row_values(ask, ask.terms[0], view, held)
     found = Observed()
     slices = {view: cells_of([by[index] for index in view], size)}
     found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], Cut(slices, {}, by, size))
     return found
 
 
-def row_output(plan: Plan, held: Sequence[Held]) -> Iterator[RowValues]:
+def row_output(ask: Ask, held: Sequence[Held]) -> Iterator[RowValues]:
     """The same values, block by block, as a file of rows takes them."""
-    value, start = row_values(plan, plan.terms[0], (), held).shown(), 0
+    value, start = row_values(ask, ask.terms[0], (), held).shown(), 0
     for block in held:
         yield RowValues(block.places, block.ids, value[start : start + block.rows])
         start += block.rows
 
 
 def _evaluated(
-    plan: Plan, term: Term, view: View, held: Sequence[Held]
+    ask: Ask, term: Term, view: View, held: Sequence[Held]
 ) -> Iterator[tuple[Key, Rowset, Rows, dict[str, Array]]]:
     """Every unit of a view: its key, where its rows are, what the kernel says of it, and its arrays."""
     if not held:
@@ -99,7 +97,7 @@ def _evaluated(
     arrays = {name: _values(binding, held) for name, binding in term.bindings.items()}
     weights = _joined([block.weights for block in held])
     size = sum(block.rows for block in held)
-    for key, at in _units(plan, view, held, size):
+    for key, at in _units(ask, view, held, size):
         part = {name: np.ascontiguousarray(array[..., at]) for name, array in arrays.items()}
         yield key, at, term.kernel.unit(part, term.resolved, None if weights is None else weights[at]), part
 
@@ -128,7 +126,7 @@ def _groups(held: Sequence[Held]) -> list[Encoded]:
     return [block.group for block in held if block.group is not None]
 
 
-def _units(plan: Plan, view: View, held: Sequence[Held], rows: int) -> Iterator[tuple[Key, Rowset]]:
+def _units(ask: Ask, view: View, held: Sequence[Held], rows: int) -> Iterator[tuple[Key, Rowset]]:
     """Every unit's key and where its rows are."""
     columns = _slices(view, held)
     groups = _groups(held)

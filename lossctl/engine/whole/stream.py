@@ -14,7 +14,7 @@ import numpy as np
 from lossctl.arithmetic.tally import Tally
 from lossctl.engine.block import Held
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan.plan import Plan
+from lossctl.engine.plan.plan import Ask, Scan
 from lossctl.engine.units import Units
 from lossctl.engine.whole.budget import check_held
 from lossctl.engine.whole.gather import row_tally, unit_values
@@ -32,9 +32,9 @@ class ScatteredError(Exception):
 class Together:
     """Units that stand together: all but the last one seen are complete."""
 
-    def __init__(self, plan: Plan, outcome: Outcome) -> None:
-        self._plan, self._outcome = plan, outcome
-        self._memory = plan.memory or default_memory()
+    def __init__(self, scan: Scan, ask: Ask, outcome: Outcome) -> None:
+        self._scan, self._ask, self._outcome = scan, ask, outcome
+        self._memory = ask.memory or default_memory()
         self._pending: list[Held] = []
         self._finished: set[str | None] = set()
 
@@ -50,7 +50,7 @@ class Together:
             self._pending = rest
         elif complete and full:
             raise ScatteredError
-        check_held(self._plan, self._pending)
+        check_held(self._scan, self._ask, self._pending)
 
     def finish(self) -> None:
         """Evaluate the rest."""
@@ -62,8 +62,8 @@ class Together:
         if labels & self._finished:
             raise ScatteredError
         self._finished |= labels
-        check_held(self._plan, held)
-        settle(self._plan, held, self._outcome)
+        check_held(self._scan, self._ask, held)
+        settle(self._ask, held, self._outcome)
 
 
 @dataclass(slots=True)
@@ -78,9 +78,9 @@ class Part:
 class Scattered:
     """Units in any order: held in memory, or beyond `memory` bytes spread over files that hold whole units each."""
 
-    def __init__(self, plan: Plan, outcome: Outcome) -> None:
-        self._plan, self._outcome = plan, outcome
-        self._memory = plan.memory or default_memory()
+    def __init__(self, scan: Scan, ask: Ask, outcome: Outcome) -> None:
+        self._scan, self._ask, self._outcome = scan, ask, outcome
+        self._memory = ask.memory or default_memory()
         self._kept: list[Held] = []
         self._parts: list[Part] = []
         self._stack = ExitStack()
@@ -91,8 +91,8 @@ class Scattered:
             _spread(held, self._parts, 1)
             return
         self._kept.extend(held)
-        if not self._plan.group or self._plan.hold or self._plan.observe:
-            check_held(self._plan, self._kept, ahead=True)
+        if not self._ask.group or self._ask.hold or self._ask.observe:
+            check_held(self._scan, self._ask, self._kept, ahead=True)
         elif sum(block.bytes for block in self._kept) > self._memory:
             self._parts = _opened(self._stack)
             _spread(self._kept, self._parts, 1)
@@ -104,15 +104,15 @@ class Scattered:
             for part in self._parts:
                 self._settle(part, PARTS)
         if not self._parts:
-            settle(self._plan, self._kept, self._outcome)
+            settle(self._ask, self._kept, self._outcome)
             self._outcome.held = self._kept
 
     def _settle(self, part: Part, divisor: int) -> None:
         """Evaluate the units of a part; several that are larger than the memory are spread again."""
         if part.bytes <= self._memory or len(part.units) == 1 or divisor > DIGITS:
             held = list(_load(part.file))
-            check_held(self._plan, held)
-            settle(self._plan, held, self._outcome)
+            check_held(self._scan, self._ask, held)
+            settle(self._ask, held, self._outcome)
             return
         with ExitStack() as stack:
             parts = _opened(stack)
@@ -149,25 +149,25 @@ def _load(file: IO[bytes]) -> Iterator[Held]:
             return
 
 
-def settle(plan: Plan, held: list[Held], outcome: Outcome) -> None:
+def settle(ask: Ask, held: list[Held], outcome: Outcome) -> None:
     """Evaluate whole units and merge what they are worth."""
-    for index, term in enumerate(plan.terms):
+    for index, term in enumerate(ask.terms):
         if term.scope != "group" or not held:
             continue
-        for view in plan.views:
+        for view in ask.views:
             if term.kernel.unit_valued:
                 slices = outcome.units.setdefault((index, view), {})
-                for key, units in unit_values(plan, term, view, held).items():
+                for key, units in unit_values(ask, term, view, held).items():
                     slices.setdefault(key, Units.empty()).extend(units)
             else:
-                outcome.tallies.setdefault((index, view), Tally()).add(row_tally(plan, term, view, held))
+                outcome.tallies.setdefault((index, view), Tally()).add(row_tally(ask, term, view, held))
 
 
-def collector(plan: Plan, outcome: Outcome, together: bool) -> Together | Scattered:
-    """What takes a plan's units: streaming where they may stand together and nothing else needs their rows."""
+def collector(scan: Scan, ask: Ask, outcome: Outcome, together: bool) -> Together | Scattered:
+    """What takes the rows of units: streaming where they may stand together and nothing else needs their rows."""
     if together:
-        return Together(plan, outcome)
-    return Scattered(plan, outcome)
+        return Together(scan, ask, outcome)
+    return Scattered(scan, ask, outcome)
 
 
 def default_memory() -> int:

@@ -49,7 +49,7 @@ class Inference:
     """Intervals and distributions of the slices of one view."""
 
     def __init__(self, job: Job, view: View, outcome: Outcome) -> None:
-        self.job, self.plan, self.view, self.outcome = job, job.plan, view, outcome
+        self.job, self.ask, self.view, self.outcome = job, job.ask, view, outcome
         self.reason = unsampled(job)
         self.slopes = slopes(job)
 
@@ -78,7 +78,7 @@ class Inference:
             return None, str(why)
 
     def _interval(self, key: Key, cells: Sequence[Reduced], value: float, level: float) -> Interval:
-        things = "rows" if self.plan.group is None else "units"
+        things = "rows" if self.ask.group is None else "units"
         found = self._over_rows(key, cells) if things == "rows" else self._over_units(key, cells)
         if found.moments.used.min() < 2:
             raise IntervalError(f"at least 2 {things} that count are needed")
@@ -106,8 +106,8 @@ class Inference:
         return Interval(level, *ends, f"bootstrap over {things} (BCa, {bootstrap.RESAMPLES} resamples, seed {seed})")
 
     def _over_rows(self, key: Key, cells: Sequence[Reduced]) -> Observations:
-        plan, seen = self.plan, self.outcome.observed.get(0)
-        for index, term in enumerate(plan.terms):
+        ask, seen = self.ask, self.outcome.observed.get(0)
+        for index, term in enumerate(ask.terms):
             if term.scope == "set":
                 self._check_smooth(index, term, key)
         scatter = seen.scatter.get(self.view) if seen is not None else None
@@ -117,7 +117,7 @@ class Inference:
         factors = np.zeros(len(scatter.base))
         curves: list[Curve] = []
         at = 0
-        for index, (term, cell) in enumerate(zip(plan.terms, cells, strict=True)):
+        for index, (term, cell) in enumerate(zip(ask.terms, cells, strict=True)):
             slope = self.slopes[index] * cell.slope
             if term.scope == "row":
                 factors[at] = slope
@@ -132,7 +132,7 @@ class Inference:
     def _check_smooth(self, index: int, term: Term, key: Key) -> None:
         """Refuse losses whose value is no smooth function of sums."""
         tally = self.outcome.tallies[index, self.view]
-        pivot = self.plan.pivot(term, self.view, [key])
+        pivot = self.ask.pivot(term, self.view, [key])
         if _extremes_matter(term, tally, tally.sums(np.array([tally.cells[key]])), pivot):
             said = "follows its largest or smallest rows, and a sample does not tell how those vary"
             raise IntervalError(f"{term.loss} {said}")
@@ -141,7 +141,7 @@ class Inference:
 
     def _curve(self, index: int, key: Key, slope: float, start: int) -> Curve:
         """A set loss over one unit as a function of its totals; extremes are held fixed."""
-        term = self.plan.terms[index]
+        term = self.ask.terms[index]
         tally = self.outcome.tallies[index, self.view]
         sums = tally.sums(np.array([tally.cells[key]]))
         names = [
@@ -151,7 +151,7 @@ class Inference:
         ]
         sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
         totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
-        pivot = self.plan.pivot(term, self.view, [key])
+        pivot = self.ask.pivot(term, self.view, [key])
 
         def value(points: Array) -> Array:
             moved = {name: np.repeat(part, points.shape[1], axis=-1) for name, part in sums.items()}
@@ -198,11 +198,11 @@ class Inference:
         """Sums over units, of the terms with row values: those of one unit are not independent."""
         found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
         seen = self.outcome.observed.get(0)
-        for index, term in enumerate(self.plan.terms):
+        for index, term in enumerate(self.ask.terms):
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
             elif term.row_valued:
-                tally = gather.row_tally(self.plan, term, self.view, self.outcome.held, units=True)
+                tally = gather.row_tally(self.ask, term, self.view, self.outcome.held, units=True)
             else:
                 continue
             found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
@@ -218,7 +218,7 @@ class Inference:
         seen = self._observed
         scatter = seen.moments.get(self.view) if seen is not None else None
         if seen is None or scatter is None:
-            said = self.plan.terms[0].loss if self._plain else "the sum of these terms"
+            said = self.ask.terms[0].loss if self._plain else "the sum of these terms"
             return None, f"{said} has no value per row" if cells[0].rows else "no rows"
         moments = scatter.cell(key)
         if moments is None or not moments.used[0]:
@@ -238,15 +238,15 @@ class Inference:
     @property
     def _plain(self) -> bool:
         """Whether one term is the value, but for a factor."""
-        return len(self.plan.terms) == 1 and not self.job.constants and self.job.blend is None
+        return len(self.ask.terms) == 1 and not self.job.penalties and self.job.blend is None
 
     @cached_property
     def _observed(self) -> "observed.Observed | None":
         """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
-        first = self.plan.terms[0]
+        first = self.ask.terms[0]
         if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.held:
             return self.outcome.observed.get(0)
-        return gather.observe(self.plan, self.view, self.outcome.held, Observe(factors=self.job.factors))
+        return gather.observe(self.ask, self.view, self.outcome.held, Observe(factors=self.job.factors))
 
 
 def slopes(job: Job) -> list[float]:
@@ -259,10 +259,10 @@ def slopes(job: Job) -> list[float]:
 
 def unsampled(job: Job) -> str | None:
     """Why no slice has an interval."""
-    plan = job.plan
+    ask = job.ask
     if "none" in job.reductions:
         return NOT_REDUCED
-    whole = next((term.loss for term in plan.terms if term.scope == "group" and plan.group is None), None)
+    whole = next((term.loss for term in ask.terms if term.scope == "group" and ask.group is None), None)
     if whole is not None:
         return f"{whole} needs all rows at once, and one unit does not tell how units vary; --group makes several"
     return None
