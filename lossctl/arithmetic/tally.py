@@ -115,6 +115,11 @@ class Tally:
         named.setdefault("weight", named["rows"])
         return named
 
+    def by_cell(self) -> dict[Key, dict[str, float]]:
+        """Of each cell the totals of what blocks gave, without its count of rows; every statistic is a number."""
+        own = {name: total for name, total in self.sums().items() if name in self.layout and name != "rows"}
+        return {key: {name: float(total[at]) for name, total in own.items()} for key, at in self.cells.items()}
+
 
 def _widened(x: Array, columns: int, value: float) -> Array:
     """With so many columns more; NumPy's own padding takes longer than a block's sums."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # How many numbers the rows of a list column hold, and the first row that tells.
 Widths: TypeAlias = dict[Binding, tuple[tuple[int, ...], int]]
+# By term and view: the statistics of a loss, and apart from them what it remarks of the same rows.
+Tallies: TypeAlias = dict[tuple[int, View], Tally]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -82,7 +84,10 @@ class PieceResult:
     missing: dict[str, int] = field(default_factory=dict)
     widths: "Widths" = field(default_factory=dict)
     faults: Faults = field(default_factory=dict)
-    tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
+    findings: Tallies = field(default_factory=dict)
+    details: Tallies = field(default_factory=dict)
+    unit_weights: Tallies = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     values: list[RowValues] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)

@@ -11,10 +11,11 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import WHOLE, Cells, Key
 from lossctl.arithmetic.moments import Index, Scatter
 from lossctl.arithmetic.sketch import Sketch
-from lossctl.arithmetic.statistics import Histogram, Largest, Rows, Smallest, Statistics
+from lossctl.arithmetic.statistics import Histogram, Largest, Smallest
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.keys import Encoded, cells_of, merged
 from lossctl.engine.plan.plan import Observe, View
+from lossctl.engine.terms import Evaluated
 
 # Second moments take the square of this many numbers per slice, and their time.
 MOST_COMPONENTS = 100
@@ -22,21 +23,7 @@ MOST_COMPONENTS = 100
 MOST_ROWS = 1_000_000
 MOST_NUMBERS = 1 << 24
 
-# Beginnings of the names of statistics that no value is made of.
-ASIDE = ("finding ", "detail ")
 BASES = {"mean": "weight", "mean-elements": "weight", "mean-rows": "counted"}
-
-
-class Measured(NamedTuple):
-    """A term over a block: its statistics, its row values where it has them, and statistics of views centred apart."""
-
-    statistics: Statistics
-    rows: Rows | None
-    apart: Mapping[View, Statistics] = {}
-
-    def seen_by(self, view: View) -> "Measured":
-        """The same with the statistics of a view."""
-        return self._replace(statistics=self.apart[view]) if view in self.apart else self
 
 
 class Cut(NamedTuple):
@@ -93,7 +80,7 @@ class Observed:
     numbers: int = 0
     full: bool = False
 
-    def add_block(self, wanted: Observe, terms: Sequence[Measured], cut: Cut) -> None:
+    def add_block(self, wanted: Observe, terms: Sequence[Evaluated], cut: Cut) -> None:
         """Merge a block."""
         columns: dict[View, Array] = {}
         values = None
@@ -117,7 +104,7 @@ class Observed:
         if columns or values is not None:
             self._keep([Sample(columns, values, cut.by, cut.rows)])
 
-    def _add_values(self, factors: Sequence[float], terms: Sequence[Measured], cut: Cut) -> Array:
+    def _add_values(self, factors: Sequence[float], terms: Sequence[Evaluated], cut: Cut) -> Array:
         rows_of = (term.rows for term in terms if term.rows is not None)
         losses = [factor * own.value for factor, own in zip(factors, rows_of, strict=True)]
         value: Array = sum(losses[1:], start=losses[0])
@@ -188,7 +175,7 @@ def joined_samples(samples: Sequence[Sample]) -> Sample:
 
 
 def components(
-    terms: Sequence[Measured], reductions: Sequence[str], rows: int
+    terms: Sequence[Evaluated], reductions: Sequence[str], rows: int
 ) -> tuple[Array, Array, npt.NDArray[np.intp]]:
     """What values are made of: components `(k, n)`, bases `(m, n)`, and the base of each component.
 
@@ -209,15 +196,13 @@ def components(
     return np.concatenate(x) if x else np.zeros((0, rows)), np.stack(v), np.array(base, dtype=np.intp)
 
 
-def summed(term: Measured) -> "list[Array | Histogram]":
+def summed(term: Evaluated) -> "list[Array | Histogram]":
     """A row loss's value; the statistics that merge by addition of a set loss's."""
     parts = {name: part for name, part in term.statistics.items() if isinstance(part, np.ndarray | Histogram)}
-    if term.rows is not None:
-        return [parts["loss"]]
-    return [part for name, part in parts.items() if not name.startswith(ASIDE)]
+    return list(parts.values()) if term.rows is None else [parts["loss"]]
 
 
-def width(term: Measured) -> int:
+def width(term: Evaluated) -> int:
     """How many components it has."""
     return sum(part.size if isinstance(part, Histogram) else len(np.atleast_2d(part)) for part in summed(term))
 

@@ -12,7 +12,7 @@ from lossctl.arithmetic.cells import Key
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
-from lossctl.engine.block import Held, PieceResult, Widths
+from lossctl.engine.block import Held, PieceResult, Tallies, Widths
 from lossctl.engine.plan.plan import Scan, View
 from lossctl.engine.units import Units
 from lossctl.errors import DataError
@@ -34,7 +34,10 @@ class Outcome:
     missing: dict[str, int] = field(default_factory=dict)
     widths: Widths = field(default_factory=dict)
     faults: dict[tuple[int, Trouble], Fault] = field(default_factory=dict)
-    tallies: dict[tuple[int, View], Tally] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
+    findings: Tallies = field(default_factory=dict)
+    details: Tallies = field(default_factory=dict)
+    unit_weights: Tallies = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     units: dict[tuple[int, View], dict[Key, Units]] = field(default_factory=dict)
@@ -58,7 +61,13 @@ class Outcome:
         """What concerns one of several jobs: its terms, numbered as in its own plan, and what it wants observed."""
         observed = {0: self.observed[job]} if job in self.observed else {}
         return replace(
-            self, tallies=_chosen(self.tallies, places), units=_chosen(self.units, places), observed=observed
+            self,
+            tallies=_chosen(self.tallies, places),
+            findings=_chosen(self.findings, places),
+            details=_chosen(self.details, places),
+            unit_weights=_chosen(self.unit_weights, places),
+            units=_chosen(self.units, places),
+            observed=observed,
         )
 
     def add(self, where: Piece, piece: PieceResult) -> None:
@@ -80,8 +89,14 @@ class Outcome:
             return  # nothing will be concluded from the rest, which may not even fit together
         for name, count in piece.missing.items():
             self.missing[name] = self.missing.get(name, 0) + count
-        for key, tally in piece.tallies.items():
-            self.tallies.setdefault(key, Tally()).add(tally)
+        for own, more in (
+            (self.tallies, piece.tallies),
+            (self.findings, piece.findings),
+            (self.details, piece.details),
+            (self.unit_weights, piece.unit_weights),
+        ):
+            for key, tally in more.items():
+                own.setdefault(key, Tally()).add(tally)
         for view, tally in piece.levels.items():
             self.levels.setdefault(view, Tally()).add(tally)
         for view, tally in piece.dropped.items():

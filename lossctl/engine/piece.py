@@ -101,7 +101,7 @@ def _evaluate(ask: Ask, block: Block, result: PieceResult) -> None:
     weights = block.numbers[ask.weight] if ask.weight else None
     evaluated = [evaluated_term(ask, index, term, block, weights, result) for index, term in enumerate(ask.terms)]
     if ask.rows is not None:
-        result.values.append(_row_values(ask, ask.rows, block, [rows for rows, *_ in evaluated]))
+        result.values.append(_row_values(ask, ask.rows, block, [each.rows for each in evaluated]))
     for at, wanted in enumerate(ask.observe):
         if wanted is not None:
             _observe(ask, at, wanted, block, evaluated, result)
@@ -110,13 +110,12 @@ def _evaluate(ask: Ask, block: Block, result: PieceResult) -> None:
 
 
 def _observe(ask: Ask, at: int, wanted: Observe, block: Block, evaluated: list[Evaluated], result: PieceResult) -> None:
-    from lossctl.engine.observed import Cut, Measured, Observed
+    from lossctl.engine.observed import Cut, Observed
 
     slices = {view: block.cells(view, units=False) for view in ask.views}
     by_units = wanted.reductions and ask.group is not None
     units = {view: block.cells(view, units=True) for view in ask.views} if by_units else {}
-    chosen = (evaluated[place] for place in wanted.terms)
-    terms = [Measured(statistics, rows, apart) for rows, statistics, apart in chosen]
+    terms = [evaluated[place] for place in wanted.terms]
     result.observed.setdefault(at, Observed()).add_block(wanted, terms, Cut(slices, units, block.by, block.rows))
 
 

@@ -1,22 +1,38 @@
 """One term over one block."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.arithmetic.cells import Cells, Runs
-from lossctl.arithmetic.statistics import Product, Rows, Smallest, Statistic, Statistics, Sums
+from lossctl.arithmetic.statistics import Largest, Product, Rows, Smallest, Statistic, Statistics, Sums
 from lossctl.arithmetic.tally import Tally
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import Kernel, weighed
-from lossctl.engine.block import Block, PieceResult
+from lossctl.engine.block import Block, PieceResult, Tallies
 from lossctl.engine.plan.plan import Ask, Term, View
 
-# A term's row values where it has them, its statistics, and those of the views that are centred apart.
-Evaluated: TypeAlias = tuple[Rows | None, Statistics, Mapping[View, Statistics]]
+
+class Evaluated(NamedTuple):
+    """What a term makes of a block: row values where it has them, statistics, and those of views centred apart."""
+
+    rows: Rows | None = None
+    statistics: Mapping[str, Statistic] = {}
+    apart: Mapping[View, Statistics] = {}
+
+    def seen_by(self, view: View) -> "Evaluated":
+        """The same with the statistics of a view."""
+        return self._replace(statistics=self.apart[view]) if view in self.apart else self
+
+
+class Remarks(NamedTuple):
+    """What a loss says of rows beside their value: which show a pitfall, by its code, and what details are means of."""
+
+    findings: Mapping[str, Array] = {}
+    details: Mapping[str, Array] = {}
 
 
 def evaluated_term(
@@ -24,26 +40,21 @@ def evaluated_term(
 ) -> Evaluated:
     """Merge a term's statistics into every view, and return them where they are observed."""
     if term.scope == "group":
-        return None, {}, {}
-    kernel, arrays, params = term.kernel, block.arrays(term), block.params(term)
-    rows = None
-    extra: dict[str, Statistic] = {}
+        return Evaluated()
+    loss, kernel, arrays, params = registry.get(term.loss), term.kernel, block.arrays(term), block.params(term)
+    rows, found = None, Remarks()
     statistics: Statistics = {}
     if term.nested:
-        rows, found = nested_units(registry.get(term.loss), kernel, arrays, params)
-        statistics = {**row_statistics(rows, weights), **found}
+        rows, findings = nested_units(loss, kernel, arrays, params)
+        statistics, found = row_statistics(rows, weights), Remarks(findings)
     elif term.scope == "row":
         values = kernel.values(arrays, params)
         statistics = row_statistics(values, weights)
         if isinstance(values, Rows):
             rows = values
-        elif ask.rows is not None or ask.observe or registry.get(term.loss).hooks.detail is not None:
+        elif ask.rows is not None or ask.observe or loss.hooks.detail is not None:
             rows = Rows(values.value)
-    elif ask.unit_weight is not None:
-        unit_weights = block.numbers[ask.unit_weight]
-        extra = {"unit_weight": Smallest(unit_weights), "-unit_weight": Smallest(-unit_weights)}
-    if not term.nested:
-        extra |= remarks(registry.get(term.loss), rows, arrays, params, weights)
+        found = remarks(loss, rows, arrays, params, weights)
     apart: dict[View, Statistics] = {}
     for view in ask.views:
         cells, own = block.cells(view, units=term.scope == "set"), statistics
@@ -51,11 +62,24 @@ def evaluated_term(
             pivot = {name: cells.spread(level) for name, level in ask.pivot(term, view, cells.keys).items()}
             own = kernel.statistics(arrays, params, pivot, weights)
             if ask.observe:
-                apart[view] = {**_dense(own), **extra}
+                apart[view] = _dense(own)
         elif term.scope == "set" and not statistics:
             own = statistics = kernel.statistics(arrays, params, term.pivot, weights)
-        result.tallies.setdefault((index, view), Tally()).add_block({**own, **extra}, cells, block.rows)
-    return (rows, {**_dense(statistics), **extra}, apart) if ask.observe else (rows, {}, apart)
+        unit_weights: Statistics = {}
+        if term.scope == "set" and ask.unit_weight is not None:
+            given = block.numbers[ask.unit_weight]
+            unit_weights = {"least": Smallest(given), "most": Largest(given)}
+        place = index, view
+        result.tallies.setdefault(place, Tally()).add_block(own, cells, block.rows)
+        apart_from_it: tuple[tuple[Tallies, Mapping[str, Statistic]], ...] = (
+            (result.findings, found.findings),
+            (result.details, found.details),
+            (result.unit_weights, unit_weights),
+        )
+        for tallies, more in apart_from_it:
+            if more:
+                tallies.setdefault(place, Tally()).add_block(dict(more), cells, block.rows)
+    return Evaluated(rows, _dense(statistics) if ask.observe else {}, apart)
 
 
 def _dense(statistics: Statistics) -> Statistics:
@@ -65,16 +89,17 @@ def _dense(statistics: Statistics) -> Statistics:
 
 def remarks(
     loss: Loss, rows: Rows | None, arrays: dict[str, Any], params: dict[str, Any], weights: Array | None
-) -> dict[str, Array]:
-    """Row by row what a loss remarks on its data: the pitfalls it shows, and what its details are the means of."""
-    found: dict[str, Array] = {}
+) -> Remarks:
+    """Row by row what a loss remarks on its data; details are weighted as values are."""
+    findings: dict[str, Array] = {}
+    details: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for finding in loss.hooks.findings:
-            found["finding " + finding.code] = _shown(finding.mask(**arrays, **params)).astype(np.float64)
+        for detector in loss.hooks.findings:
+            findings[detector.code] = _shown(detector.mask(**arrays, **params)).astype(np.float64)
         if loss.hooks.detail is not None and rows is not None:
             for name, values in loss.hooks.detail(rows.value, **arrays, **params).items():
-                found["detail " + name] = values if weights is None else values * weights
-    return found
+                details[name] = values if weights is None else values * weights
+    return Remarks(findings, details)
 
 
 def unit_remarks(loss: Loss, sums: Sums, params: Mapping[str, Any]) -> dict[str, Flags]:
@@ -114,9 +139,7 @@ def nested_units(
         tally.add_block(kernel.statistics(flat, params, spread, None), cells, flat_size(first))
         sums = tally.sums()
         value = kernel.finish(sums, params, pivot)
-        found = {
-            "finding " + code: marks.astype(np.float64) for code, marks in unit_remarks(loss, sums, params).items()
-        }
+        found = {code: marks.astype(np.float64) for code, marks in unit_remarks(loss, sums, params).items()}
     else:
         rows = range(len(first))
         parts = [

@@ -59,15 +59,16 @@ class Units:
         return self.total() / weight if weight else nan
 
 
-def from_tally(tally: Tally, values: list[float], grouped: bool, slices: int) -> dict[Key, Units]:
-    """The units of every slice from merged statistics and the finished values of the cells."""
+def from_tally(
+    tally: Tally, weights: Tally | None, values: list[float], grouped: bool, slices: int
+) -> dict[Key, Units]:
+    """The units of every slice from merged statistics, the extremes of their weights, and the finished values."""
     sums = tally.sums()
     rows = sums["rows"].astype(int).tolist()
-    low = sums.get("unit_weight")
-    high = sums.get("-unit_weight")
+    given = None if weights is None else weights.by_cell()
     found: dict[Key, Units] = {}
     for index, key in enumerate(tally.cells):
-        weight = None if low is None or high is None else (float(low[index]), -float(high[index]))
+        weight = None if given is None else (given[key]["least"], given[key]["most"])
         label = key[-1] if grouped else None
         found.setdefault(key[:slices], Units.empty()).append(label, rows[index], values[index], weight)
     return found

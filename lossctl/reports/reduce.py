@@ -44,7 +44,14 @@ def reduce_term(ask: Ask, index: int, view: View, outcome: Outcome, reduction: s
             return {}
         sums = tally.sums()
         cells = {key: {name: values[..., at] for name, values in sums.items()} for key, at in tally.cells.items()}
-        return {key: _row_value(ask, term, cell, reduction) for key, cell in cells.items()}
+        findings, details = (
+            {} if found is None else found.by_cell()
+            for found in (outcome.findings.get((index, view)), outcome.details.get((index, view)))
+        )
+        return {
+            key: _row_value(ask, term, cell, reduction, findings.get(key, {}), details.get(key, {}))
+            for key, cell in cells.items()
+        }
     shown: dict[str, Flags] = {}
     keys = [] if tally is None else list(tally.cells)
     if term.scope == "group":
@@ -54,7 +61,9 @@ def reduce_term(ask: Ask, index: int, view: View, outcome: Outcome, reduction: s
     else:
         unit_sums = tally.sums()
         finished = kernel.finish(unit_sums, term.resolved, ask.pivot(term, view, keys))
-        units = from_tally(tally, finished.tolist(), ask.group is not None, len(view))
+        units = from_tally(
+            tally, outcome.unit_weights.get((index, view)), finished.tolist(), ask.group is not None, len(view)
+        )
         shown = unit_remarks(registry.get(term.loss), unit_sums, term.resolved)
     counts = {code: Counter(keys[at][: len(view)] for at in np.flatnonzero(marks)) for code, marks in shown.items()}
     return {
@@ -63,10 +72,18 @@ def reduce_term(ask: Ask, index: int, view: View, outcome: Outcome, reduction: s
     }
 
 
-def _row_value(ask: Ask, term: Term, sums: Mapping[str, Array], reduction: str) -> Reduced:
+def _row_value(
+    ask: Ask,
+    term: Term,
+    sums: Mapping[str, Array],
+    reduction: str,
+    marks: Mapping[str, float],
+    totals: Mapping[str, float],
+) -> Reduced:
+    """What merged row values are worth; `marks` count the rows that show a finding, `totals` are those of details."""
     rows = int(sums["rows"])
     counted = int(sums.get("counted", sums["rows"]))
-    findings = {name.removeprefix("finding "): int(n) for name, n in sums.items() if name.startswith("finding ") and n}
+    findings = {code: int(count) for code, count in marks.items() if count}
     loss, weight = float(sums["loss"]), float(sums["weight"])
     elements = max((binding.width for binding in term.bindings.values()), default=1)
     kind = "units" if term.nested else "rows"
@@ -91,11 +108,7 @@ def _row_value(ask: Ask, term: Term, sums: Mapping[str, Array], reduction: str) 
         return Reduced(None, f"the {kind} sum to 0", denominator, rows, rows - counted, findings=findings)
     value, reason = defined(loss * inside / denominator.value)
     slope = inside / denominator.value
-    details: dict[str, Any] = {
-        name.removeprefix("detail "): float(total) / weight
-        for name, total in sums.items()
-        if name.startswith("detail ")
-    }
+    details: dict[str, Any] = {name: total / weight for name, total in totals.items()}
     if not term.nested:
         return Reduced(value, reason, denominator, rows, rows - counted, None, details, findings, slope=slope)
     left = rows - counted

@@ -15,7 +15,7 @@ from lossctl.columns.keys import Encoded, cells_of, merged
 from lossctl.declare import registry
 from lossctl.engine.block import Held, RowValues
 from lossctl.engine.plan.plan import Ask, Observe, Term, View
-from lossctl.engine.terms import remarks, row_statistics
+from lossctl.engine.terms import Evaluated, Remarks, remarks, row_statistics
 from lossctl.engine.units import Units
 
 if TYPE_CHECKING:
@@ -36,53 +36,59 @@ def unit_values(ask: Ask, term: Term, view: View, held: Sequence[Held]) -> dict[
     return found
 
 
-def row_values(ask: Ask, term: Term, view: View, held: Sequence[Held], extras: dict[str, Array] | None = None) -> Rows:
-    """The row values of a loss that needs whole units, in the order of the data; `extras` takes its remarks."""
+def row_values(ask: Ask, term: Term, view: View, held: Sequence[Held]) -> tuple[Rows, Remarks]:
+    """The row values of a loss that needs whole units, in the order of the data, and what it remarks."""
     size = sum(block.rows for block in held)
     value, share, denominator = np.zeros(size), np.ones(size), np.ones(size)
+    findings: dict[str, Array] = {}
+    details: dict[str, Array] = {}
     for _, at, rows, arrays in _evaluated(ask, term, view, held):
-        if extras is not None:
-            for name, found in remarks(registry.get(term.loss), rows, arrays, dict(term.resolved), None).items():
-                extras.setdefault(name, np.zeros(size))[at] = found
+        own = remarks(registry.get(term.loss), rows, arrays, dict(term.resolved), None)
+        for marks, more in ((findings, own.findings), (details, own.details)):
+            for name, values in more.items():
+                marks.setdefault(name, np.zeros(size))[at] = values
         value[at] = rows.value
         share[at] = 1.0 if rows.share is None else rows.share
         denominator[at] = share[at] if rows.denominator is None else rows.denominator
     uniform = (share == 1.0).all() and (denominator == 1.0).all()
-    return Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
+    rows_of = Rows(value) if uniform else Rows(np.where(denominator > 0, value, 0.0), denominator, share)
+    return rows_of, Remarks(findings, details)
 
 
-def row_tally(ask: Ask, term: Term, view: View, held: Sequence[Held], units: bool = False) -> Tally:
-    """The same values, merged for the slices of a view, or for the units inside them."""
-    tally = Tally()
+def row_tallies(
+    ask: Ask, term: Term, view: View, held: Sequence[Held], units: bool = False
+) -> tuple[Tally, Tally, Tally]:
+    """Row values merged for the slices of a view, or for the units inside them; and so the findings and the details."""
+    merged_values, findings, details = Tally(), Tally(), Tally()
     if held:
         size = sum(block.rows for block in held)
         weights = _joined([block.weights for block in held])
-        extras: dict[str, Array] = {}
-        rows = row_values(ask, term, view, held, extras)
-        statistics = row_statistics(rows, weights)
-        for name, values in extras.items():
-            statistics[name] = values if weights is None or name.startswith("finding") else values * weights
+        rows, remarked = row_values(ask, term, view, held)
         columns = _slices(view, held) + ([merged(_groups(held))] if units else [])
-        tally.add_block(statistics, cells_of(columns, size), size)
-    return tally
+        cells = cells_of(columns, size)
+        weighted = {name: own if weights is None else own * weights for name, own in remarked.details.items()}
+        merged_values.add_block(row_statistics(rows, weights), cells, size)
+        findings.add_block(dict(remarked.findings), cells, size)
+        details.add_block(dict(weighted), cells, size)
+    return merged_values, findings, details
 
 
 def observe(ask: Ask, view: View, held: Sequence[Held], wanted: Observe) -> "Observed":
     """What distributions need of the same values."""
-    from lossctl.engine.observed import Cut, Measured, Observed
+    from lossctl.engine.observed import Cut, Observed
 
     size = sum(block.rows for block in held)
     by = _slices(tuple(range(len(ask.by))), held)
-    rows = row_values(ask, ask.terms[0], view, held)
+    rows, _ = row_values(ask, ask.terms[0], view, held)
     found = Observed()
     slices = {view: cells_of([by[index] for index in view], size)}
-    found.add_block(wanted, [Measured(row_statistics(rows, None), rows)], Cut(slices, {}, by, size))
+    found.add_block(wanted, [Evaluated(rows, row_statistics(rows, None))], Cut(slices, {}, by, size))
     return found
 
 
 def row_output(ask: Ask, held: Sequence[Held]) -> Iterator[RowValues]:
     """The same values, block by block, as a file of rows takes them."""
-    value, start = row_values(ask, ask.terms[0], (), held).shown(), 0
+    value, start = row_values(ask, ask.terms[0], (), held)[0].shown(), 0
     for block in held:
         yield RowValues(block.places, block.ids, value[start : start + block.rows])
         start += block.rows

@@ -17,7 +17,7 @@ from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Ask, Scan
 from lossctl.engine.units import Units
 from lossctl.engine.whole.budget import check_held
-from lossctl.engine.whole.gather import row_tally, unit_values
+from lossctl.engine.whole.gather import row_tallies, unit_values
 
 # Rows of complete units that are evaluated together, and files that scattered units are spread over.
 FLUSH_ROWS = 1 << 16
@@ -160,7 +160,9 @@ def settle(ask: Ask, held: list[Held], outcome: Outcome) -> None:
                 for key, units in unit_values(ask, term, view, held).items():
                     slices.setdefault(key, Units.empty()).extend(units)
             else:
-                outcome.tallies.setdefault((index, view), Tally()).add(row_tally(ask, term, view, held))
+                found = row_tallies(ask, term, view, held)
+                for tallies, tally in zip((outcome.tallies, outcome.findings, outcome.details), found, strict=True):
+                    tallies.setdefault((index, view), Tally()).add(tally)
 
 
 def collector(scan: Scan, ask: Ask, outcome: Outcome, together: bool) -> Together | Scattered:

@@ -144,11 +144,7 @@ class Inference:
         term = self.ask.terms[index]
         tally = self.outcome.tallies[index, self.view]
         sums = tally.sums(np.array([tally.cells[key]]))
-        names = [
-            name
-            for name, column in tally.layout.items()
-            if column.merge == "sum" and name != "rows" and not name.startswith(observed.ASIDE)
-        ]
+        names = [name for name, column in tally.layout.items() if column.merge == "sum" and name != "rows"]
         sizes = [len(sums[name]) if tally.layout[name].vector else 1 for name in names]
         totals = np.concatenate([np.atleast_2d(sums[name])[:, 0] for name in names])
         pivot = self.ask.pivot(term, self.view, [key])
@@ -202,7 +198,7 @@ class Inference:
             if term.scope == "row" and seen is not None:
                 tally = seen.clusters[index, self.view]
             elif term.row_valued:
-                tally = gather.row_tally(self.ask, term, self.view, self.outcome.held, units=True)
+                tally = gather.row_tallies(self.ask, term, self.view, self.outcome.held, units=True)[0]
             else:
                 continue
             found[index] = _of_clusters(tally, len(self.view), self.job.reductions[index])
@@ -285,7 +281,7 @@ def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]", pivot: 
     """Whether the value follows maxima or minima, which some losses use only to tell constants."""
     moved = dict(sums)
     for name, column in tally.layout.items():
-        if column.merge != "sum" and "unit_weight" not in name:
+        if column.merge != "sum":
             away = 1e-3 * (1.0 + np.abs(sums[name]))
             moved[name] = sums[name] + away if column.merge == "max" else sums[name] - away
     here, there = (term.kernel.finish(found, term.resolved, pivot) for found in (sums, moved))
