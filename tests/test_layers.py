@@ -18,6 +18,7 @@ PACKAGE = ROOT / "lossctl"
 ORDER = (
     "errors",
     "roles",
+    "primitive",
     "params",
     "options",
     "segments",
@@ -25,6 +26,7 @@ ORDER = (
     "totals",
     "special",
     "entropies",
+    "arithmetic",
     "geometry",
     "examples",
     "kernel",

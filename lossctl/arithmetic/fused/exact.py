@@ -1,0 +1,182 @@
+"""Exactly rounded sums that merge in any order, and extremes that do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lossctl.roles import Array
+
+Digits: TypeAlias = npt.NDArray[np.int64]
+LEAST = 1074  # sums are kept in units of 2^-1074, the least double, 32 bits a digit
+_LOWEST_GRID, _HIGHEST = -1021, 1000
+MOST_MERGES = 1 << 29
+
+
+@dataclass(slots=True, eq=False)
+class Total:
+    """Sums by component and cell: digits `(d, components, cells)` from the digit `first` on; `odd` is not finite."""
+
+    first: int
+    digits: Digits
+    odd: Array
+    merges: int = 0
+
+    @classmethod
+    def of(cls, parts: "Sequence[Total]") -> "Total":
+        """Components one after another."""
+        first = min(part.first for part in parts)
+        top = max(part.first + len(part.digits) for part in parts)
+        whole = [part.digits_over(first, top) for part in parts]
+        return cls(first, np.concatenate(whole, axis=1), np.concatenate([part.odd for part in parts]))
+
+    def digits_over(self, first: int, top: int) -> Digits:
+        """Its digits from one to another; those that it has not are 0."""
+        before, after = self.first - first, top - self.first - len(self.digits)
+        return np.pad(self.digits, ((before, after), (0, 0), (0, 0))) if before or after else self.digits
+
+    def add(self, other: "Total") -> None:
+        """Merge another one, of the same components and cells."""
+        first = min(self.first, other.first)
+        top = max(self.first + len(self.digits), other.first + len(other.digits))
+        self.digits = self.digits_over(first, top) + other.digits_over(first, top)
+        with np.errstate(invalid="ignore"):
+            self.odd = self.odd + other.odd
+        self.first, self.merges = first, self.merges + other.merges + 1
+        if self.merges > MOST_MERGES:
+            self.carry()
+
+    def carry(self) -> None:
+        """Every digit but the last to [-2^31, 2^31)."""
+        digits = np.concatenate([self.digits, np.zeros((1, *self.digits.shape[1:]), np.int64)])
+        for place in range(len(digits) - 1):
+            carried = (digits[place] + (1 << 31)) >> 32
+            digits[place] -= carried << 32
+            digits[place + 1] += carried
+        self.digits, self.merges = digits, 0
+
+    def values(self) -> Array:
+        """The sums, rounded once, as `(components, cells)`: infinite beyond the largest double, NaN of inf - inf."""
+        flat = self.digits.reshape(len(self.digits), -1).T.tolist()
+        rounded = [rounded_sum(self.first, digits) for digits in flat]
+        values = np.array(rounded).reshape(self.odd.shape)
+        return np.where((self.odd != 0.0) | np.isnan(self.odd), self.odd, values)
+
+    def take(self, cells: npt.NDArray[np.intp]) -> "Total":
+        """Some of the cells."""
+        return Total(self.first, self.digits[:, :, cells], self.odd[:, cells], self.merges)
+
+    def widened(self, cells: int) -> "Total":
+        """With so many cells, those that are new empty."""
+        more = cells - self.odd.shape[1]
+        return Total(
+            self.first,
+            np.pad(self.digits, ((0, 0), (0, 0), (0, more))),
+            np.pad(self.odd, ((0, 0), (0, more))),
+            self.merges,
+        )
+
+
+def rounded_sum(first: int, digits: Sequence[int]) -> float:
+    """A fixed-point number as the nearest double."""
+    whole = 0
+    for digit in reversed(digits):
+        whole = (whole << 32) + digit
+    whole <<= 32 * first
+    try:
+        return whole / (1 << LEAST)
+    except OverflowError:
+        return np.inf if whole > 0 else -np.inf
+
+
+@dataclass(slots=True, eq=False)
+class Extreme:
+    """Largest (`sign` 1) or smallest (-1) values, `(components, cells)`; a NaN stays."""
+
+    sign: int
+    found: Array
+
+    def add(self, other: "Extreme") -> None:
+        """Merge another one."""
+        self.found = (np.maximum if self.sign > 0 else np.minimum)(self.found, other.found)
+
+    def values(self) -> Array:
+        """The extremes; infinite, of the other sign, for cells without rows."""
+        return self.found
+
+    def take(self, cells: npt.NDArray[np.intp]) -> "Extreme":
+        """Some of the cells."""
+        return Extreme(self.sign, self.found[:, cells])
+
+    def widened(self, cells: int) -> "Extreme":
+        """With so many cells, those that are new empty."""
+        more = cells - self.found.shape[1]
+        return Extreme(self.sign, np.pad(self.found, ((0, 0), (0, more)), constant_values=-self.sign * np.inf))
+
+
+class Adder:
+    """The sums of one component by cell, in NumPy: what the compiled module keeps."""
+
+    def __init__(self, cells: int, rows: int) -> None:
+        self.cells = cells
+        self.digits: dict[int, Digits] = {}
+        self.odd = np.zeros(cells)
+        self.headroom = max(rows, 2).bit_length() + 1  # runs of so many rows add up without rounding
+
+    def run(self, values: Array) -> None:
+        """Add a run to the only cell: parts on ever finer grids, each added up exactly (Rump, Ogita, Oishi 2008)."""
+        low, high = float(values.min()), float(values.max())
+        size = max(-low, high)
+        if size == 0.0:
+            return
+        if not size <= 2.0**_HIGHEST:
+            self.each(values, np.zeros(len(values), np.intp))
+            return
+        exponent = int(np.frexp(size)[1]) + self.headroom
+        rest = values
+        sums = []
+        while True:
+            grid = 2.0 ** max(exponent, _LOWEST_GRID)
+            part = rest + grid
+            part -= grid
+            sums.append(float(part.sum()))
+            rest = np.subtract(rest, part, out=part)
+            if not rest.any():
+                break
+            exponent -= 53 - self.headroom
+        self.each(np.array(sums), np.zeros(len(sums), np.intp))
+
+    def each(self, values: Array, cells: npt.NDArray[np.integer]) -> None:
+        """Add numbers to their cells, digit by digit."""
+        finite = np.isfinite(values)
+        if not finite.all():
+            odd = ~finite
+            with np.errstate(invalid="ignore"):
+                np.add.at(self.odd, cells[odd], values[odd])
+            values, cells = values[finite], cells[finite]
+        mantissas, exponents = np.frexp(values)
+        place = exponents.astype(np.int64) - 53 + LEAST
+        whole = np.ldexp(mantissas, 53 + np.minimum(place, 0)).astype(np.int64)  # subnormals have fewer bits
+        place = np.maximum(place, 0)
+        digit, shift = place >> 5, place & 31
+        sign, size = np.sign(whole), np.abs(whole)
+        low, high = (size & 0xFFFFFFFF) << shift, (size >> 32) << shift
+        parts = (low & 0xFFFFFFFF, (low >> 32) + (high & 0xFFFFFFFF), high >> 32)
+        for at in np.unique(digit).tolist():
+            here = digit == at
+            for beyond, part in enumerate(parts):
+                plane = self.digits.setdefault(at + beyond, np.zeros(self.cells, np.int64))
+                np.add.at(plane, cells[here], (sign * part)[here])
+
+    def total(self) -> Total:
+        """What was added."""
+        first = min(self.digits, default=0)
+        top = max(self.digits, default=-1) + 1
+        nothing = np.zeros(self.cells, np.int64)
+        planes = [self.digits.get(at, nothing) for at in range(first, top)]
+        digits = np.array(planes, np.int64).reshape(top - first if planes else 0, 1, self.cells)
+        total = Total(first, digits, self.odd[np.newaxis])
+        total.carry()
+        return total
