@@ -8,7 +8,7 @@ from lossctl.arithmetic.fused.trace import COLUMN, Recorded, Tracer, record
 
 __all__ = [
     "COLUMN", "Check", "Column", "Extreme", "Output", "Program", "Recorded", "Result", "Total", "Tracer", "available",
-    "engine", "of_arrow", "of_numpy", "record",
+    "engine", "levels", "of_arrow", "of_numpy", "record",
 ]  # fmt: skip
 
 

@@ -121,6 +121,7 @@ class Adder:
 
     def __init__(self, cells: int, rows: int) -> None:
         self.cells = cells
+        self.whole = 0  # of runs, in units of 2^-1074
         self.digits: dict[int, Digits] = {}
         self.odd = np.zeros(cells)
         self.headroom = max(rows, 2).bit_length() + 1  # runs of so many rows add up without rounding
@@ -136,17 +137,16 @@ class Adder:
             return
         exponent = int(np.frexp(size)[1]) + self.headroom
         rest = values
-        sums = []
         while True:
             grid = 2.0 ** max(exponent, _LOWEST_GRID)
             part = rest + grid
             part -= grid
-            sums.append(float(part.sum()))
+            numerator, denominator = float(part.sum()).as_integer_ratio()
+            self.whole += numerator << (LEAST + 1 - denominator.bit_length())
             rest = np.subtract(rest, part, out=part)
             if not rest.any():
                 break
             exponent -= 53 - self.headroom
-        self.each(np.array(sums), np.zeros(len(sums), np.intp))
 
     def each(self, values: Array, cells: npt.NDArray[np.integer]) -> None:
         """Add numbers to their cells, digit by digit."""
@@ -172,11 +172,14 @@ class Adder:
 
     def total(self) -> Total:
         """What was added."""
-        first = min(self.digits, default=0)
-        top = max(self.digits, default=-1) + 1
         nothing = np.zeros(self.cells, np.int64)
-        planes = [self.digits.get(at, nothing) for at in range(first, top)]
-        digits = np.array(planes, np.int64).reshape(top - first if planes else 0, 1, self.cells)
-        total = Total(first, digits, self.odd[np.newaxis])
+        first = min(self.digits, default=0)
+        planes = [self.digits.get(at, nothing) for at in range(first, max(self.digits, default=-1) + 1)]
+        total = Total(first, np.array(planes, np.int64).reshape(len(planes), 1, self.cells), self.odd[np.newaxis])
+        if self.whole:
+            sign, size = (1, self.whole) if self.whole > 0 else (-1, -self.whole)
+            first = ((size & -size).bit_length() - 1) >> 5
+            digits = [sign * (size >> (32 * at) & 0xFFFFFFFF) for at in range(first, (size.bit_length() + 31) >> 5)]
+            total.add(Total(first, np.array(digits, np.int64).reshape(-1, 1, 1), np.zeros((1, 1))))
         total.carry()
         return total
