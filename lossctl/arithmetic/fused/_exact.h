@@ -52,6 +52,7 @@ class Exact {
       last = plane;
     }
     std::vector<int64_t> all;
+    all.reserve(1);  // not null, be it empty
     for (int plane = first; plane <= last; ++plane) {
       if (planes_[plane].empty()) all.resize(all.size() + cells_, 0);
       else all.insert(all.end(), planes_[plane].begin(), planes_[plane].end());
@@ -68,7 +69,7 @@ class Exact {
       const int levels = attempt == 0 ? levels_ : 3;
       for (int level = 0; level < levels; ++level) {
         const int exponent = top_ + kHeadroom - level * (53 - kHeadroom);
-        grids[level] = std::ldexp(1.0, exponent < -1021 ? -1021 : exponent);
+        grids[level] = std::ldexp(1.0, exponent < -1022 ? -1022 : exponent);
       }
       const bool done = (levels == 2 ? table.extract2 : table.extract3)(x, n, grids, sums, &size);
       if (size == 0.0 && done) return;

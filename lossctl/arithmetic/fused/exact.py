@@ -11,7 +11,7 @@ from lossctl.roles import Array
 
 Digits: TypeAlias = npt.NDArray[np.int64]
 LEAST = 1074  # sums are kept in units of 2^-1074, the least double, 32 bits a digit
-_LOWEST_GRID, _HIGHEST = -1021, 1000
+_LOWEST_GRID, _HIGHEST = -1022, 1000
 MOST_MERGES = 1 << 29
 
 
@@ -59,7 +59,7 @@ class Total:
 
     def values(self) -> Array:
         """The sums, rounded once, as `(components, cells)`: infinite beyond the largest double, NaN of inf - inf."""
-        flat = self.digits.reshape(len(self.digits), -1).T.tolist()
+        flat = self.digits.reshape(len(self.digits), self.odd.size).T.tolist()
         rounded = [rounded_sum(self.first, digits) for digits in flat]
         values = np.array(rounded).reshape(self.odd.shape)
         return np.where((self.odd != 0.0) | np.isnan(self.odd), self.odd, values)

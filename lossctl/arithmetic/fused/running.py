@@ -128,7 +128,8 @@ def _merging(how: str, part: Any, cells: int) -> Total | Extreme | None:
         return None
     if how == "sum":
         first, digits, odd = part
-        return Total(first, np.frombuffer(digits, np.int64).reshape(-1, 1, cells), np.frombuffer(odd)[np.newaxis])
+        planes = np.frombuffer(digits, np.int64)
+        return Total(first, planes.reshape(len(planes) // cells, 1, cells), np.frombuffer(odd)[np.newaxis])
     return Extreme(1 if how == "max" else -1, np.frombuffer(part)[np.newaxis])
 
 
