@@ -20,6 +20,8 @@ struct Column {
   int64_t offset, stride;  // in elements
   const uint8_t* validity;
   int64_t valid_offset, valid_stride;
+  const uint8_t* outer;  // of the rows' lists
+  int64_t outer_offset;
 
   // Where the values stand as the operations take them, if they do.
   const double* Plain(int64_t start) const {
@@ -29,10 +31,15 @@ struct Column {
 
   // How many values of rows under the mask are missing; their rows are marked.
   int64_t Nulls(int64_t start, int64_t n, uint8_t* gone, const uint8_t* mask) const {
-    if (validity == nullptr || (valid_stride == 1 && Filled(valid_offset + start, n))) return 0;
+    const bool all = validity == nullptr || (valid_stride == 1 && Filled(validity, valid_offset + start, n));
+    const bool listed = outer == nullptr || Filled(outer, outer_offset + start, n);
+    if (all && listed) return 0;
     int64_t count = 0;
     for (int64_t i = 0; i < n; ++i) {
-      if (Bit(validity, valid_offset + (start + i) * valid_stride)) continue;
+      if ((all || Bit(validity, valid_offset + (start + i) * valid_stride)) &&
+          (listed || Bit(outer, outer_offset + start + i))) {
+        continue;
+      }
       if (mask == nullptr || mask[start + i] != 0) ++count;
       gone[i] = 1;
     }
@@ -89,13 +96,13 @@ struct Column {
     }
   }
 
-  bool Filled(int64_t from, int64_t n) const {
+  static bool Filled(const uint8_t* bits, int64_t from, int64_t n) {
     const int64_t first = from >> 3, last = (from + n - 1) >> 3;
     for (int64_t at = first; at <= last; ++at) {
       int wanted = 0xff;
       if (at == first) wanted &= 0xff << (from & 7);
       if (at == last) wanted &= 0xff >> (7 - ((from + n - 1) & 7));
-      if ((validity[at] & wanted) != wanted) return false;
+      if ((bits[at] & wanted) != wanted) return false;
     }
     return true;
   }

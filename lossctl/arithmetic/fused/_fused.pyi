@@ -5,7 +5,7 @@ def run(
     extra: bytes,
     constants: bytes,
     registers: int,
-    columns: tuple[tuple[Any, int, int, int, Any, int, int], ...],
+    columns: tuple[tuple[Any, int, int, int, Any, int, int, Any, int], ...],
     rows: int,
     mask: Any,
     codes: Any,

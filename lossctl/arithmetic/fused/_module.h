@@ -45,21 +45,26 @@ inline bool Refuse(const char* why) {
 }
 
 bool ReadColumn(PyObject* given, int64_t rows, Held* held, Column* column) {
-  PyObject *data, *validity;
+  PyObject *data, *validity, *outer;
   int type;
-  long long offset, stride, valid_offset, valid_stride;
-  if (!PyTuple_Check(given) || !PyArg_ParseTuple(given, "OiLLOLL", &data, &type, &offset, &stride, &validity,
-                                                 &valid_offset, &valid_stride)) {
-    return Refuse("a column is a tuple of seven");
+  long long offset, stride, valid_offset, valid_stride, outer_offset;
+  if (!PyTuple_Check(given) || !PyArg_ParseTuple(given, "OiLLOLLOL", &data, &type, &offset, &stride, &validity,
+                                                 &valid_offset, &valid_stride, &outer, &outer_offset)) {
+    return Refuse("a column is a tuple of nine");
   }
   if (type < 0 || type > kBits) return Refuse("there is no such type");
   const int64_t bytes = Reach(offset, stride, rows, kWidths[type]);
   const int64_t marks = Reach(valid_offset, valid_stride, rows, 0);
-  if (bytes < 0 || marks < 0) return Refuse("offsets and strides are not negative");
-  void *values, *bits;
-  if (!held->Take(data, false, bytes, &values) || !held->Take(validity, false, marks, &bits)) return false;
+  const int64_t lists = Reach(outer_offset, 1, rows, 0);
+  if (bytes < 0 || marks < 0 || lists < 0) return Refuse("offsets and strides are not negative");
+  void *values, *bits, *outer_bits;
+  if (!held->Take(data, false, bytes, &values) || !held->Take(validity, false, marks, &bits) ||
+      !held->Take(outer, false, lists, &outer_bits)) {
+    return false;
+  }
   if (values == nullptr && rows > 0) return Refuse("a column has data");
-  *column = {values, type, offset, stride, static_cast<const uint8_t*>(bits), valid_offset, valid_stride};
+  *column = {values,       type,         offset, stride, static_cast<const uint8_t*>(bits),
+             valid_offset, valid_stride, static_cast<const uint8_t*>(outer_bits), outer_offset};
   return true;
 }
 

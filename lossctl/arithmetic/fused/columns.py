@@ -29,7 +29,10 @@ _OF_DTYPE = {np.dtype(dtype): name for name, dtype in TYPES.items() if dtype is 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """A value per row: element `offset + row * stride` of a buffer, and bit `valid_offset + row * valid_stride`."""
+    """A value per row: element `offset + row * stride` of a buffer, and bit `valid_offset + row * valid_stride`.
+
+    `outer` is the bitmap of the rows' lists, from bit `outer_offset` on.
+    """
 
     data: Any
     type: str = "double"
@@ -38,9 +41,11 @@ class Column:
     validity: Any = None
     valid_offset: int = 0
     valid_stride: int = 1
+    outer: Any = None
+    outer_offset: int = 0
 
     @property
-    def packed(self) -> tuple[Any, int, int, int, Any, int, int]:
+    def packed(self) -> tuple[Any, int, int, int, Any, int, int, Any, int]:
         """As the compiled module takes it."""
         return (
             self.data,
@@ -50,6 +55,8 @@ class Column:
             self.validity,
             self.valid_offset,
             self.valid_stride,
+            self.outer,
+            self.outer_offset,
         )
 
     def read(self, start: int, stop: int) -> Array:
@@ -62,10 +69,13 @@ class Column:
 
     def valid(self, start: int, stop: int) -> npt.NDArray[np.bool_] | None:
         """Which values of some rows are there, or None where all are."""
-        if self.validity is None:
-            return None
-        found = _bits(self.validity, self.valid_offset, self.valid_stride, start, stop)
-        return None if found.all() else found
+        found = None
+        if self.validity is not None:
+            found = _bits(self.validity, self.valid_offset, self.valid_stride, start, stop)
+        if self.outer is not None:
+            lists = _bits(self.outer, self.outer_offset, 1, start, stop)
+            found = lists if found is None else found & lists
+        return None if found is None or found.all() else found
 
     def large(self, start: int, stop: int) -> npt.NDArray[np.bool_] | None:
         """Which values are integers beyond 2^53."""
@@ -107,14 +117,10 @@ def of_arrow(array: Any, size: int | None = None) -> "Column | list[Column]":
     first = array.offset * size if fixed else array.offsets[0].as_py()
     validity, data = values.buffers()[:2]
     start = values.offset + first
-    marks, offset, stride, step = None, start, size, 1
-    if array.null_count:
-        if values.null_count:
-            raise ValueError("missing lists and missing numbers inside of others: mask the rows of the lists")
-        marks, offset, stride, step = array.buffers()[0], array.offset, 1, 0
-    elif values.null_count:
-        marks = validity
+    marks = validity if values.null_count else None
+    outer = array.buffers()[0] if array.null_count else None
     data = data if data is not None else b""
     return [
-        Column(data, str(values.type), start + at, size, marks, offset + at * step, stride) for at in range(size)
+        Column(data, str(values.type), start + at, size, marks, start + at, size, outer, array.offset)
+        for at in range(size)
     ]

@@ -55,15 +55,17 @@ class Program:
         codes: npt.NDArray[np.int32] | None = None,
         cells: int = 1,
         engine: str | None = None,
+        exact: bool = True,
     ) -> "Result":
         """Run it over so many rows: by cell where codes say which one a row is of, without those under the mask.
 
         A row with a missing value does not count either; the checks tell how many values of a column are missing.
-        `engine`: "numpy", or an instruction set, in place of the best one.
+        `engine`: "numpy", or an instruction set, in place of the best one. Not `exact`: NumPy adds up chunk by chunk,
+        faster, and the last digits of a sum depend on how the rows are cut; the compiled module is always exact.
         """
         from lossctl.arithmetic.fused import running
 
-        return running.run(self, columns, rows, mask, codes, cells, engine)
+        return running.run(self, columns, rows, mask, codes, cells, engine, exact)
 
 
 def compiled(graph: Graph, columns: Sequence[tuple[str, int | None]], outputs: Sequence[Output]) -> Program:

@@ -84,6 +84,7 @@ def run(
     codes: npt.NDArray[np.int32] | None,
     cells: int,
     engine: str | None,
+    exact: bool,
 ) -> Result:
     """Run a program (`Program.run`)."""
     flat = [_column(columns, name, at) for name, at in program.columns]
@@ -93,7 +94,7 @@ def run(
     if codes is not None:
         codes = np.ascontiguousarray(codes, dtype=np.int32)
     if _fused is None or engine == "numpy":
-        kept, checks, parts = _plain(program, flat, rows, mask, codes, cells, written)
+        kept, checks, parts = _plain(program, flat, rows, mask, codes, cells, written, exact)
     else:
         outs = tuple(
             written[name].reshape(size, rows)[at] if how == "rows" else None
@@ -162,11 +163,12 @@ def _plain(
     codes: npt.NDArray[np.int32] | None,
     cells: int,
     written: dict[str, Array],
+    exact: bool,
 ) -> tuple[int, list[Check], list[Total | Extreme | None]]:
     """The same in NumPy."""
     kinds = [(name, how, at, size) for name, how, size in program.outputs for at in range(size)]
     chunk = min(CHUNK, max(rows, 1))
-    adders = [Adder(cells, chunk) for _ in kinds]
+    adders = [Adder(cells, chunk, exact) for _ in kinds]
     extremes = [np.full(cells, -np.inf if how == "max" else np.inf) for _, how, *_ in kinds]
     checks = [UNSEEN] * len(columns)
     registers = [np.empty(chunk) for _ in range(program.registers)]
