@@ -2,26 +2,27 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Helper = TypeVar("Helper", bound=Callable[..., Any])
 
 
 def recording(*arguments: object) -> Any:
     """The first recorder among some arguments, or None."""
-    return next((each for each in arguments if hasattr(type(each), "record_primitive")), None)
+    for each in arguments:
+        if hasattr(type(each), "record_primitive"):
+            return each
+    return None
 
 
-def primitive(function: Callable[P, T]) -> Callable[P, T]:
+def primitive(function: Helper) -> Helper:
     """Decorate a helper that a recorder has a formula of its own for, by the helper's name."""
 
     @wraps(function)
-    def called(*args: P.args, **keywords: P.kwargs) -> T:
+    def called(*args: Any, **keywords: Any) -> Any:
         recorder = recording(*args)
         if recorder is None:
             return function(*args, **keywords)
-        recorded: T = recorder.record_primitive(function.__name__, args, keywords)
-        return recorded
+        return recorder.record_primitive(function.__name__, args, keywords)
 
-    return called
+    return cast(Helper, called)

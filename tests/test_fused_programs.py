@@ -238,7 +238,8 @@ def test_lists(engine: str, fixed: bool) -> None:
     assert program is not None
     result = program.run({"x": fused.of_arrow(array, 3)}, len(array), engine=engine)
     assert_array_equal(result.values["rows"], rows[11:, 0] * rows[11:, 1] + rows[11:, 2])
-    gaps = pa.array([None if at % 5 == 0 else row for at, row in enumerate(rows.tolist())], type=pa.list_(pa.float64(), 3))
+    holed = [None if at % 5 == 0 else row for at, row in enumerate(rows.tolist())]
+    gaps = pa.array(holed, type=pa.list_(pa.float64(), 3))
     result = program.run({"x": fused.of_arrow(gaps, 3)}, len(gaps), engine=engine)
     assert result.rows == 1600
     assert result.checks["x"][2].nulls == 400
@@ -291,7 +292,8 @@ def test_results_merge(engine: str) -> None:
 def test_buffers_that_are_too_short_are_refused() -> None:
     program = fused.record(lambda x: x, {"x": ()})
     assert program is not None
-    for column in (fused.Column(np.zeros(9)), fused.Column(np.zeros(10), offset=1), fused.Column(np.zeros(10), stride=2)):
+    ten = np.zeros(10)
+    for column in (fused.Column(ten[:9]), fused.Column(ten, offset=1), fused.Column(ten, stride=2)):
         with pytest.raises(ValueError, match="shorter"):
             program.run({"x": column}, 10)
     with pytest.raises(ValueError, match="shorter"):

@@ -1,4 +1,4 @@
-"""Sums of programs are the exact sums, rounded once: however the rows are cut, whatever runs them, whatever they hold."""
+"""Sums of programs are exact and rounded once: however rows are cut, whatever runs them, whatever they hold."""
 
 import math
 from collections.abc import Callable

@@ -3,7 +3,8 @@
 from lossctl.arithmetic.fused.columns import Column, of_arrow, of_numpy
 from lossctl.arithmetic.fused.exact import Extreme, Total
 from lossctl.arithmetic.fused.program import Output, Program
-from lossctl.arithmetic.fused.running import Check, Result, levels
+from lossctl.arithmetic.fused.result import Check, Result
+from lossctl.arithmetic.fused.running import levels
 from lossctl.arithmetic.fused.trace import COLUMN, Recorded, Tracer, record
 
 __all__ = [

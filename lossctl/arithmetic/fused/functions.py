@@ -78,7 +78,7 @@ def _evaluate(operation: np.ufunc, operands: list[Recorder]) -> Recorder:
         return apply(_KEEPING[operation], *operands, kind=kind)
     if operation in _OTHER:
         return _OTHER[operation](*operands)
-    tape.refuse(operation.__name__)
+    return tape.refuse(operation.__name__)
 
 
 _FOLDS = {
@@ -91,7 +91,9 @@ def ufunc(tape: Tape, operation: np.ufunc, method: str, inputs: Sequence[Any], k
     """A universal function, or its reduction over the components."""
     out = keywords.pop("out", None)
     if method == "reduce" and operation in _FOLDS and set(keywords) <= {"axis", "keepdims"} and out is None:
-        return _FOLDS[operation](tape.lift(inputs[0]), keywords.get("axis", 0), keepdims=keywords.get("keepdims", False))
+        return _FOLDS[operation](
+            tape.lift(inputs[0]), keywords.get("axis", 0), keepdims=keywords.get("keepdims", False)
+        )
     keywords.pop("casting", None)
     if method != "__call__" or keywords.pop("where", True) is not True or keywords:
         tape.refuse(f"{operation.__name__} with {method} {sorted(keywords)}")
@@ -170,7 +172,9 @@ def _cumsum(tape: Tape, x: Recorder, axis: Any = None) -> Recorder:
 
 
 def _diff(tape: Tape, x: Recorder, n: int = 1, axis: int = -1) -> Recorder:
-    return x[1:] - x[:-1] if x.wide and axis == 0 and n == 1 else tape.refuse("differences of rows")
+    if not x.wide or axis != 0 or n != 1:
+        tape.refuse("differences of rows")
+    return _evaluate(np.subtract, [x[1:], x[:-1]])
 
 
 def _wide(tape: Tape, x: Any) -> Recorder:

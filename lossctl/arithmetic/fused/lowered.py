@@ -1,7 +1,7 @@
 """The helpers of kernels as plain formulas over recorders, where what they do to arrays looks at the numbers.
 
-They give what the helpers give, to a few units in the last place. Rescues stand in `np.where`: a program looks whether a
-chunk has a row for them.
+They give what the helpers give, to a few units in the last place. Rescues stand in `np.where`: a program looks
+whether a chunk has a row for them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from lossctl import entropies, vectors
 from lossctl.arithmetic.fused.recorder import Recorder, Tape
-from lossctl.special import TINY
+from lossctl.special import TINY, polynomial
 
 _LOWEST = float(np.finfo(np.float64).min)
 _LOG_SCALE, _SCALE = 600.0 * float(np.log(2.0)), 2.0**600
@@ -29,9 +29,8 @@ def max_k(x: Recorder) -> Recorder:
     return x.max(axis=0) if x.wide else x
 
 
-def cumsum_k(x: Recorder) -> Recorder:
-    found: Recorder = np.cumsum(x, axis=0)  # type: ignore[assignment, call-overload]
-    return found
+def cumsum_k(x: Recorder) -> Any:
+    return np.cumsum(x, axis=0)
 
 
 def components(x: Recorder) -> int:
@@ -196,14 +195,14 @@ def jensen_shannon(p: Recorder, q: Recorder) -> Any:
     total = np.maximum(p + q, TINY)
     u = abs(p - q) / total
     square = u * u
-    near = entropies.polynomial(entropies._ENTROPY, square) * square
+    near = polynomial(entropies._ENTROPY, square) * square
     rest = np.minimum(p, q) * 2.0 / total
     far = np.log1p(1.0 - rest) * (2.0 - rest) + rest * np.log(np.maximum(rest, TINY))
     return np.where(u <= 0.3, near, far) * (0.25 * total)
 
 
 def expm1_gap(x: Recorder) -> Any:
-    near = entropies.polynomial(entropies._EXP, x) * x * x  # type: ignore[arg-type]
+    near = polynomial(entropies._EXP, x) * x * x  # type: ignore[arg-type]
     return np.where(abs(x) <= 0.2, near, np.expm1(x) - x)
 
 

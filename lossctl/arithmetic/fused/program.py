@@ -12,7 +12,7 @@ from lossctl.arithmetic.fused.ops import COSTLY, LEAST, MOST, OPS, PICK, ROWS, S
 
 if TYPE_CHECKING:
     from lossctl.arithmetic.fused.columns import Column
-    from lossctl.arithmetic.fused.running import Result
+    from lossctl.arithmetic.fused.result import Result
 
 # Operations that a look at a chunk's flags is worth; it costs about one.
 _WORTH = 6
@@ -145,7 +145,8 @@ class _Scheduler:
         """The nodes that nothing outside a branch uses, the branch's own first."""
         if self.uses[root] > 1 or not self.nodes[root].args or root in self.done:
             return []
-        found, left = {root: None}, {}
+        found: dict[int, None] = {root: None}
+        left: dict[int, int] = {}
         waiting = list(self.nodes[root].args)
         while waiting:
             arg = waiting.pop()
@@ -160,8 +161,7 @@ class _Scheduler:
         steps = _fused(self.nodes, self.steps, self.uses)
         last: dict[int, int] = {}
         for place, step in enumerate(steps):
-            for operand in _operands(step):
-                last[operand] = place
+            last.update(dict.fromkeys(_operands(step), place))
         constants: dict[bytes, int] = {}
         known: dict[int, int] = {}
         free: list[int] = []
@@ -185,7 +185,7 @@ class _Scheduler:
             elif step[0] == "out":
                 code.append((step[1], step[2], operands[0], 0, 0))
             else:
-                _, result, op, args = step
+                result, op = step[1:3]
                 simple = op != "pick" and OPS[op].arity < 3  # whose result may replace an operand
                 if simple:
                     free += [known.pop(at) for at in dying]
@@ -199,19 +199,18 @@ class _Scheduler:
                     code.append((OPS[op].number, register, *(operands + [0, 0])[:3]))
                 known[result] = register
             free += [known.pop(at) for at in dying]
-        resolve = lambda x: size + x[1] if isinstance(x, tuple) else x  # noqa: E731
+
+        def resolve(x: Any) -> int:  # columns stand behind the registers, so many as there are
+            return size + int(x[1]) if isinstance(x, tuple) else int(x)
+
         return Program(
             tuple(self.columns),
             tuple((output.name, output.reduction, len(output.nodes)) for output in self.outputs),
-            tuple((each[0], each[1], resolve(each[2]), *_rest(each, resolve)) for each in code),
+            tuple((op, out, resolve(a), resolve(b), resolve(c)) for op, out, a, b, c in code),
             tuple(map(resolve, extra)),
             tuple(float(np.frombuffer(key)[0]) for key in constants),
             size,
         )
-
-
-def _rest(each: tuple[Any, ...], resolve: Any) -> tuple[int, int]:
-    return resolve(each[3]), resolve(each[4])
 
 
 def _operands(step: tuple[Any, ...]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from lossctl.arithmetic.fused.graph import Graph, NotRecordableError
 
 Kind: TypeAlias = Literal["float", "int", "bool"]
 _DTYPES = {"float": np.dtype(np.float64), "int": np.dtype(np.intp), "bool": np.dtype(np.bool_)}
+_KINDS: dict[str, Kind] = {"b": "bool", "i": "int", "u": "int", "f": "float"}
 _RANK = {"bool": 0, "int": 1, "float": 2}
 
 
@@ -30,12 +31,12 @@ class Tape:
             return value
         if isinstance(value, bool | int | float | np.generic | np.ndarray):
             array = np.asarray(value)
-            kind: Kind | None = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)  # type: ignore[assignment]
+            kind = _KINDS.get(array.dtype.kind)
             single = array.ndim <= 1 and array.size == 1
             if kind is not None and (single or (array.ndim == 2 and array.shape[1] == 1)):
                 nodes = tuple(self.graph.constant(float(number)) for number in array.reshape(-1))
                 return Recorder(self, nodes, array.ndim == 2, kind)
-        self.refuse(f"a {type(value).__name__} of the kernel's own")
+        return self.refuse(f"a {type(value).__name__} of the kernel's own")
 
 
 class _Rows:
@@ -47,7 +48,7 @@ class _Rows:
     def _refuse(self, *_: object) -> NoReturn:
         self.tape.refuse("the number of rows")
 
-    __index__ = __int__ = __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
+    __index__ = __int__ = __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = _refuse
 
 
@@ -113,7 +114,7 @@ class Recorder(NDArrayOperatorsMixin):
             return Recorder(self.tape, self.nodes, self.wide, "float" if kind == "f" else "int")
         if kind == "b" and self.kind == "bool":
             return self.copy()
-        self.tape.refuse("a conversion")
+        return self.tape.refuse("a conversion")
 
     def copy(self, order: str = "C") -> "Recorder":
         return Recorder(self.tape, self.nodes, self.wide, self.kind)
@@ -147,11 +148,11 @@ class Recorder(NDArrayOperatorsMixin):
             return Recorder(self.tape, self.nodes[key], True, self.kind, fixed=True)
         if not self.wide and isinstance(key, tuple) and len(key) == 2 and key[0] is None and key[1] == slice(None):
             return Recorder(self.tape, self.nodes, True, self.kind, fixed=True)
-        self.tape.refuse("an index")
+        return self.tape.refuse("an index")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(key, Recorder) and key.kind == "bool":
-            self.become(apply("where", key, self.tape.lift(value), Recorder(self.tape, self.nodes, self.wide, self.kind)))
+            self.become(apply("where", key, self.tape.lift(value), self.copy(), kind=self.kind))
         elif self.wide and isinstance(key, int | np.integer) and not self.fixed:
             part = self.tape.lift(value)
             if part.wide or _RANK[part.kind] > _RANK[self.kind]:

@@ -1,8 +1,7 @@
 """Programs run over columns: by the compiled module, or chunk by chunk in NumPy with the same operations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,64 +10,16 @@ from lossctl.arithmetic.fused.columns import Column
 from lossctl.arithmetic.fused.exact import Adder, Extreme, Total
 from lossctl.arithmetic.fused.ops import LEAST, MOST, OPS, PICK, SKIP, SUM
 from lossctl.arithmetic.fused.program import Program
+from lossctl.arithmetic.fused.result import UNSEEN, Check, Result
 from lossctl.roles import Array, Flags
 
 try:
-    from lossctl.arithmetic.fused import _fused
+    import lossctl.arithmetic.fused._fused as _fused
 except ImportError:  # no compiler was at hand when it was installed
     _fused = None  # type: ignore[assignment]
 
 CHUNK = 8192  # rows of a chunk in NumPy
 _NAMES = {op.number: name for name, op in OPS.items()}
-
-
-class Check(NamedTuple):
-    """What one pass saw of a column: missing values, NaNs, the range of the others, integers beyond 2^53."""
-
-    nulls: int
-    nans: int
-    low: float
-    high: float
-    large: int
-
-    @property
-    def finite(self) -> bool:
-        """Whether every number is."""
-        return not self.nans and self.low > -np.inf and self.high < np.inf
-
-    def with_(self, other: "Check") -> "Check":
-        """Of both."""
-        return Check(
-            self.nulls + other.nulls,
-            self.nans + other.nans,
-            min(self.low, other.low),
-            max(self.high, other.high),
-            self.large + other.large,
-        )
-
-
-UNSEEN = Check(0, 0, np.inf, -np.inf, 0)
-
-
-@dataclass(slots=True, eq=False)
-class Result:
-    """What a run gives: rows that counted, checks by column and component, totals by output, and row values.
-
-    Row values are `(n,)`, or `(k, n)` of several components; rows that do not count are NaN there.
-    """
-
-    rows: int
-    checks: dict[str, tuple[Check, ...]]
-    totals: dict[str, Total | Extreme]
-    values: dict[str, Array]
-
-    def add(self, other: "Result") -> None:
-        """Merge what another run of the program gave, but for row values."""
-        self.rows += other.rows
-        for name, checks in other.checks.items():
-            self.checks[name] = tuple(a.with_(b) for a, b in zip(self.checks[name], checks, strict=True))
-        for name, total in other.totals.items():
-            self.totals[name].add(total)  # type: ignore[arg-type]
 
 
 def levels() -> list[str]:
@@ -257,7 +208,7 @@ def _evaluated(program: Program, values: list[Array], size: int) -> Any:
             elif number == PICK:
                 chosen = np.clip(operand(args[0]), 0, args[2] - 1).astype(np.intp)
                 parts = [np.broadcast_to(operand(at), size) for at in program.extra[args[1] : args[1] + args[2]]]
-                values[out][...] = np.choose(chosen, parts) if len(parts) <= 32 else np.stack(parts)[chosen, range(size)]
+                values[out][...] = np.stack(parts)[chosen, np.arange(size)]
             elif number == SKIP:
                 condition = operand(args[0])
                 if not condition.any() if args[1] == 0 else condition.all():

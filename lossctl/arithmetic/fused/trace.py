@@ -47,7 +47,7 @@ class Recorded:
         elif weights is not None:
             found.append(Output(name + "weight", "sum", weights.nodes))
         if rows:
-            shown: Any = self.value if share is None else np.where(share > 0, self.value, np.nan)  # type: ignore[call-overload]
+            shown: Any = self.value if share is None else np.where(share > 0, self.value, np.nan)
             found.append(Output(name + "rows", "rows", shown.nodes))
         return found
 
@@ -55,7 +55,7 @@ class Recorded:
 def _weighed(value: Recorder, weights: Recorder | None) -> Recorder:
     if weights is None:
         return value
-    found: Any = np.where(weights > 0, value * weights, 0.0)  # type: ignore[call-overload]
+    found: Any = np.where(weights > 0, value * weights, 0.0)
     return found  # type: ignore[no-any-return]
 
 
@@ -63,7 +63,7 @@ def _statistic(name: str, how: str, x: Recorder, weights: Recorder | None) -> Ou
     if weights is None or how == "sum":
         return Output(name, how, _weighed(x, weights).nodes)
     nothing = -np.inf if how == "max" else np.inf
-    kept: Any = np.where(weights > 0, x, nothing)  # type: ignore[call-overload]
+    kept: Any = np.where(weights > 0, x, nothing)
     return Output(name, how, kept.nodes)
 
 
@@ -114,8 +114,8 @@ class Tracer:
         value: Recorder = self.tape.lift(product(rows.value))
         if value.wide and elements is not None:
             value = value.mean(axis=0) if elements == "mean" else value.sum(axis=0)
-        others = [None if part is None else self.tape.lift(part) for part in rows[1:]]
-        return Recorded(value, *others)
+        denominator, share, ignored = (None if part is None else self.tape.lift(part) for part in rows[1:])
+        return Recorded(value, denominator, share, ignored)
 
     def _merging(self, part: Any) -> tuple[str, Recorder]:
         match part:
