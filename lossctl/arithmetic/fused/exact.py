@@ -27,6 +27,8 @@ class Total:
     @classmethod
     def of(cls, parts: "Sequence[Total]") -> "Total":
         """Components one after another."""
+        if len(parts) == 1:
+            return parts[0]
         first = min(part.first for part in parts)
         top = max(part.first + len(part.digits) for part in parts)
         whole = [part.digits_over(first, top) for part in parts]

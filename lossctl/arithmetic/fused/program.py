@@ -38,13 +38,7 @@ class Program:
     extra: tuple[int, ...]
     constants: tuple[float, ...]
     registers: int
-
-    @property
-    def packed(self) -> tuple[bytes, bytes, bytes, bytes]:
-        """The code, further operands, constants and kinds of outputs, as the compiled module reads them."""
-        kinds = [_REDUCTIONS[how] - SUM for _, how, size in self.outputs for _ in range(size)]
-        code = np.array(self.code, np.int32).tobytes()
-        return code, np.array(self.extra, np.int32).tobytes(), np.array(self.constants).tobytes(), bytes(kinds)
+    packed: tuple[bytes, bytes, bytes, bytes]  # code, further operands, constants, kinds: for the compiled module
 
     def run(
         self,
@@ -203,13 +197,22 @@ class _Scheduler:
         def resolve(x: Any) -> int:  # columns stand behind the registers, so many as there are
             return size + int(x[1]) if isinstance(x, tuple) else int(x)
 
+        resolved = tuple((op, out, resolve(a), resolve(b), resolve(c)) for op, out, a, b, c in code)
+        further = tuple(map(resolve, extra))
+        kinds = [_REDUCTIONS[output.reduction] - SUM for output in self.outputs for _ in output.nodes]
         return Program(
             tuple(self.columns),
             tuple((output.name, output.reduction, len(output.nodes)) for output in self.outputs),
-            tuple((op, out, resolve(a), resolve(b), resolve(c)) for op, out, a, b, c in code),
-            tuple(map(resolve, extra)),
-            tuple(float(np.frombuffer(key)[0]) for key in constants),
+            resolved,
+            further,
+            tuple(np.frombuffer(b"".join(constants)).tolist()),
             size,
+            (
+                np.array(resolved, np.int32).tobytes(),
+                np.array(further, np.int32).tobytes(),
+                b"".join(constants),
+                bytes(kinds),
+            ),
         )
 
 
