@@ -3,7 +3,7 @@
 
 class Exact {
  public:
-  explicit Exact(int64_t cells) : planes_(kPlanes), odd_(cells, 0.0), cells_(cells) {}
+  explicit Exact(int64_t cells) : planes_(kPlanes), at_(kPlanes, nullptr), odd_(cells, 0.0), cells_(cells) {}
 
   void Add(double x, int64_t cell) {
     const uint64_t bits = __builtin_bit_cast(uint64_t, x);
@@ -13,31 +13,37 @@ class Exact {
       odd_[cell] += x;
       return;
     }
-    if (exponent == 0 && mantissa == 0) return;
-    const int place = exponent == 0 ? 0 : exponent - 1;
     if (exponent != 0) mantissa |= 0x0010000000000000u;
-    const int plane = place >> 5, shift = place & 31;
-    const uint64_t low = (mantissa & 0xffffffffu) << shift;       // below 2^63
-    const uint64_t high = (mantissa >> 32) << shift;              // 21 bits and 31
-    int64_t parts[3] = {static_cast<int64_t>(low & 0xffffffffu),
-                        static_cast<int64_t>((low >> 32) + (high & 0xffffffffu)), static_cast<int64_t>(high >> 32)};
-    for (int j = 0; j < 3; ++j) {
-      if (planes_[plane + j].empty()) planes_[plane + j].assign(cells_, 0);
-      planes_[plane + j][cell] += bits >> 63 ? -parts[j] : parts[j];
+    if (mantissa == 0) return;
+    const int place = exponent != 0 ? exponent - 1 : 0, plane = place >> 5, shift = place & 31;
+    const uint64_t low = (mantissa & 0xffffffffu) << shift, high = (mantissa >> 32) << shift;
+    const int64_t sign = -static_cast<int64_t>(bits >> 63);  // x ^ -1 - -1 is -x
+    int64_t* const* planes = at_.data() + plane;
+    if (planes[0] == nullptr || planes[1] == nullptr || planes[2] == nullptr) Make(plane);
+    planes[0][cell] += (static_cast<int64_t>(low & 0xffffffffu) ^ sign) - sign;
+    planes[1][cell] += (static_cast<int64_t>((low >> 32) + (high & 0xffffffffu)) ^ sign) - sign;
+    planes[2][cell] += (static_cast<int64_t>(high >> 32) ^ sign) - sign;
+  }
+
+  // Values to a cell each.
+  void AddEach(const double* x, const int32_t* cells, int64_t n) {
+    Room(n);
+    if (cells == nullptr) {
+      for (int64_t i = 0; i < n; ++i) Add(x[i], 0);
+    } else {
+      for (int64_t i = 0; i < n; ++i) Add(x[i], cells[i]);
     }
-    if (++added_ == kMost) Carry();
   }
 
   // Each plane to [-2^31, 2^31): what is added next cannot overflow. A plane above is made where something is carried.
   void Carry() {
-    added_ = 0;
     for (int plane = 0; plane + 1 < kPlanes; ++plane) {
       auto& digits = planes_[plane];
       for (size_t cell = 0; cell < digits.size(); ++cell) {
         const int64_t carried = (digits[cell] + 2147483648) >> 32;
         if (carried == 0) continue;
-        if (planes_[plane + 1].empty()) planes_[plane + 1].assign(cells_, 0);
-        planes_[plane + 1][cell] += carried;
+        if (at_[plane + 1] == nullptr) Make(plane - 1);
+        at_[plane + 1][cell] += carried;
         digits[cell] -= carried * 4294967296;
       }
     }
@@ -78,7 +84,7 @@ class Exact {
       std::frexp(size, &top);
       const bool fits = top <= top_;
       if (done && fits) {
-        for (int level = 0; level < levels; ++level) Add(sums[level], 0);
+        AddEach(sums, nullptr, levels);
         if (top_ > top + 8) top_ = top + 1;
         levels_ = levels == 3 && sums[2] == 0.0 ? 2 : levels;
         return;
@@ -86,14 +92,33 @@ class Exact {
       top_ = top + (fits ? 0 : 1);
       levels_ = 3;
     }
-    for (int64_t i = 0; i < n; ++i) Add(x[i], 0);
+    AddEach(x, nullptr, n);
   }
 
  private:
   static constexpr int kPlanes = 68, kHeadroom = 11;  // runs of up to 2^11 - 2
   static constexpr int64_t kMost = int64_t{1} << 28;
   static constexpr double kLargest = 0x1p1000;
+
+  // The planes that a number from one on is added to.
+  void Make(int plane) {
+    for (int each = plane < 0 ? 0 : plane; each < plane + 3; ++each) {
+      if (at_[each] != nullptr) continue;
+      planes_[each].assign(cells_, 0);
+      at_[each] = planes_[each].data();
+    }
+  }
+
+  // So many more can be added without overflow.
+  void Room(int64_t n) {
+    added_ += n;
+    if (added_ < kMost) return;
+    Carry();
+    added_ = n;
+  }
+
   std::vector<std::vector<int64_t>> planes_;
+  std::vector<int64_t*> at_;
   std::vector<double> odd_;
   int64_t cells_, added_ = 0;
   int top_ = 4, levels_ = 2;

@@ -187,20 +187,24 @@ class Run {
     }
     int64_t used = n;
     if (!whole) {
-      places_.clear();
+      places_.resize(n);
+      used = 0;
       for (int64_t i = 0; i < n; ++i) {
-        if (!gone_[i]) places_.push_back(static_cast<int32_t>(i));
+        places_[used] = static_cast<int32_t>(i);
+        used += gone_[i] == 0;
       }
-      used = static_cast<int64_t>(places_.size());
     }
     const int32_t* cell = codes == nullptr ? nullptr : codes + start;
     if (cell != nullptr) {
-      cells_.resize(n);
-      for (int64_t i = 0; i < used; ++i) {
-        cells_[i] = cell[whole ? i : places_[i]];
-        if (cells_[i] < 0 || cells_[i] >= cells) return false;
+      if (!whole) {
+        cells_.resize(n);
+        for (int64_t i = 0; i < used; ++i) cells_[i] = cell[places_[i]];
+        cell = cells_.data();
       }
-      cell = cells_.data();
+      const uint32_t beyond = cells > INT32_MAX ? INT32_MAX : static_cast<uint32_t>(cells);
+      uint32_t wrong = 0;
+      for (int64_t i = 0; i < used; ++i) wrong |= static_cast<uint32_t>(cell[i]) >= beyond;
+      if (wrong != 0) return false;
     }
     kept += used;
     for (size_t at = 0; at < columns.size(); ++at) {
@@ -217,8 +221,9 @@ class Run {
       int64_t nans = 0;
       table->scan(values, used, &checks[at].low, &checks[at].high, &nans);
       checks[at].nans += static_cast<double>(nans);
-      checks[at].large += columns[at].Large(start, whole ? n : 0);
-      if (!whole) {
+      if (whole) {
+        checks[at].large += columns[at].Large(start, n);
+      } else if (columns[at].type == kI64 || columns[at].type == kU64) {
         for (int64_t i = 0; i < used; ++i) checks[at].large += columns[at].Large(start + places_[i], 1);
       }
     }
@@ -264,7 +269,7 @@ class Run {
           if (cell == nullptr) {
             sum.AddRun(values, n, *table);
           } else {
-            for (int64_t i = 0; i < n; ++i) sum.Add(values[i], cell[i]);
+            sum.AddEach(values, cell, n);
           }
           break;
         }
