@@ -126,6 +126,7 @@ class Adder:
         self.whole = 0  # of runs, in units of 2^-1074
         self.digits: dict[int, Digits] = {}
         self.odd = np.zeros(cells)
+        self.scratch = np.empty((2, rows if exact else 0))
         self.headroom = max(rows, 2).bit_length() + 1  # runs of so many rows add up without rounding
 
     def run(self, values: Array) -> None:
@@ -144,13 +145,13 @@ class Adder:
             self.each(values, np.zeros(len(values), np.intp))
             return
         exponent = int(np.frexp(size)[1]) + self.headroom
-        rest = values
+        part, rest = self.scratch[:, : len(values)]
         while True:
             grid = 2.0 ** max(exponent, _LOWEST_GRID)
-            part = rest + grid
-            part -= grid
+            np.add(values, grid, out=part)
+            np.subtract(part, grid, out=part)
             self._add(float(part.sum()))
-            rest = np.subtract(rest, part, out=part)
+            values = np.subtract(values, part, out=rest)
             if not rest.any():
                 break
             exponent -= 53 - self.headroom

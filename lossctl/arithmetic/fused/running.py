@@ -18,8 +18,10 @@ try:
 except ImportError:  # no compiler was at hand when it was installed
     _fused = None  # type: ignore[assignment]
 
-CHUNK = 8192  # rows of a chunk in NumPy
-_NAMES = {op.number: name for name, op in OPS.items()}
+CHUNK = 32768  # rows of a chunk in NumPy
+_SEVERAL = frozenset({"where", "muladd", "mulsub", "submul", "not", "isnan", "isinf", "isfinite"})
+_NAMES = {op.number: name for name, op in OPS.items() if name in _SEVERAL}
+_ONE = {op.number: (op.plain, op.arity) for name, op in OPS.items() if name not in _SEVERAL}
 
 
 def levels() -> list[str]:
@@ -203,8 +205,12 @@ def _evaluated(program: Program, values: list[Array], size: int) -> Any:
         while place < len(program.code):
             number, out, *args = program.code[place]
             place += 1
-            if number < PICK:
-                _apply(_NAMES[number], values[out], [operand(at) for at in args[: OPS[_NAMES[number]].arity]])
+            if number in _ONE:
+                function, arity = _ONE[number]
+                operands = [operand(at) for at in args[:arity]]
+                function(*operands, out=values[out])
+            elif number < PICK:
+                _apply(_NAMES[number], values[out], [operand(at) for at in args])
             elif number == PICK:
                 chosen = np.clip(operand(args[0]), 0, args[2] - 1).astype(np.intp)
                 parts = [np.broadcast_to(operand(at), size) for at in program.extra[args[1] : args[1] + args[2]]]
@@ -214,7 +220,8 @@ def _evaluated(program: Program, values: list[Array], size: int) -> Any:
                 if not condition.any() if args[1] == 0 else condition.all():
                     place += args[2]
             elif number in (SUM, MOST, LEAST):
-                yield out, np.broadcast_to(operand(args[0]), size)
+                found = operand(args[0])
+                yield out, found if isinstance(found, np.ndarray) else np.full(size, found)
             else:
                 yield out, operand(args[0])
 
@@ -232,7 +239,5 @@ def _apply(name: str, out: Array, args: Sequence[Any]) -> None:
             np.subtract(args[2], out, out=out)
         case "not":
             np.subtract(1.0, args[0], out=out)
-        case "isnan" | "isinf" | "isfinite":
-            out[...] = OPS[name].plain(args[0])
         case _:
-            OPS[name].plain(*args, out=out)
+            out[...] = OPS[name].plain(args[0])
