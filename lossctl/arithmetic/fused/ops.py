@@ -77,8 +77,7 @@ OPS = {
 PICK, SKIP, SUM, MOST, LEAST, ROWS = range(len(OPS), len(OPS) + 6)
 COMMUTATIVE = frozenset({"add", "mul", "min", "max", "eq", "ne", "and", "or", "hypot"})
 FLAGS = frozenset({"isnan", "isinf", "isfinite", "not", "lt", "le", "eq", "ne", "and", "or"})
-# Worth a look at a chunk's flags before they are evaluated for nobody.
-COSTLY = frozenset(
-    {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "arctan", "sinh", "cosh"}
-    | {"log2", "log10", "exp2", "pow", "hypot"}
-)
+# What operations cost, those that are not here 1: a branch is passed over only where that saves more than the look.
+COSTS = dict.fromkeys(
+    ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "arctan", "sinh", "cosh", "log2", "log10", "exp2", "pow"], 12
+) | {"hypot": 12, "div": 3, "sqrt": 3}

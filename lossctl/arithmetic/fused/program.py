@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.fused.graph import Graph
-from lossctl.arithmetic.fused.ops import COSTLY, LEAST, MOST, OPS, PICK, ROWS, SKIP, SUM
+from lossctl.arithmetic.fused.ops import COSTS, LEAST, MOST, OPS, PICK, ROWS, SKIP, SUM
 
 if TYPE_CHECKING:
     from lossctl.arithmetic.fused.columns import Column
     from lossctl.arithmetic.fused.result import Result
 
-# Operations that a look at a chunk's flags is worth; it costs about one.
-_WORTH = 6
+# What a branch must cost to be worth a look at a chunk's flags, which costs about 1.
+_WORTH = 4
 _REDUCTIONS = {"sum": SUM, "max": MOST, "min": LEAST, "rows": ROWS}
 Instruction: TypeAlias = tuple[int, int, int, int, int]  # operation, result, three operands
 
@@ -124,7 +124,7 @@ class _Scheduler:
         yield "visit", condition
         for mode, branch in enumerate(branches):
             alone = self._alone(branch)
-            cost = sum(_WORTH if self.nodes[node].op in COSTLY else 1 for node in alone)
+            cost = sum(COSTS.get(self.nodes[node].op, 1) for node in alone)
             if cost < _WORTH:
                 yield "visit", branch
                 continue
