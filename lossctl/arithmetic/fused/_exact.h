@@ -15,9 +15,15 @@ class Exact {
     }
     if (exponent != 0) mantissa |= 0x0010000000000000u;
     if (mantissa == 0) return;
-    const int place = exponent != 0 ? exponent - 1 : 0, plane = place >> 5, shift = place & 31;
-    const uint64_t low = (mantissa & 0xffffffffu) << shift, high = (mantissa >> 32) << shift;
-    const int64_t sign = -static_cast<int64_t>(bits >> 63);  // x ^ -1 - -1 is -x
+    const int place = exponent != 0 ? exponent - 1 : 0;
+    AddWhole(mantissa, place, bits >> 63, cell);
+  }
+
+  // A whole number below 2^62 in units of 2^(place - 1074).
+  void AddWhole(uint64_t size, int place, uint64_t negative, int64_t cell) {
+    const int plane = place >> 5, shift = place & 31;
+    const uint64_t low = (size & 0xffffffffu) << shift, high = (size >> 32) << shift;
+    const int64_t sign = -static_cast<int64_t>(negative);  // x ^ -1 - -1 is -x
     int64_t* const* planes = at_.data() + plane;
     if (planes[0] == nullptr || planes[1] == nullptr || planes[2] == nullptr) Make(plane);
     planes[0][cell] += (static_cast<int64_t>(low & 0xffffffffu) ^ sign) - sign;
@@ -70,35 +76,41 @@ class Exact {
 
   // The values of a run to one cell: on grids where their sums are exact, one by one where that leaves a rest.
   void AddRun(const double* x, int64_t n, const Table& table) {
-    double grids[3], sums[3], size = 0.0;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      const int levels = attempt == 0 ? levels_ : 3;
-      for (int level = 0; level < levels; ++level) {
-        const int exponent = top_ + kHeadroom - level * (53 - kHeadroom);
-        grids[level] = std::ldexp(1.0, exponent < -1022 ? -1022 : exponent);
+    double grids[2], size = 0.0;
+    int64_t sums[2];
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      int units[2];
+      for (int level = 0; level < levels_; ++level) {
+        const int exponent = top_ + 2 - level * kStep;
+        units[level] = exponent < -1022 ? -1022 : exponent;
+        grids[level] = std::ldexp(1.5, units[level]);
       }
-      const bool done = (levels == 2 ? table.extract2 : table.extract3)(x, n, grids, sums, &size);
+      const bool done = (levels_ == 1 ? table.extract1 : table.extract2)(x, n, grids, sums, &size);
       if (size == 0.0 && done) return;
       if (!(size <= kLargest)) break;
       int top;
       std::frexp(size, &top);
       const bool fits = top <= top_;
       if (done && fits) {
-        AddEach(sums, nullptr, levels);
-        if (top_ > top + 8) top_ = top + 1;
-        levels_ = levels == 3 && sums[2] == 0.0 ? 2 : levels;
+        Room(levels_);
+        for (int level = 0; level < levels_; ++level) {
+          const uint64_t sum = static_cast<uint64_t>(sums[level]);
+          AddWhole(sums[level] < 0 ? 0 - sum : sum, units[level] - 52 + 1074, sum >> 63, 0);
+        }
+        if (levels_ == 2 && sums[1] == 0) levels_ = 1;
         return;
       }
-      top_ = top + (fits ? 0 : 1);
-      levels_ = 3;
+      if (fits && levels_ == 2 && top == top_) break;
+      if (fits) levels_ = 2;
+      if (!fits || attempt == 1) top_ = top;
     }
     AddEach(x, nullptr, n);
   }
 
  private:
-  static constexpr int kPlanes = 68, kHeadroom = 11;  // runs of up to 2^11 - 2
+  static constexpr int kPlanes = 68, kStep = 51;
   static constexpr int64_t kMost = int64_t{1} << 28;
-  static constexpr double kLargest = 0x1p1000;
+  static constexpr double kLargest = 1.0715086071862673e301;  // 2^1000
 
   // The planes that a number from one on is added to.
   void Make(int plane) {
@@ -121,5 +133,5 @@ class Exact {
   std::vector<int64_t*> at_;
   std::vector<double> odd_;
   int64_t cells_, added_ = 0;
-  int top_ = 4, levels_ = 2;
+  int top_ = 4, levels_ = 2;  // as the run before had them
 };

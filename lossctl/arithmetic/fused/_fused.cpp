@@ -36,8 +36,8 @@ using Function = void (*)(double*, const double*, const double*, const double*, 
 struct Table {
   Function functions[kOperations][8];
   void (*scan)(const double*, int64_t, double*, double*, int64_t*);
-  bool (*extract2)(const double*, int64_t, const double*, double*, double*);
-  bool (*extract3)(const double*, int64_t, const double*, double*, double*);
+  bool (*extract1)(const double*, int64_t, const double*, int64_t*, double*);
+  bool (*extract2)(const double*, int64_t, const double*, int64_t*, double*);
 };
 
 namespace baseline {
