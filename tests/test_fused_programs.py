@@ -1,6 +1,7 @@
 """What can be recorded and what cannot, and programs over columns of every type, with gaps, masks and cells."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.testing import assert_array_equal
 from lossctl.arithmetic import fused
 from lossctl.totals import Largest, Rows, Smallest
 from lossctl.vectors import softmax_k
+from support import python
 
 ENGINES = ["numpy", *fused.levels()]
 RNG = np.random.default_rng(40)
@@ -298,3 +300,31 @@ def test_buffers_that_are_too_short_are_refused() -> None:
             program.run({"x": column}, 10)
     with pytest.raises(ValueError, match="shorter"):
         program.run({"x": fused.Column(np.zeros(10), validity=b"1")}, 10)
+
+
+def test_threads_run_one_program_at_once() -> None:
+    x = RNG.normal(size=400_000)
+    program = fused.record(lambda x: np.log1p(np.exp(-np.abs(x))), {"x": ()})
+    assert program is not None
+    parts = [x[start : start + 50_000] for start in range(0, len(x), 50_000)]
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(lambda part: program.run({"x": fused.of_numpy(part)}, len(part)), parts)
+    for other in others:
+        first.add(other)
+    whole = program.run({"x": fused.of_numpy(x)}, len(x))
+    assert first.totals["loss"].values() == whole.totals["loss"].values()
+
+
+WITHOUT = """
+import sys
+sys.modules["lossctl.arithmetic.fused._fused"] = None
+import numpy as np
+from lossctl.arithmetic import fused
+program = fused.record(lambda x: np.exp(x) - 1.0, {"x": ()})
+print(fused.available(), fused.engine(), program.run({"x": fused.of_numpy(np.zeros(3))}, 3).totals["loss"].values())
+"""
+
+
+def test_numpy_serves_where_the_module_is_absent() -> None:
+    done = python(WITHOUT)
+    assert (done.stdout, done.stderr) == ("False numpy [[0.]]\n", "")

@@ -6,6 +6,7 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -29,8 +30,13 @@
 #define FUSED_IVDEP __pragma(loop(ivdep))
 #endif
 
+#ifdef __FAST_MATH__
+#error "sums are exact only where nothing is reassociated"
+#endif
+
 namespace {
 
+static_assert(FLT_EVAL_METHOD == 0, "doubles are doubles: no digits beyond them, which exact sums could not tell");
 constexpr int kOperations = 43;
 using Function = void (*)(double*, const double*, const double*, const double*, int64_t);
 struct Table {
