@@ -61,6 +61,27 @@ struct Column {
     return static_cast<double>(count);
   }
 
+  // Whether another one is the next number of the same lists.
+  bool Beside(const Column& next) const {
+    return type == kF64 && next.type == kF64 && stride > 1 && next.stride == stride && next.data == data &&
+           next.offset == offset + 1;
+  }
+
+  // Columns side by side, so that lists are read once.
+  void Transpose(int64_t start, int64_t n, double* const* outs, int columns) const {
+    const double* from = static_cast<const double*>(data) + offset + start * stride;
+    if (columns == kSide) {
+      for (int64_t i = 0; i < n; ++i, from += stride) {
+        for (int j = 0; j < kSide; ++j) outs[j][i] = from[j];
+      }
+    } else {
+      for (int64_t i = 0; i < n; ++i, from += stride) {
+        for (int j = 0; j < columns; ++j) outs[j][i] = from[j];
+      }
+    }
+  }
+  static constexpr int kSide = 8;
+
   void Convert(int64_t start, int64_t n, double* out) const {
     switch (type) {
       case kF64: return As<double>(start, n, out);

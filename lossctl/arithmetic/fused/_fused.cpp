@@ -213,11 +213,11 @@ class Run {
       if (wrong != 0) return false;
     }
     kept += used;
+    size_t ready = 0;
     for (size_t at = 0; at < columns.size(); ++at) {
       const double* values = columns[at].Plain(start);
       if (values == nullptr || !whole) {
-        if (converted_[at].empty()) converted_[at].resize(chunk_);
-        columns[at].Convert(start, n, converted_[at].data());
+        if (ready <= at) ready = Convert(at, start, n);
         if (!whole) {
           for (int64_t i = 0; i < used; ++i) converted_[at][i] = converted_[at][places_[i]];
         }
@@ -236,6 +236,23 @@ class Run {
     if (used > 0) Evaluate(start, used, cell);
     if (!whole) Scatter(start, n, used);
     return true;
+  }
+
+  // Converts a column, and those beside it; the first that is left.
+  size_t Convert(size_t at, int64_t start, int64_t n) {
+    double* outs[Column::kSide];
+    int count = 0;
+    do {
+      if (converted_[at + count].empty()) converted_[at + count].resize(chunk_);
+      outs[count] = converted_[at + count].data();
+      ++count;
+    } while (count < Column::kSide && at + count < columns.size() && columns[at + count - 1].Beside(columns[at + count]));
+    if (count == 1) {
+      columns[at].Convert(start, n, outs[0]);
+    } else {
+      columns[at].Transpose(start, n, outs, count);
+    }
+    return at + count;
   }
 
   const double* At(int32_t operand) const {

@@ -71,6 +71,7 @@ class _Scheduler:
     def __init__(self, graph: Graph, columns: Sequence[tuple[str, int | None]], outputs: Sequence[Output]) -> None:
         self.nodes, self.columns, self.outputs = graph.nodes, columns, outputs
         self.uses = self._count_uses()
+        self.depths = self._measured()
         self.steps: list[tuple[Any, ...]] = []  # ("node", n), ("skip", condition, mode, length), ("out", ...)
         self.done: set[int] = set()
 
@@ -84,6 +85,13 @@ class _Scheduler:
             if uses[at] == 1:
                 waiting += self.nodes[at].args
         return uses
+
+    def _measured(self) -> list[int]:
+        """How long the longest chain below each node is; operands come before their nodes."""
+        depths: list[int] = []
+        for node in self.nodes:
+            depths.append(1 + max((depths[arg] for arg in node.args), default=0))
+        return depths
 
     def program(self) -> Program:
         number = 0
@@ -107,7 +115,8 @@ class _Scheduler:
                     if self.nodes[at].op == "where":
                         stack += reversed(list(self._branches(at)))
                     else:
-                        stack += [("visit", arg) for arg in reversed(self.nodes[at].args)]
+                        # the longest chain first: what it adds to waits in no register meanwhile
+                        stack += [("visit", arg) for arg in sorted(self.nodes[at].args, key=self.depths.__getitem__)]
                 case ("node", at):
                     if at not in self.done:
                         self.done.add(at)
