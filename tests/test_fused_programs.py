@@ -66,8 +66,20 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "adds an array of its own": lambda x: x + np.arange(3.0),
     "is a number": float,
     "swallows": lambda x: _swallowed(x),
+    "changes what a part was taken of": lambda x: _viewed(x),
+    "changes a part": lambda x: _viewed(x, part=True),
     "sums by where": lambda x: np.add(x, 1.0, where=x > 0),
 }
+
+
+def _viewed(x: Any, part: bool = False) -> Any:
+    whole = np.stack([x, -x])
+    first = whole[0]
+    if part:
+        first += 1.0
+    else:
+        whole *= 2.0
+    return first + whole[1]
 
 
 def _swallowed(x: Any) -> Any:

@@ -67,20 +67,23 @@ struct Column {
            next.offset == offset + 1;
   }
 
-  // Columns side by side, so that lists are read once.
-  void Transpose(int64_t start, int64_t n, double* const* outs, int columns) const {
+  // Columns side by side, in tiles: lists are read once, from end to end.
+  void Transpose(int64_t start, int64_t n, double* const* outs, int64_t columns) const {
+    constexpr int64_t kTile = 8;
     const double* from = static_cast<const double*>(data) + offset + start * stride;
-    if (columns == kSide) {
-      for (int64_t i = 0; i < n; ++i, from += stride) {
-        for (int j = 0; j < kSide; ++j) outs[j][i] = from[j];
-      }
-    } else {
-      for (int64_t i = 0; i < n; ++i, from += stride) {
-        for (int j = 0; j < columns; ++j) outs[j][i] = from[j];
+    for (int64_t i = 0; i < n; i += kTile) {
+      const int64_t rows = n - i < kTile ? n - i : kTile;
+      for (int64_t j = 0; j < columns; ++j) {
+        double* out = outs[j] + i;
+        const double* at = from + i * stride + j;
+        if (rows == kTile) {
+          for (int64_t row = 0; row < kTile; ++row) out[row] = at[row * stride];
+        } else {
+          for (int64_t row = 0; row < rows; ++row) out[row] = at[row * stride];
+        }
       }
     }
   }
-  static constexpr int kSide = 8;
 
   void Convert(int64_t start, int64_t n, double* out) const {
     switch (type) {

@@ -154,9 +154,9 @@ class Run {
 
   // False: a code is not that of a cell.
   bool All() {
-    const size_t vectors = registers + columns.size() + 1;
-    int64_t chunk = 1024;
-    while (chunk > 128 && chunk * vectors > 24576) chunk /= 2;
+    int64_t chunk = 1024, vectors = registers + 1;
+    for (const Column& column : columns) vectors += column.Plain(0) == nullptr ? 1 : 0;
+    while (chunk > 128 && chunk * vectors > 24576) chunk /= 2;  // what is written stays in the cache
     chunk_ = chunk;
     registers_.resize(registers * chunk);
     converted_.resize(columns.size());
@@ -177,6 +177,7 @@ class Run {
   std::vector<const double*> vectors_;
   std::vector<uint8_t> gone_;
   std::vector<int32_t> places_, cells_;
+  std::vector<double*> outs_;
 
   bool Chunk(int64_t start, int64_t n) {
     bool whole = true;
@@ -240,19 +241,19 @@ class Run {
 
   // Converts a column, and those beside it; the first that is left.
   size_t Convert(size_t at, int64_t start, int64_t n) {
-    double* outs[Column::kSide];
-    int count = 0;
+    outs_.clear();
     do {
-      if (converted_[at + count].empty()) converted_[at + count].resize(chunk_);
-      outs[count] = converted_[at + count].data();
-      ++count;
-    } while (count < Column::kSide && at + count < columns.size() && columns[at + count - 1].Beside(columns[at + count]));
-    if (count == 1) {
-      columns[at].Convert(start, n, outs[0]);
+      auto& values = converted_[at + outs_.size()];
+      if (values.empty()) values.resize(chunk_);
+      outs_.push_back(values.data());
+    } while (at + outs_.size() < columns.size() &&
+             columns[at + outs_.size() - 1].Beside(columns[at + outs_.size()]));
+    if (outs_.size() == 1) {
+      columns[at].Convert(start, n, outs_[0]);
     } else {
-      columns[at].Transpose(start, n, outs, count);
+      columns[at].Transpose(start, n, outs_.data(), static_cast<int64_t>(outs_.size()));
     }
-    return at + count;
+    return at + outs_.size();
   }
 
   const double* At(int32_t operand) const {

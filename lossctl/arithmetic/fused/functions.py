@@ -179,7 +179,7 @@ def _diff(tape: Tape, x: Recorder, n: int = 1, axis: int = -1) -> Recorder:
 
 def _wide(tape: Tape, x: Any) -> Recorder:
     lifted = tape.lift(x)
-    return Recorder(tape, lifted.nodes, True, lifted.kind)
+    return lifted if lifted.wide else lifted.view(lifted.nodes, True)
 
 
 def _method(name: str) -> Callable[..., Recorder]:

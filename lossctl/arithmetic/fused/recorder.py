@@ -55,10 +55,11 @@ class _Rows:
 class Recorder(NDArrayOperatorsMixin):
     """A value per row, or per row and component `(k, n)`; operations on it are written to its tape."""
 
-    __slots__ = ("fixed", "kind", "nodes", "tape", "wide")
+    __slots__ = ("fixed", "kind", "nodes", "tape", "viewed", "wide")
 
     def __init__(self, tape: Tape, nodes: Sequence[int], wide: bool, kind: Kind, fixed: bool = False) -> None:
         self.tape, self.nodes, self.wide, self.kind, self.fixed = tape, tuple(nodes), wide, kind, fixed
+        self.viewed = False  # parts of it are out, and would change with it
 
     # what arrays tell of themselves
 
@@ -110,6 +111,8 @@ class Recorder(NDArrayOperatorsMixin):
 
     def astype(self, dtype: Any, copy: bool = True) -> "Recorder":
         kind = np.dtype(dtype).kind
+        if not copy and np.dtype(dtype) == self.dtype:
+            return self
         if kind == "f" or (kind in "iu" and self.kind != "float"):
             return Recorder(self.tape, self.nodes, self.wide, "float" if kind == "f" else "int")
         if kind == "b" and self.kind == "bool":
@@ -121,8 +124,8 @@ class Recorder(NDArrayOperatorsMixin):
 
     def become(self, value: "Recorder") -> "Recorder":
         """The same object with another value, as `out=` and augmented assignment leave it."""
-        if self.fixed:
-            self.tape.refuse("a change to a column")
+        if self.fixed or self.viewed:
+            self.tape.refuse("a change to a column, or to what parts were taken of")
         if _RANK[value.kind] > _RANK[self.kind] or (value.wide and not self.wide):
             self.tape.refuse("a result that does not fit")
         self.nodes = value.spread(len(self.nodes)) if self.wide else value.nodes
@@ -136,24 +139,29 @@ class Recorder(NDArrayOperatorsMixin):
 
     # components
 
+    def view(self, nodes: Sequence[int], wide: bool) -> "Recorder":
+        """A part that shares its memory in NumPy: neither may change from here on."""
+        self.viewed = True
+        return Recorder(self.tape, nodes, wide, self.kind, fixed=True)
+
     def __iter__(self) -> "Iterator[Recorder]":
         if not self.wide:
             self.tape.refuse("row by row")
-        return iter([Recorder(self.tape, (node,), False, self.kind, fixed=True) for node in self.nodes])
+        return iter([self.view((node,), False) for node in self.nodes])
 
     def __getitem__(self, key: Any) -> "Recorder":
         if self.wide and isinstance(key, int | np.integer):
-            return Recorder(self.tape, (self.nodes[key],), False, self.kind, fixed=True)
+            return self.view((self.nodes[key],), False)
         if self.wide and isinstance(key, slice):
-            return Recorder(self.tape, self.nodes[key], True, self.kind, fixed=True)
+            return self.view(self.nodes[key], True)
         if not self.wide and isinstance(key, tuple) and len(key) == 2 and key[0] is None and key[1] == slice(None):
-            return Recorder(self.tape, self.nodes, True, self.kind, fixed=True)
+            return self.view(self.nodes, True)
         return self.tape.refuse("an index")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(key, Recorder) and key.kind == "bool":
             self.become(apply("where", key, self.tape.lift(value), self.copy(), kind=self.kind))
-        elif self.wide and isinstance(key, int | np.integer) and not self.fixed:
+        elif self.wide and isinstance(key, int | np.integer) and not (self.fixed or self.viewed):
             part = self.tape.lift(value)
             if part.wide or _RANK[part.kind] > _RANK[self.kind]:
                 self.tape.refuse("a result that does not fit")
