@@ -186,6 +186,22 @@ def test_branches_that_no_row_takes_are_passed_over(engine: str, share: float) -
     np.testing.assert_allclose(run(kernel, engine, x=x).values["rows"], kernel(x), rtol=1e-13, atol=1e-16)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("size", "scale"), [(1e200, 2.0**-700), (1e-200, 2.0**700)])
+def test_squares_beyond_the_range_are_summed_scaled(engine: str, size: float, scale: float) -> None:
+    x = RNG.normal(size=3000)
+    tracer = fused.Tracer()
+    plain = tracer.kernel(lambda x: {"square": x * x}, x=tracer.column("x"))
+    scaled = tracer.kernel(lambda x: {"square": x * x}, x=tracer.column("x", scale=scale))
+    assert plain is not None
+    assert scaled is not None
+    program = tracer.program([*plain.outputs(), *scaled.outputs("scaled ")])
+    totals = program.run({"x": fused.of_numpy(x * size)}, len(x), engine=engine).totals
+    assert totals["square"].values()[0, 0] in (0.0, np.inf)
+    root = np.sqrt(totals["scaled square"].values()[0, 0]) / scale
+    np.testing.assert_allclose(root, np.sqrt((x * x).sum()) * size, rtol=1e-14)
+
+
 # columns
 
 

@@ -39,7 +39,8 @@ For an engine, batch by batch:
 - `Program.run(columns, rows, mask=, codes=, cells=)`: rows under the mask or with a missing value do not count.
   `Result.checks` tell by column and component how many were missing, NaN or integers beyond 2^53, and the range of the
   others, so that domains are two comparisons; where a check fails the slow search says which row it was. An output that
-  was infinite or NaN shows in the totals.
+  was infinite or NaN shows in the totals. A set loss whose squares over- or underflow is recorded again over columns
+  that are scaled (`Tracer.column(name, scale=2.0**-700)`), its pivots too, and its root scaled back.
 - `Result.add`, or `Total.add` and `Extreme.add`, merge what comes from other batches and threads, in any order;
   `widened` and `take` follow cells as they appear. `values()` rounds.
 """

@@ -73,17 +73,20 @@ class Tracer:
     def __init__(self) -> None:
         self.tape = Tape()
         self.names: list[tuple[str, int | None]] = []
-        self._columns: dict[str, Recorder] = {}
+        self._columns: dict[str, list[int]] = {}
 
-    def column(self, name: str, size: int | None = None, kind: Kind = "float") -> Recorder:
-        """A column, or `size` of them that are a vector role; the same name is the same columns."""
+    def column(self, name: str, size: int | None = None, kind: Kind = "float", scale: float = 1.0) -> Recorder:
+        """A column, or `size` of them that are a vector role; the same name is the same columns.
+
+        `scale`, a power of 2, is for statistics whose squares leave the range of doubles as the columns stand.
+        """
         if name not in self._columns:
             first = len(self.names)
             self.names += [(name, None)] if size is None else [(name, at) for at in range(size)]
-            nodes = [self.tape.graph.column(number) for number in range(first, len(self.names))]
-            self._columns[name] = Recorder(self.tape, nodes, size is not None, kind, fixed=True)
-        known = self._columns[name]
-        return Recorder(self.tape, known.nodes, known.wide, kind, fixed=True)
+            self._columns[name] = [self.tape.graph.column(number) for number in range(first, len(self.names))]
+        factor = self.tape.graph.constant(scale)
+        nodes = [self.tape.graph.apply("mul", node, factor) for node in self._columns[name]]
+        return Recorder(self.tape, nodes, size is not None, kind, fixed=True)
 
     def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """What a function returns for recorders and numbers; None where it wants to know what they cannot tell."""
