@@ -41,12 +41,17 @@ class Total:
 
     def add(self, other: "Total") -> None:
         """Merge another one, of the same components and cells."""
-        first = min(self.first, other.first)
-        top = max(self.first + len(self.digits), other.first + len(other.digits))
-        self.digits = self.digits_over(first, top) + other.digits_over(first, top)
-        with np.errstate(invalid="ignore"):
-            self.odd = self.odd + other.odd
-        self.first, self.merges = first, self.merges + other.merges + 1
+        if self.first == other.first and self.digits.shape == other.digits.shape:
+            self.digits = self.digits + other.digits
+        else:
+            first = min(self.first, other.first)
+            top = max(self.first + len(self.digits), other.first + len(other.digits))
+            self.digits = self.digits_over(first, top) + other.digits_over(first, top)
+            self.first = first
+        if np.count_nonzero(other.odd):
+            with np.errstate(invalid="ignore"):
+                self.odd = self.odd + other.odd
+        self.merges += other.merges + 1
         if self.merges > MOST_MERGES:
             self.carry()
 
