@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ORACLES := tests/oracles
-SOURCES := $(shell find lossctl -name '*.py' -o -name '*.cpp' -o -name '*.json')
+SOURCES := $(shell find lossctl -name '*.py' -o -name '*.cpp' -o -name '*.h' -o -name '*.json')
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check docs bench fixtures clean

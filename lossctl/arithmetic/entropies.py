@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
+from lossctl.arithmetic.primitive import primitive
 from lossctl.arithmetic.special import TINY, in_pieces, polynomial
 
 # (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for |s| <= 0.099
@@ -66,9 +67,16 @@ def _relative_entropy(p: Array, q: Array) -> Array:
     return result
 
 
-relative_entropy = in_pieces(_relative_entropy)
+@primitive
+def relative_entropy(p: Array, q: Array) -> Array:
+    """`p log(p / q)` for p, q >= 0, also where they almost agree; 0 where p = 0, infinite where q = 0 < p."""
+    return _in_pieces(p, q)
 
 
+_in_pieces = in_pieces(_relative_entropy)
+
+
+@primitive
 def excess(p: Array, q: Array, gap: Array | None = None) -> Array:
     """`p log(p / q) - p + q >= 0` for p, q >= 0, to full relative precision also where they almost agree.
 
@@ -123,6 +131,7 @@ def _far_excess_by(p: Array, q: Array, gap: Array) -> Array:
     return _relative_entropy(p, q) + gap
 
 
+@primitive
 @in_pieces
 def log_gap(p: Array, q: Array) -> Array:
     """`p/q - 1 - log(p/q) >= 0` for p, q > 0, to full relative precision also where they almost agree."""
@@ -174,6 +183,7 @@ def _log_rest(s: Array) -> Array:
     return rest
 
 
+@primitive
 @in_pieces
 def log_ratio(p: Array, q: Array) -> Array:
     """`log(p / q)` for p, q > 0, to full relative precision also where they almost agree."""
@@ -187,6 +197,7 @@ def log_ratio(p: Array, q: Array) -> Array:
     return np.copysign(result, difference, out=result)
 
 
+@primitive
 @in_pieces
 def jensen_shannon(p: Array, q: Array) -> Array:
     """`(p log(p / m) + q log(q / m)) / 2`, `m = (p + q)/2`, to full relative precision also where they almost agree."""
@@ -220,6 +231,7 @@ def _near_entropy(u: Array) -> Array:
     return result
 
 
+@primitive
 @in_pieces
 def expm1_gap(x: Array) -> Array:
     """`exp(x) - 1 - x >= 0`, to full relative precision also around 0."""

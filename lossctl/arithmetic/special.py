@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.primitive import recording
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 HALF_LOG_2PI = 0.9189385332046728
@@ -78,6 +79,8 @@ def in_pieces(function: Callable[..., Array]) -> Callable[..., Array]:
 
     @wraps(function)
     def whole(*arrays: Array) -> Array:
+        if recording(*arrays) is not None:
+            return function(*arrays)
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
         order: Literal["C", "F"] = "F" if all(array.flags.f_contiguous for array in arrays) else "C"
         sources = [np.broadcast_to(array, shape).ravel(order=order) for array in arrays]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array
+from lossctl.arithmetic.primitive import primitive
 
 Indexes: TypeAlias = npt.NDArray[np.intp]
 
@@ -21,6 +22,7 @@ def _rows_in_memory(x: Array) -> bool:
 _SHORT = 32
 
 
+@primitive
 def sum_k(x: Array) -> Array:
     """Sum over the components; a number per row is its own sum."""
     if x.ndim == 1:
@@ -29,11 +31,13 @@ def sum_k(x: Array) -> Array:
     return total
 
 
+@primitive
 def mean_k(x: Array) -> Array:
     """Mean over the components."""
     return x if x.ndim == 1 else sum_k(x) / len(x)
 
 
+@primitive
 def max_k(x: Array) -> Array:
     """Largest component."""
     if x.ndim == 1:
@@ -42,6 +46,7 @@ def max_k(x: Array) -> Array:
     return top
 
 
+@primitive
 def cumsum_k(x: Array) -> Array:
     """Running sums over the components of `(k, n)`, in a fresh array."""
     if _rows_in_memory(x) and len(x) >= _SHORT:
@@ -64,11 +69,13 @@ def dot(x: Array, y: Array) -> float:
         return float(strips.sum() + x[whole:].dot(y[whole:]))
 
 
+@primitive
 def components(x: Array) -> int:
     """How many numbers a row holds."""
     return 1 if x.ndim == 1 else len(x)
 
 
+@primitive
 def softplus(x: Array) -> Array:
     """`log(1 + exp(x))`, without overflow and exact for very negative `x`."""
     tail = np.abs(x)
@@ -79,6 +86,7 @@ def softplus(x: Array) -> Array:
     return tail
 
 
+@primitive
 def sigmoid(x: Array) -> Array:
     """The logistic function, exact for very negative `x`; its complement is that of `-x`."""
     result = np.negative(x)
@@ -101,6 +109,7 @@ def _shifted(x: Array) -> tuple[Array, Array]:
     return x - top, top
 
 
+@primitive
 def below_max_k(x: Array) -> Array:
     """A fresh array, `x` less its largest component: what can be exponentiated without overflow."""
     return _shifted(x)[0]
@@ -110,6 +119,7 @@ def below_max_k(x: Array) -> Array:
 _NEAR = 2.0**-10
 
 
+@primitive
 def log_sum_k(exponentials: Array) -> Array:
     """Logarithm of the sum over components of which the largest is 1, exact where the others are next to nothing."""
     total = sum_k(exponentials)
@@ -122,6 +132,7 @@ def log_sum_k(exponentials: Array) -> Array:
     return value
 
 
+@primitive
 def logsumexp_k(x: Array) -> Array:
     """`log sum exp` over the components of `(k, n)`."""
     work, top = _shifted(x)
@@ -129,6 +140,7 @@ def logsumexp_k(x: Array) -> Array:
     return np.log(sum_k(work)) + top
 
 
+@primitive
 def softmax_k(x: Array) -> Array:
     """Softmax over the components of `(k, n)`."""
     work, _ = _shifted(x)
@@ -137,6 +149,7 @@ def softmax_k(x: Array) -> Array:
     return work
 
 
+@primitive
 def log_softmax_k(x: Array) -> Array:
     """Logarithm of the softmax over the components of `(k, n)`."""
     work, _ = _shifted(x)
@@ -144,23 +157,27 @@ def log_softmax_k(x: Array) -> Array:
     return work
 
 
+@primitive
 def pick_k(x: Array, index: Array | Indexes) -> Array:
     """Component `index[i]` of row i of `(k, n)`; an index outside is taken as the nearest one: mask those rows."""
     flat, places = _places(x, index)
     return flat.take(places)
 
 
+@primitive
 def argmax_k(x: Array) -> Indexes:
     """Which component is the largest, the first of those that tie."""
     place: Indexes = x.T.argmax(axis=1) if _rows_in_memory(x) else x.argmax(axis=0)
     return place
 
 
+@primitive
 def log_softmax_at(x: Array, index: Array | Indexes) -> Array:
     """`pick_k(log_softmax_k(x), index)` with all its digits, also where one component outweighs the others."""
     return softmax_at(x, index)[0]
 
 
+@primitive
 def softmax_at(x: Array, index: Array | Indexes) -> tuple[Array, Array]:
     """`log p` and `1 - p` of component `index[i]` of row i, both with all their digits where p is nearly 1."""
     work, _ = _shifted(x)
@@ -173,6 +190,7 @@ def softmax_at(x: Array, index: Array | Indexes) -> tuple[Array, Array]:
     return gap - np.log1p(rest + (own - 1.0)), rest / (rest + own)
 
 
+@primitive
 def add_at_k(x: Array, index: Array | Indexes, value: Array | float) -> Array:
     """A fresh array, `x` with `value` added to component `index[i]` of row i."""
     work = np.array(x, order="K")
@@ -181,11 +199,13 @@ def add_at_k(x: Array, index: Array | Indexes, value: Array | float) -> Array:
     return work
 
 
+@primitive
 def put_at_k(x: Array, index: Array | Indexes, value: float) -> Array:
     """A fresh array, `x` with `value` in place of component `index[i]` of row i."""
     return set_at_k(np.array(x, order="K"), index, value)
 
 
+@primitive
 def set_at_k(work: Array, index: Array | Indexes, value: float) -> Array:
     """The same in place, of an array that is the caller's own."""
     flat, places = _places(work, index)
@@ -205,12 +225,14 @@ def _places(x: Array, index: Array | Indexes) -> tuple[Array, Indexes]:
     return x.reshape(-1), inside
 
 
+@primitive
 def dot_k(x: Array, y: Array) -> Array:
     """Dot products of the rows of two `(k, n)`; the axes are walked as they lie in memory."""
     product: Array = np.einsum("kn,kn->n", x, y)
     return product
 
 
+@primitive
 def norm_k(x: Array, p: Array | float = 2.0) -> Array:
     """The p-norms of the rows of `(k, n)`; powers that would overflow or vanish are taken of scaled components."""
     total = _power_sum(x, p)

@@ -19,6 +19,7 @@ READ = ("sources.source", "sources.arrow", "sources.kinds")
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
+    "arithmetic.fused": ("errors", "arithmetic"),
     "declare": ("errors", "arithmetic"),
     "sources": ("errors", "sources.csv.options"),
     "sources.opening": ("errors", "sources", "sources.csv", "sources.json", "sources.binary"),
