@@ -1,6 +1,6 @@
-"""Evaluations from merged totals, and the signature that makes them comparable."""
+"""Reports from merged totals, and the signatures that make evaluations comparable; nothing is written or refused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import TypeAlias
 
@@ -14,57 +14,61 @@ from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.plan import Plan, View
-from lossctl.engine.plan.request import Blend, Job
+from lossctl.engine.plan.request import Job
 from lossctl.reports.bounds import checks
+from lossctl.reports.combine import DRY_RUN, is_single, slices, value_of
 from lossctl.reports.findings import findings
-from lossctl.reports.reduce import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.reports.refusals import check_coverage, check_evaluated
+from lossctl.reports.reduce import Reduced, slice_of
+from lossctl.reports.refusals import coverage
 from lossctl.reports.results import Evaluation, Input, Report, TermValue
-from lossctl.reports.rows import RowFile, RowList, unit_columns, unit_labels
+from lossctl.reports.rows import RowList, unit_labels
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 
-DRY_RUN = "dry run"
-NO_ROWS = "no rows"
 
+def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: RowList | None = None) -> Report:
+    """The report of a job whose pieces are merged and whose totals `refusals.check` has let pass.
 
-def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowList | None) -> Report:
-    """The report of a job whose pieces are merged; unit values go to the row file here."""
-    evaluations: list[Evaluation] = []
-    counts: dict[str, int] = {}
+    `whole` is each term over the whole dataset, `rows` are the values of rows where they are not reduced.
+    """
+    evaluations = []
     for view in job.plan.views:
         infer = _inference(job, view, outcome)
-        terms = [
-            reduce_term(job.plan, index, view, outcome, job.reductions[index]) for index in range(len(job.plan.terms))
-        ]
-        for key in in_order(terms[0]) if view else [()]:
-            cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
+        for key, cells in (slices(job, view, outcome) if view else {(): whole}).items():
             evaluations.append(infer(_evaluation(job, view, key, cells, outcome), key, cells))
-            if not view:
-                for code, count in (item for cell in cells for item in cell.findings.items()):
-                    counts[code] = max(count, counts.get(code, 0))  # terms look at the same rows
-                if rows is not None and cells[0].values is not None:
-                    rows.write(unit_columns(cells[0].values))
-    whole = evaluations[0]
-    check_evaluated(job, outcome, whole)
-    if whole.skipped:
-        counts["LC101"] = whole.skipped
-    details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
-    if job.plan.truth is not None:
-        details["join"] = check_coverage(job, outcome)
-        if not job.plan.truth.on:
-            counts["LC103"] = outcome.rows
-    if job.plan.group and any(term.nested for term in job.plan.terms):
-        counts["LC104"] = outcome.used
-    if collected is not None and collected.values:
-        whole = whole._replace(values=collected.values, places=collected.places)
-    evaluations[0] = whole._replace(details={**whole.details, **details})
+    evaluations[0] = _completed(evaluations[0], job, outcome, rows)
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.plan.sources, outcome.file_rows, strict=True)
     ]
     inputs += _truth_input(job)
-    return Report("compute", inputs, evaluations, checks(job, evaluations), findings(counts, outcome.missing))
+    found = findings(_counts(job, outcome, whole, evaluations[0].skipped), outcome.missing)
+    return Report("compute", inputs, evaluations, checks(job, evaluations), found)
+
+
+def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: RowList | None) -> Evaluation:
+    """The evaluation of the whole with what is told once for all slices, and with the values of rows."""
+    details = dict(evaluation.details)
+    if outcome.missing:
+        details["missing"] = outcome.missing
+    if job.plan.truth is not None:
+        details["join"] = coverage(job, outcome).told
+    evaluation = evaluation._replace(details=details)
+    return evaluation._replace(values=rows.values, places=rows.places) if rows and rows.values else evaluation
+
+
+def _counts(job: Job, outcome: Outcome, whole: Sequence[Reduced], skipped: int) -> Mapping[str, int]:
+    """How often each pitfall was met in the whole dataset."""
+    counts: dict[str, int] = {}
+    for code, count in (item for cell in whole for item in cell.findings.items()):
+        counts[code] = max(count, counts.get(code, 0))  # terms look at the same rows
+    if skipped:
+        counts["LC101"] = skipped
+    if job.plan.truth is not None and not job.plan.truth.on:
+        counts["LC103"] = outcome.rows
+    if job.plan.group and any(term.nested for term in job.plan.terms):
+        counts["LC104"] = outcome.used
+    return counts
 
 
 def _truth_input(job: Job) -> list[Input]:
@@ -106,15 +110,11 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
     specs = [expressions.canonical(term.loss, term.params) for term in plan.terms]
     specs += [constant.spec for constant in job.constants]
     factors = (*job.factors, *(constant.factor for constant in job.constants))
-    cells = [*cells, *(constant.cell for constant in job.constants)]
+    parts = [*cells, *(constant.cell for constant in job.constants)]
     text = expressions.combined(zip(factors, specs, strict=True))
-    single = factors == (1.0,) and job.blend is None
-    value, reason = (first.value, first.reason) if single else _sum(job.blend, factors, cells)
-    if reason == "undefined":
-        reason = undefined_reason(losses[0].name)
-    values = None
-    if job.reduction == "none" and reason != DRY_RUN:
-        value, reason, values = None, "not reduced", _values(cells)
+    single = is_single(job)
+    value, reason = value_of(job, cells)
+    values = _values(cells) if job.reduction == "none" and reason != DRY_RUN else None
     units = cells[0].values if values is not None else None
     dropped = outcome.dropped.get(view) if outcome else None
     dimensions = {loss.dimension for loss in losses}
@@ -140,7 +140,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         if single
         else [
             TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
-            for spec, factor, cell in zip(specs, factors, cells, strict=True)
+            for spec, factor, cell in zip(specs, factors, parts, strict=True)
         ],
         signature=_signature(job, text),
         places=None if units is None else {"unit": unit_labels(units)},
@@ -177,17 +177,6 @@ def _named(job: Job) -> list[tuple[float, str]]:
 def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
     units = cells[0].values
     return None if units is None else [None if isnan(value) else value for value in units.values]
-
-
-def _sum(blend: Blend | None, factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
-    """The sum of the terms; one that could not be evaluated leaves nothing to add."""
-    total = 0.0
-    for index, (factor, cell) in enumerate(zip(factors, cells, strict=True)):
-        if cell.value is None:
-            return None, cell.reason
-        part = factor * cell.value
-        total += part if blend is None else blend.scale(index, part)
-    return defined(total)
 
 
 def _signature(job: Job, text: str) -> str:
