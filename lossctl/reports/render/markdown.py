@@ -24,7 +24,7 @@ from lossctl.reports.render.lines import Line, place_columns, row_lines
 from lossctl.reports.results import Evaluation, Report
 
 
-def markdown(report: Report, precision: int | None) -> str:
+def render(report: Report, precision: int | None) -> str:
     """A table for a page, then statistics, findings and checks."""
     digits = precision or PRECISION
     results = side_by_side(report)

@@ -1,6 +1,5 @@
-"""Reports as tables for people: coloured in a terminal, plain in a pipe."""
+"""A report as tables for people: coloured in a terminal, plain in a pipe."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from lossctl.errors import printable
 from lossctl.reports.render.layout import (
+    PRECISION,
     STATISTICS,
     Head,
     brief,
@@ -32,18 +32,15 @@ STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 
-def show(report: Report, precision: int) -> None:
-    """Print to stdout."""
-    if sys.stdout.isatty():
-        _print(report, Console(), precision)
-    else:
-        print(text(report, precision), end="")  # not by rich, which ends the process where a pipe breaks
+def draw(report: Report, precision: int | None) -> None:
+    """Draw a report in the terminal that stdout is."""
+    _print(report, Console(), precision or PRECISION)
 
 
-def text(report: Report, precision: int) -> str:
-    """The plain text, as a file gets it."""
+def render(report: Report, precision: int | None) -> str:
+    """The tables as plain text, without colours and as wide as they need to be."""
     buffer = StringIO()
-    _print(report, Console(file=buffer, width=WIDE, color_system=None), precision)
+    _print(report, Console(file=buffer, width=WIDE, color_system=None), precision or PRECISION)
     return buffer.getvalue()
 
 
