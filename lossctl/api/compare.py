@@ -16,7 +16,8 @@ from lossctl.reports import refusals
 from lossctl.reports.combine import whole
 from lossctl.reports.comparison import differences
 from lossctl.reports.conclude import conclude
-from lossctl.reports.results import Report, joined, named_checks
+from lossctl.reports.merge import joined, named_checks
+from lossctl.reports.results import Report
 
 
 def compare_all(models: Sequence[Sequence[Request]], baseline: int = 0, progress: Progress | None = None) -> Report:

@@ -38,7 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "losses.generative": ("errors", "arithmetic", "declare"),
 }
 
-PANDAS_HOME = "reports.results"  # the one module that knows data frames, and only when one is asked for
+PANDAS_HOME = "reports.render.frame"  # the one module that knows data frames, and only when one is asked for
 ARROW_HOME = "sources.memory"  # the one that takes columns of any Python values, for which there is no other way
 BANNED_CALLS = {
     "to_numpy": "imports pandas (0.2-0.4 s): np.frombuffer on the array's buffer",
