@@ -47,7 +47,7 @@ def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: RowList
 
 
 def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: RowList | None) -> Evaluation:
-    """The evaluation of the whole with what is told once for all slices, and with the values of rows."""
+    """The evaluation of the whole, with what is told once for all slices, and with the values of rows."""
     details = dict(evaluation.details)
     if outcome.missing:
         details["missing"] = outcome.missing
@@ -77,7 +77,7 @@ def _truth_input(job: Job) -> list[Input]:
 
 
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
-    """What adds intervals and distributions to evaluations, where they are asked for."""
+    """The function that adds intervals and distributions to evaluations; it does nothing where none is asked for."""
     if job.request.ci is None and not job.request.stats:
         return lambda evaluation, key, cells: evaluation
     from lossctl.reports.inference.methods import Inference
@@ -86,7 +86,7 @@ def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
 
 
 def dry_run(job: Job) -> Report:
-    """What would be evaluated, and on which columns."""
+    """The report of a job that is not run: what would be evaluated, on which columns and how many rows."""
     inputs = [Input(source.path, source.format, source.rows, source.bytes) for source in job.plan.sources]
     counts = [item.rows for item in inputs if item.rows is not None]
     rows = sum(counts) if len(counts) == len(inputs) else None
@@ -148,7 +148,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
 
 
 def _columns(plan: Plan) -> dict[str, list[str]]:
-    """The columns of every role; terms may read theirs from different ones."""
+    """The columns of every role; those of several terms are joined."""
     found: dict[str, dict[str, None]] = {}
     for term in plan.terms:
         for name, bound in term.bindings.items():
@@ -180,7 +180,7 @@ def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
 
 
 def _signature(job: Job, text: str) -> str:
-    """The expression and everything else that decides the number."""
+    """The expression, and the options and columns that decide its value: equal signatures mean comparable values."""
     request = job.request
     roles = {role.name for loss in job.losses for role in loss.roles}
     columns = [

@@ -7,7 +7,7 @@ from lossctl.reports.results import Check, Comparison, Report
 
 
 def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Comparison] = ()) -> Report:
-    """Reports as one, in their order; a file that several read stands once."""
+    """One report of the results of several, in their order; an input that several read stands once."""
     whole = Report(command, [], [], comparisons=list(comparisons))
     for report in reports:
         before = len(whole.results)
@@ -21,5 +21,5 @@ def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Compar
 
 
 def named_checks(report: Report, name: str) -> list[Check]:
-    """A report's checks with the name of what they are of."""
+    """A report's checks, each with a name before its id and its message."""
     return [each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in report.checks]

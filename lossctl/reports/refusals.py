@@ -1,4 +1,4 @@
-"""Totals that are no result: nothing left, no weight, keys that did not meet."""
+"""Totals that are no result: no rows left, weights that sum to 0, a positive label or keys that are not there."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -88,7 +88,7 @@ def _check_positive(job: Job, outcome: Outcome) -> None:
 
 
 def coverage(job: Job, outcome: Outcome) -> Coverage:
-    """How predictions and truth met."""
+    """How predictions met the truth that a job joins."""
     truth = job.plan.truth
     assert truth is not None
     found = np.zeros(truth.rows, dtype=np.uint8)
@@ -105,7 +105,7 @@ def coverage(job: Job, outcome: Outcome) -> Coverage:
 
 
 def _check_coverage(job: Job, outcome: Outcome) -> None:
-    """Raise where keys met in a way that a join, or a strict one, does not allow."""
+    """Raise where predictions share a key, or a row of the truth has none, and the join does not allow that."""
     truth = job.plan.truth
     assert truth is not None
     extra, twice, _ = coverage(job, outcome)

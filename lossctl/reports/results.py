@@ -260,5 +260,5 @@ class Report:
 
 
 def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str], ...]:
-    """What tells a slice from the others; nothing for the whole."""
+    """The columns and labels of a slice, as a key; () for the whole."""
     return tuple((item.slice or {}).items())

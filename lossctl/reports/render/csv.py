@@ -1,4 +1,4 @@
-"""A report as CSV."""
+"""A report as CSV: a line per value, for other programs."""
 
 import csv
 from io import StringIO

@@ -1,4 +1,4 @@
-"""A report as Markdown."""
+"""A report as Markdown: tables and paragraphs for a page or a comment."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,7 +25,7 @@ from lossctl.reports.results import Evaluation, Report
 
 
 def render(report: Report, precision: int | None) -> str:
-    """A table for a page, then statistics, findings and checks."""
+    """A table of results, then statistics, remarks, findings and checks."""
     digits = precision or PRECISION
     results = side_by_side(report)
     heads = [head for head in leading(results) if head.name != "loss"]

@@ -15,7 +15,7 @@ RENDERERS = {"table": "table", "json": "json", "csv": "csv", "markdown": "markdo
 
 
 class Renderer(Protocol):
-    """What the module of a format offers."""
+    """What every module in `RENDERERS` offers."""
 
     def render(self, report: Report, precision: int | None) -> str:
         """A report as text, with so many significant digits (None: as the format has them)."""
@@ -52,7 +52,7 @@ def text(report: Report, format: str, precision: int | None) -> str:
 
 
 def export(text: str) -> tuple[str, str]:
-    """`FORMAT=FILE` as its parts."""
+    """The parts of `FORMAT=FILE`, the value of --export."""
     format, sign, path = text.partition("=")
     if not sign or not path or format not in RENDERERS:
         tip = "" if format in RENDERERS else did_you_mean(format, RENDERERS)

@@ -102,7 +102,7 @@ def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text
 
 
 def _about(finding: Finding, report: Report, heads: Sequence[Head]) -> str:
-    """Which of several losses and datasets a finding concerns."""
+    """Which losses and datasets a finding concerns, in parentheses; nothing where there is only one of each."""
     told = [head for head in heads if head.name in ("loss", "data")]
     found = ("; ".join(head.of(report.results[at]) for head in told) for at in finding.results)
     return f" ({', '.join(dict.fromkeys(found))})" if told else ""
@@ -142,7 +142,7 @@ def _values(
 
 
 def _distributions(results: Sequence[Evaluation], heads: Sequence[Head], terminal: bool, precision: int) -> Table:
-    """A line per result: what --stats tells; percentiles of a sketch are marked."""
+    """The table of --stats, a line per result."""
     table = _table(terminal)
     for head in heads:
         table.add_column(escape(head.name), overflow="fold")
