@@ -12,11 +12,11 @@ from lossctl.arithmetic.cells import Key
 from lossctl.columns.keys import MISSING
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan.bind import natural
 from lossctl.engine.plan.plan import Plan, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
 from lossctl.reports.results import Denominator
+from lossctl.sources.paths import natural
 
 
 class Reduced(NamedTuple):
