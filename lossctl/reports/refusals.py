@@ -69,6 +69,7 @@ def _check_weights(job: Job, outcome: Outcome, whole: Sequence[Reduced]) -> None
     value, reason = value_of(job, whole)
     if value is not None:
         return
+    # A value can be missing for another reason that hides the weights: every row ignored, or nothing reduced.
     tally = outcome.tallies.get((0, ()))
     weights = {} if tally is None else tally.sums()
     if (reason or "").endswith("weights sum to 0") or ("weight" in weights and not np.any(weights["weight"])):

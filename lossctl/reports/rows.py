@@ -41,6 +41,8 @@ class RowFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The writer writes its last bytes when it is closed. Where that fails, the file must end as after any other
+        # error; after an error of somebody else, the writer is not closed at all, for what it wrote goes anyway.
         try:
             if self._writer is not None and kind is None:
                 with self._output.trouble():

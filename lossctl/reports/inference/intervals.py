@@ -55,6 +55,8 @@ def linearise(moments: Moments, slopes: Array, curves: Sequence[Curve]) -> Linea
     """The linearisation of `sum slopes_k residual_k` plus curves; None where sums are not finite."""
     if not np.isfinite(moments.ee).all():
         return None
+    # Components differ by orders of magnitude: scaled to 1, none of them is lost as rounding noise of another. The
+    # variance of the value is the sum of the squares of its changes along independent directions.
     scale = np.sqrt(np.diag(moments.ee))
     scale = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(moments.ee / np.outer(scale, scale))
