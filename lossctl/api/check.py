@@ -10,7 +10,8 @@ from lossctl.api.compute import compute
 from lossctl.api.settings import Entry
 from lossctl.declare.options import KEYWORDS, SETTINGS
 from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
-from lossctl.reports.results import Check, Report, joined, named_checks
+from lossctl.reports.merge import joined, named_checks
+from lossctl.reports.results import Check, Report
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

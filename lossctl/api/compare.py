@@ -6,14 +6,18 @@ from typing import Any
 
 from lossctl.api.compute import compute
 from lossctl.api.inputs import keywords_of, paths_of, request_of
+from lossctl.engine.outcome import Outcome
 from lossctl.engine.passes import evaluated
 from lossctl.engine.plan.planner import planned
-from lossctl.engine.plan.request import Request
+from lossctl.engine.plan.request import Job, Request
 from lossctl.engine.threads import Progress
 from lossctl.errors import UsageError
+from lossctl.reports import refusals
+from lossctl.reports.combine import whole
 from lossctl.reports.comparison import differences
 from lossctl.reports.conclude import conclude
-from lossctl.reports.results import Report, joined, named_checks
+from lossctl.reports.merge import joined, named_checks
+from lossctl.reports.results import Report
 
 
 def compare_all(models: Sequence[Sequence[Request]], baseline: int = 0, progress: Progress | None = None) -> Report:
@@ -50,8 +54,13 @@ def _told(report: Report, losses: bool, models: bool) -> Report:
 
 def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Report]:
     """The report of each loss on one dataset."""
-    found = evaluated(planned(requests), None, progress)
-    return [conclude(job, outcome, None, None) for job, outcome in found]
+    return [_report(job, outcome) for job, outcome in evaluated(planned(requests), None, progress)]
+
+
+def _report(job: Job, outcome: Outcome) -> Report:
+    terms = whole(job, outcome)
+    refusals.check(job, outcome, terms)
+    return conclude(job, outcome, terms)
 
 
 def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:

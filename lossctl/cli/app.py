@@ -35,7 +35,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 def action(args: list[str]) -> Action:
-    """What a command line asks for; Typer prints help itself, and usage errors in a terminal, and exits."""
+    """The action that a command line asks for. Typer prints help, and in a terminal usage errors, and exits."""
     found: list[Action] = []
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.callback()(_options)
@@ -65,7 +65,7 @@ def action(args: list[str]) -> Action:
 
 
 def _told(error: typer.BadParameter, args: list[str]) -> BaseException:
-    """What the parser of options finds as an error of ours, where there is no terminal for it to draw on."""
+    """A usage error of Typer as one of ours, where there is no terminal for Typer to draw it on."""
     message, context = error.format_message(), error.ctx
     if not message:  # help was shown, since nothing was asked for
         return SystemExit(EXIT_MISUSE)
@@ -76,7 +76,7 @@ def _told(error: typer.BadParameter, args: list[str]) -> BaseException:
 
 
 def _add_of_losses(app: typer.Typer, name: str, args: list[str], found: list[Action], asked: bool) -> list[str]:
-    """Register a command with the options of the losses that the command line names."""
+    """Register a command with the options of the losses that the line names; return the line as Typer takes it."""
     losses: list[Loss] = []
     module = import_module(f"lossctl.cli.commands.{name}")
     if not asked:  # only its line in the list of commands is wanted, and its fifty options take time to build
@@ -94,11 +94,11 @@ def _add_of_losses(app: typer.Typer, name: str, args: list[str], found: list[Act
 
 
 def _nothing() -> None:
-    """A command that is only listed."""
+    """Stand for a command that the line does not ask for: only its help is listed."""
 
 
 def _collecting(command: Callable[..., Action], found: list[Action]) -> Callable[..., None]:
-    """The command with its action put aside instead of run."""
+    """A function for Typer that appends the command's action to `found`; the caller runs it outside the parser."""
 
     def collect(**values: object) -> None:
         found.append(command(**values))

@@ -1,4 +1,4 @@
-"""A first look at the command line: which losses it names decides which options there are."""
+"""A first look at the command line, before it is parsed: the losses that it names decide which options there are."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,10 @@ TRUTH = {"true": "--", "false": "--no-"}
 
 
 class Words(NamedTuple):
-    """How a command is told its losses: common options by name, and the option of losses (None: they stand alone)."""
+    """How a command is told its losses: by an `option`, or (None) as its first argument that is no option.
+
+    `known` are the common options, and whether each is a flag, which takes no value.
+    """
 
     known: dict[str, bool]
     option: str | None = None
@@ -47,7 +50,7 @@ def losses_of(args: list[str], words: Words) -> "list[Loss]":
 
 
 def _loss_texts(args: list[str], words: Words) -> list[str]:
-    """The losses as they are written."""
+    """The losses or expressions, as they are written on the command line."""
     if words.option is None:
         text = _first_word(args, words.known)
         return [] if text is None else [text]
@@ -88,7 +91,7 @@ def _is_flag(name: str, known: dict[str, bool]) -> bool:
 def _check_names(
     args: list[str], common: dict[str, bool], own: dict[str, bool], command: str, losses: Sequence[str]
 ) -> None:
-    """Every option exists; all mistakes are told together."""
+    """Raise where options are not there, naming all of them in one message."""
     wrong, at, known = [], 0, {**common, **own}
     while at < len(args):
         token = args[at]
@@ -108,17 +111,17 @@ def _check_names(
 
 
 def _tip(name: str, known: Iterable[str]) -> str:
-    """What may have been meant; the dashes, which all names have, say nothing."""
+    """' Did you mean ...?' for an option; the dashes, which all have, do not count as alike."""
     return did_you_mean(name.lstrip("-"), [option.lstrip("-") for option in known]).replace(" '", " '--")
 
 
 def _file_tip(token: str) -> str:
-    """How a file whose name begins with a dash is named."""
+    """A hint for a file whose name begins with a dash, where the token is one."""
     return f" The file of that name is ./{token}." if os.path.exists(token) else ""
 
 
 def _switches(args: list[str], own: dict[str, bool]) -> list[str]:
-    """`--full true` and `--full=false` as `--full` and `--no-full`."""
+    """The arguments with flags of losses as Typer knows them: `--full=false` as `--no-full`."""
     result, at = [], 0
     while at < len(args):
         name, _, value = args[at].partition("=")

@@ -19,14 +19,14 @@ def pending() -> list[str] | None:
 
 
 def losses(incomplete: str) -> Iterator[str]:
-    """Names and aliases that begin so."""
+    """Names and aliases of losses that begin as the word on the line does."""
     from lossctl.declare import registry
 
     yield from (name for name in registry.names() if name.startswith(incomplete))
 
 
 def columns(context: typer.Context, incomplete: str) -> Iterator[str]:
-    """Columns of the first file on the line that begin so; a file that cannot be read has none to offer."""
+    """Columns of the first file on the line that begin as the word does; a file that cannot be read offers none."""
     from lossctl.errors import LossctlError
     from lossctl.sources.opening import open_sources
 

@@ -19,7 +19,7 @@ class Output(NamedTuple):
 
 
 def output_of(values: dict[str, object], files: Sequence[str]) -> Output:
-    """The output options, once every file that will be written is known to be apart from those that are read."""
+    """The output options, checked: no file that is read or written twice is written, and all of them could be."""
     from lossctl.reports.outputs import check_apart, check_writable
     from lossctl.reports.render.show import Style, export
 
@@ -35,8 +35,8 @@ def output_of(values: dict[str, object], files: Sequence[str]) -> Output:
     return Output(style, file, exports)
 
 
-def conclude(report: "Report", output: Output) -> int:
-    """Show a report; how the command ends."""
+def show(report: "Report", output: Output) -> int:
+    """Print a report or write it to files, complain about values that are missing, and return the exit code."""
     from lossctl.cli.say import complain
     from lossctl.errors import EXIT_MISUSE
     from lossctl.reports.render.show import show_report
@@ -50,13 +50,13 @@ def conclude(report: "Report", output: Output) -> int:
 
 
 def _reasons(report: "Report") -> str:
-    """Why values are missing, each reason once."""
+    """Why values are missing, as text; each reason once."""
     found = {item.reason: None for item in report.results if item.value is None and item.reason != "infinite"}
     return "; ".join(reason or "undefined" for reason in found)
 
 
 def exit_code(report: "Report") -> int:
-    """2 where something could not be evaluated, 1 where a check failed."""
+    """The exit code that a report asks for: 2 where something could not be evaluated, 1 where a check failed."""
     from lossctl.errors import EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_OK
 
     statuses = {check.status for check in report.checks}

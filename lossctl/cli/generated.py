@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def options_of(shared: inspect.Signature) -> dict[str, bool]:
-    """Option names, and whether each is a switch without a value."""
+    """The options of a signature by name, and whether each is a flag, which takes no value."""
     names = {"--help": True, "-h": True}
     for parameter in shared.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
@@ -25,13 +25,13 @@ def options_of(shared: inspect.Signature) -> dict[str, bool]:
 
 
 def own_options(losses: "Sequence[Loss]") -> dict[str, bool]:
-    """The same for the roles and parameters of the losses named."""
+    """The options of losses (their roles and parameters) by name, and whether each is a flag, which takes no value."""
     names = {role.option: False for loss in losses for role in loss.roles}
     return names | {p.option: p.is_flag for loss in losses for p in loss.params.values()}
 
 
 def command_for(losses: "Sequence[Loss]", act: Callable[..., int], shared: inspect.Signature) -> Callable[..., Action]:
-    """The command with an option for every role and parameter of the losses."""
+    """A function for Typer with the shared options and those of the losses; it returns `act` with their values."""
     extra = {parameter.name: parameter for loss in losses for parameter in _generated(loss)}
 
     def command(**values: Any) -> Action:
@@ -45,6 +45,7 @@ def command_for(losses: "Sequence[Loss]", act: Callable[..., int], shared: inspe
 
 
 def _generated(loss: "Loss") -> list[inspect.Parameter]:
+    """The options of a loss, as parameters of a function for Typer."""
     options = []
     for role in loss.roles:
         needed = "" if role.required else " (optional)"

@@ -71,7 +71,7 @@ def _open_streams() -> None:
 
 
 def _terminate(*_: object) -> NoReturn:
-    """End as Ctrl-C does, so that files that are not finished go."""
+    """End by an exception, as Ctrl-C does, so that unfinished files are removed; a second signal changes nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(EXIT_TERMINATED)
 
@@ -130,6 +130,6 @@ def run(args: list[str]) -> int:
 
 
 def _values_of(option: str, args: Sequence[str]) -> list[str]:
-    """What an option is given on the command line; plugins must be there before the rest of it can be understood."""
+    """The values of an option, read before the line is parsed: --plugin decides which losses and options there are."""
     spaced = [value for name, value in pairwise(args) if name == option]
     return spaced + [arg.partition("=")[2] for arg in args if arg.startswith(option + "=")]

@@ -69,13 +69,17 @@ def _words(choices: tuple[str, ...]) -> Any:
 
 
 def _written(option: Option) -> list[str]:
-    """The forms of an option; the parser would give a flag a second one, which says no."""
+    """The forms of an option as Typer takes them.
+
+    Without any, Typer would give every flag a second form that says no. Only flags that are recognised in the data
+    where they are not given (their default is None) have use for one.
+    """
     no = f"/--no-{option.flag[2:]}" if option.kind == "flag" and option.default is None else ""
     return [option.flag + no, *([option.short] if option.short else [])]
 
 
 def _type(option: Option) -> tuple[Any, Any]:
-    """The type of an option's values and its default; the parser knows no empty list."""
+    """The type of an option's values, and its default; that of a list is None, since the parser knows no empty one."""
     if option.kind in LISTS:
         return list[str], None
     if option.kind == "word":

@@ -1,4 +1,4 @@
-"""A request as a command line says it."""
+"""Options of the command line as a request."""
 
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 
 def texts(value: object) -> list[str]:
-    """What a repeatable option is given."""
+    """The values of a repeatable option, as text; none where it is not given."""
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _numbers(option: str, value: object) -> tuple[float, ...]:
-    """Numbers given in a comma list, or one by one."""
+    """The numbers of a repeatable option, each of whose values may be a comma list."""
     from lossctl.declare.params import number
     from lossctl.errors import UsageError
 
@@ -35,7 +35,7 @@ def request_of(own: dict[str, object], loss: str, files: list[str], values: dict
 
 
 def _value(option: "Option", value: object) -> object:
-    """What an option is given, in the type of a request; its default where it is not, or the command has it not."""
+    """The value of an option in the type of a request; its default where it is not given, or not one of the command."""
     if value is None:
         return option.default
     match option.kind:

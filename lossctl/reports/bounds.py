@@ -7,7 +7,7 @@ from lossctl.reports.results import Check, Evaluation
 
 
 def checks(job: Job, evaluations: Sequence[Evaluation]) -> list[Check]:
-    """A check per bound and evaluation: the whole and each slice."""
+    """A check for each bound that is asked for and each evaluation: first those of --max, then those of --min."""
     bounds = (("<=", job.request.max), (">=", job.request.min))
     return [
         _check(evaluation, op, threshold)._replace(result=at)

@@ -1,4 +1,4 @@
-"""What models differ by."""
+"""Differences between the results of two models."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from lossctl.reports.results import Comparison, Evaluation, Report, sliced
 
 
 def differences(baseline: Report, candidate: Report) -> Iterator[Comparison]:
-    """What a loss differs by on the whole and each slice; a slice that one of them lacks is compared with nothing."""
+    """The difference of each result of the candidate from the baseline's; a slice that only one has is left out."""
     known = {sliced(result): result for result in baseline.results}
     for result in candidate.results:
         base = known.get(sliced(result))

@@ -1,6 +1,6 @@
-"""Evaluations from merged totals, and the signature that makes them comparable."""
+"""Reports from merged totals, and the signatures that make evaluations comparable; nothing is written or refused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import TypeAlias
 
@@ -14,57 +14,61 @@ from lossctl.declare.params import show
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.plan import Ask, View
-from lossctl.engine.plan.request import Blend, Job
+from lossctl.engine.plan.request import Job
 from lossctl.reports.bounds import checks
+from lossctl.reports.combine import DRY_RUN, factors, is_single, penalties, slices, value_of
 from lossctl.reports.findings import findings
-from lossctl.reports.reduce import Reduced, defined, in_order, reduce_term, slice_of, undefined_reason
-from lossctl.reports.refusals import check_coverage, check_evaluated
+from lossctl.reports.reduce import Reduced, slice_of
+from lossctl.reports.refusals import coverage
 from lossctl.reports.results import Evaluation, Input, Report, TermValue
-from lossctl.reports.rows import RowFile, RowList, unit_columns, unit_labels
+from lossctl.reports.rows import RowList, unit_labels
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 
-DRY_RUN = "dry run"
-NO_ROWS = "no rows"
 
+def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: RowList | None = None) -> Report:
+    """The report of a job whose pieces are merged and whose totals `refusals.check` has let pass.
 
-def conclude(job: Job, outcome: Outcome, rows: RowFile | None, collected: RowList | None) -> Report:
-    """The report of a job whose pieces are merged; unit values go to the row file here."""
-    evaluations: list[Evaluation] = []
-    counts: dict[str, int] = {}
+    `whole` is each term over the whole dataset, `rows` are the values of rows where they are not reduced.
+    """
+    evaluations = []
     for view in job.ask.views:
         infer = _inference(job, view, outcome)
-        terms = [
-            reduce_term(job.ask, index, view, outcome, job.reductions[index]) for index in range(len(job.ask.terms))
-        ]
-        for key in in_order(terms[0]) if view else [()]:
-            cells = [cells.get(key, Reduced(None, NO_ROWS, None, 0)) for cells in terms]
+        for key, cells in (slices(job, view, outcome) if view else {(): whole}).items():
             evaluations.append(infer(_evaluation(job, view, key, cells, outcome), key, cells))
-            if not view:
-                for code, count in (item for cell in cells for item in cell.findings.items()):
-                    counts[code] = max(count, counts.get(code, 0))  # terms look at the same rows
-                if rows is not None and cells[0].values is not None:
-                    rows.write(unit_columns(cells[0].values))
-    whole = evaluations[0]
-    check_evaluated(job, outcome, whole)
-    if whole.skipped:
-        counts["LC101"] = whole.skipped
-    details: dict[str, object] = {"missing": outcome.missing} if outcome.missing else {}
-    if job.scan.truth_file is not None:
-        details["join"] = check_coverage(job, outcome)
-        if not job.scan.truth_file.on:
-            counts["LC103"] = outcome.rows
-    if job.ask.group and any(term.nested for term in job.ask.terms):
-        counts["LC104"] = outcome.used
-    if collected is not None and collected.values:
-        whole = whole._replace(values=collected.values, places=collected.places)
-    evaluations[0] = whole._replace(details={**whole.details, **details})
+    evaluations[0] = _completed(evaluations[0], job, outcome, rows)
     inputs = [
         Input(source.path, source.format, count if source.rows is None else source.rows, source.bytes)
         for source, count in zip(job.scan.sources, outcome.file_rows, strict=True)
     ]
     inputs += _truth_input(job)
-    return Report("compute", inputs, evaluations, checks(job, evaluations), findings(counts, outcome.missing))
+    found = findings(_counts(job, outcome, whole, evaluations[0].skipped), outcome.missing)
+    return Report("compute", inputs, evaluations, checks(job, evaluations), found)
+
+
+def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: RowList | None) -> Evaluation:
+    """The evaluation of the whole, with what is told once for all slices, and with the values of rows."""
+    details = dict(evaluation.details)
+    if outcome.missing:
+        details["missing"] = outcome.missing
+    if job.scan.truth is not None:
+        details["join"] = coverage(job, outcome).told
+    evaluation = evaluation._replace(details=details)
+    return evaluation._replace(values=rows.values, places=rows.places) if rows and rows.values else evaluation
+
+
+def _counts(job: Job, outcome: Outcome, whole: Sequence[Reduced], skipped: int) -> Mapping[str, int]:
+    """How often each pitfall was met in the whole dataset."""
+    counts: dict[str, int] = {}
+    for code, count in (item for cell in whole for item in cell.findings.items()):
+        counts[code] = max(count, counts.get(code, 0))  # terms look at the same rows
+    if skipped:
+        counts["LC101"] = skipped
+    if job.scan.truth_file is not None and not job.scan.truth_file.on:
+        counts["LC103"] = outcome.rows
+    if job.ask.group and any(term.nested for term in job.ask.terms):
+        counts["LC104"] = outcome.used
+    return counts
 
 
 def _truth_input(job: Job) -> list[Input]:
@@ -76,7 +80,7 @@ def _truth_input(job: Job) -> list[Input]:
 
 
 def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
-    """What adds intervals and distributions to evaluations, where they are asked for."""
+    """The function that adds intervals and distributions to evaluations; it does nothing where none is asked for."""
     if job.request.ci is None and not job.request.stats:
         return lambda evaluation, key, cells: evaluation
     from lossctl.reports.inference.methods import Inference
@@ -85,7 +89,7 @@ def _inference(job: Job, view: View, outcome: Outcome) -> Infer:
 
 
 def dry_run(job: Job) -> Report:
-    """What would be evaluated, and on which columns."""
+    """The report of a job that is not run: what would be evaluated, on which columns and how many rows."""
     inputs = [Input(source.path, source.format, source.rows, source.bytes) for source in job.scan.sources]
     counts = [item.rows for item in inputs if item.rows is not None]
     rows = sum(counts) if len(counts) == len(inputs) else None
@@ -108,16 +112,11 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
     ask, losses, first = job.ask, job.losses, cells[0]
     specs = [expressions.canonical(term.loss, term.params) for term in ask.terms]
     specs += [expressions.canonical(penalty.term.loss, penalty.term.params) for penalty in job.penalties]
-    factors = (*job.factors, *(penalty.factor for penalty in job.penalties))
-    cells = [*cells, *_penalties(job, outcome)]
-    text = expressions.combined(zip(factors, specs, strict=True))
-    single = factors == (1.0,) and job.blend is None
-    value, reason = (first.value, first.reason) if single else _sum(job.blend, factors, cells)
-    if reason == "undefined":
-        reason = undefined_reason(losses[0].name)
-    values = None
-    if job.reduction == "none" and reason != DRY_RUN:
-        value, reason, values = None, "not reduced", _values(cells)
+    parts = [*cells, *penalties(job, outcome)]
+    text = expressions.combined(zip(factors(job), specs, strict=True))
+    single = is_single(job)
+    value, reason = value_of(job, cells, outcome)
+    values = _values(cells) if job.reduction == "none" and reason != DRY_RUN else None
     units = cells[0].values if values is not None else None
     dropped = outcome.dropped.get(view) if outcome else None
     dimensions = {loss.dimension for loss in losses}
@@ -143,7 +142,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
         if single
         else [
             TermValue(spec, factor, cell.value, cell.reason, cell.denominator)
-            for spec, factor, cell in zip(specs, factors, cells, strict=True)
+            for spec, factor, cell in zip(specs, factors(job), parts, strict=True)
         ],
         signature=_signature(job, text),
         places=None if units is None else {"unit": unit_labels(units)},
@@ -151,7 +150,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
 
 
 def _columns(ask: Ask) -> dict[str, list[str]]:
-    """The columns of every role; terms may read theirs from different ones."""
+    """The columns of every role; those of several terms are joined."""
     found: dict[str, dict[str, None]] = {}
     for term in ask.terms:
         for name, bound in term.bindings.items():
@@ -172,16 +171,6 @@ def _resolved(ask: Ask) -> dict[str, object]:
     return found
 
 
-def _penalties(job: Job, outcome: Outcome | None) -> list[Reduced]:
-    """What penalties are worth, which have coefficients of their own."""
-    if outcome is None:
-        return [Reduced(None, DRY_RUN, None, 0)] * len(job.penalties)
-    return [
-        reduce_term(penalty.work.ask, 0, (), found, penalty.work.jobs[0].reductions[0])[()]
-        for penalty, found in zip(job.penalties, outcome.penalties, strict=True)
-    ]
-
-
 def _named(job: Job) -> list[tuple[float, str]]:
     terms = [(factor, term.loss) for factor, term in zip(job.factors, job.ask.terms, strict=True)]
     return terms + [(penalty.factor, penalty.term.loss) for penalty in job.penalties]
@@ -192,19 +181,8 @@ def _values(cells: Sequence[Reduced]) -> list[float | None] | None:
     return None if units is None else [None if isnan(value) else value for value in units.values]
 
 
-def _sum(blend: Blend | None, factors: Sequence[float], cells: Sequence[Reduced]) -> tuple[float | None, str | None]:
-    """The sum of the terms; one that could not be evaluated leaves nothing to add."""
-    total = 0.0
-    for index, (factor, cell) in enumerate(zip(factors, cells, strict=True)):
-        if cell.value is None:
-            return None, cell.reason
-        part = factor * cell.value
-        total += part if blend is None else blend.scale(index, part)
-    return defined(total)
-
-
 def _signature(job: Job, text: str) -> str:
-    """The expression and everything else that decides the number."""
+    """The expression, and the options and columns that decide its value: equal signatures mean comparable values."""
     request = job.request
     roles = {role.name for loss in job.losses for role in loss.roles}
     columns = [

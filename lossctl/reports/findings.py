@@ -1,4 +1,4 @@
-"""Findings by code, with their counts."""
+"""Pitfalls that were met, in words."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from lossctl.reports.results import Finding
 
 
 def findings(counts: Mapping[str, int], missing: Mapping[str, int] | None = None) -> list[Finding]:
-    """Findings by code; that of rows left out names the columns which lack their values."""
+    """A finding per code and count; that of rows left out tells how many each column lacks (`missing`)."""
     if not counts:
         return []
     from lossctl.declare.pitfalls import PITFALLS

@@ -34,7 +34,7 @@ class OutputFile:
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
-        """Name the file in whatever the system says."""
+        """Turn an error of the system into one that names the file."""
         try:
             yield
         except OSError as error:
@@ -84,7 +84,7 @@ def is_straight(path: str) -> bool:
 
 
 def _descriptor(path: str) -> int | None:
-    """The descriptor that a path is another name of."""
+    """The number of the open descriptor that a path stands for, as /dev/stdout does; None for other paths."""
     path = STREAMS.get(path, path)
     number = next((path.removeprefix(folder) for folder in DESCRIPTORS if path.startswith(folder)), "")
     return int(number) if number.isdecimal() else None

@@ -1,4 +1,4 @@
-"""From merged totals to evaluations: reductions with named denominators, the whole and its slices."""
+"""The value of one term in every slice, from merged totals: reductions with named denominators."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,15 +12,19 @@ from lossctl.arithmetic.cells import Key
 from lossctl.columns.keys import MISSING
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan.bind import natural
 from lossctl.engine.plan.plan import Ask, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
 from lossctl.reports.results import Denominator
+from lossctl.sources.paths import natural
 
 
 class Reduced(NamedTuple):
-    """One term over one slice; `slope` is what one more of its (weighted) sum adds to its value."""
+    """One term over one slice.
+
+    `values` are those of units, where the term has no row values; `slope` is how much the value grows with the term's
+    (weighted) sum.
+    """
 
     value: float | None
     reason: str | None
@@ -135,14 +139,14 @@ def _unit_value(units: Units, reduction: str, ask: Ask, findings: Mapping[str, i
 
 
 def defined(value: float) -> tuple[float | None, str | None]:
-    """A value and why it cannot be written as a finite number."""
+    """A value (None for NaN), and why a report cannot write it as a finite number."""
     if isnan(value):
         return None, "undefined"
     return value, "infinite" if isinf(value) else None
 
 
 def slice_of(ask: Ask, view: View, key: Key) -> dict[str, str] | None:
-    """The slice a cell is, by column; the whole is None."""
+    """The labels of a slice by column; None for the whole."""
     if not view:
         return None
     return {ask.by[at]: MISSING if label is None else str(label) for at, label in zip(view, key, strict=True)}

@@ -1,16 +1,11 @@
-"""What an evaluation says, as plain frozen data; rounding and wording are the renderers' business."""
+"""What an evaluation says, as plain frozen data; rounding, wording and other forms are the renderers' business."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import isfinite
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from lossctl.errors import valid
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
-
-SCHEMA = "lossctl.report/1"
 
 
 class Input(NamedTuple):
@@ -235,18 +230,9 @@ class Report:
         >>> lossctl.compute("mae", {"y": [3.0, 2.0], "yhat": [2.5, 5.0]}).to_dict()["results"][0]["value"]
         1.75
         """
-        from lossctl import __version__
+        from lossctl.reports.render.json import as_dict
 
-        return {
-            "schema": SCHEMA,
-            "tool": {"name": "lossctl", "version": __version__},
-            "command": self.command,
-            "inputs": [_fields(item) for item in self.inputs],
-            "results": [_evaluation(item) for item in self.results],
-            "comparisons": [_fields(item) for item in self.comparisons],
-            "checks": [_fields(item) for item in self.checks],
-            "findings": [_fields(item) for item in self.findings],
-        }
+        return as_dict(self)
 
     def to_pandas(self) -> "pd.DataFrame":
         """A data frame with a row per result: the slice's columns, then value, reason, rows and the rest.
@@ -256,27 +242,9 @@ class Report:
         >>> report.to_pandas()[["site", "value", "rows", "over", "denominator"]].values.tolist()
         [[nan, 1.75, 2, 'rows', 2.0], ['a', 0.5, 1, 'rows', 1.0], ['b', 3.0, 1, 'rows', 1.0]]
         """
-        import pandas as pd
+        from lossctl.reports.render.frame import data_frame
 
-        names = (
-            "loss",
-            "spec",
-            "data",
-            "value",
-            "reason",
-            "reduction",
-            "rows",
-            "skipped",
-            "ignored",
-            "units",
-            "dimension",
-        )
-        rows = []
-        for item in self.results:
-            denominator = item.denominator
-            sized = {"over": denominator.kind, "denominator": denominator.value} if denominator else {}
-            rows.append({**(item.slice or {}), **{name: getattr(item, name) for name in names}, **sized})
-        return pd.DataFrame(rows)
+        return data_frame(self)
 
     def to_json(self) -> str:
         """The report as JSON text: full-precision numbers or null, never NaN or Infinity.
@@ -286,73 +254,11 @@ class Report:
         >>> json.loads(text)["schema"]
         'lossctl.report/1'
         """
-        import json
+        from lossctl.reports.render.json import as_text
 
-        return valid(json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
-
-
-def joined(command: str, reports: Iterable[Report], comparisons: Iterable[Comparison] = ()) -> Report:
-    """Reports as one, in their order; a file that several read stands once."""
-    whole = Report(command, [], [], comparisons=list(comparisons))
-    for report in reports:
-        before = len(whole.results)
-        whole.inputs.extend(item for item in report.inputs if item not in whole.inputs)
-        whole.results.extend(report.results)
-        whole.checks.extend(
-            each if each.result is None else each._replace(result=before + each.result) for each in report.checks
-        )
-        whole.findings.extend(replace(each, results=[before + at for at in each.results]) for each in report.findings)
-    return whole
-
-
-def named_checks(report: Report, name: str) -> list[Check]:
-    """A report's checks with the name of what they are of."""
-    return [each._replace(id=f"{name}: {each.id}", message=f"{name}: {each.message}") for each in report.checks]
+        return as_text(self)
 
 
 def sliced(item: Evaluation | Comparison) -> tuple[tuple[str, str], ...]:
-    """What tells a slice from the others; nothing for the whole."""
+    """The columns and labels of a slice, as a key; () for the whole."""
     return tuple((item.slice or {}).items())
-
-
-def _fields(item: Any) -> dict[str, Any]:
-    return {name: _plain(getattr(item, name)) for name in item.__match_args__}
-
-
-def _evaluation(item: Evaluation) -> dict[str, Any]:
-    return {
-        "loss": item.loss,
-        "spec": item.spec,
-        "params": _plain(item.params),
-        "data": item.data,
-        "columns": _plain(item.columns),
-        "slice": _plain(item.slice),
-        "value": _plain(item.value),
-        "reason": item.reason,
-        "reduction": item.reduction,
-        "denominator": _plain(item.denominator),
-        "rows": item.rows,
-        "skipped": item.skipped,
-        "ignored": item.ignored,
-        "units": item.units,
-        "dimension": item.dimension,
-        "interval": _plain(item.interval),
-        "distribution": _plain(item.distribution),
-        "values": _plain(item.values),
-        "details": _plain(item.details),
-        "terms": _plain(item.terms),
-        "signature": item.signature,
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Data that JSON can hold: an infinite number becomes null (its reason stands beside it)."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if hasattr(value, "__match_args__"):
-        return _fields(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -24,7 +24,7 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 
 class RowFile:
-    """A table written batch by batch."""
+    """A file of row or unit values, written batch by batch; it appears when all of it is written."""
 
     def __init__(self, path: str) -> None:
         self.suffix = os.path.splitext(path)[1].lower()
@@ -41,6 +41,8 @@ class RowFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The writer writes its last bytes when it is closed. Where that fails, the file must end as after any other
+        # error; after an error of somebody else, the writer is not closed at all, for what it wrote goes anyway.
         try:
             if self._writer is not None and kind is None:
                 with self._output.trouble():
@@ -51,7 +53,7 @@ class RowFile:
         self._output.__exit__(kind, error, trace)
 
     def write(self, columns: dict[str, pa.Array]) -> None:
-        """Append rows."""
+        """Append rows, given as columns."""
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         with self._output.trouble():
             if self._writer is None:
@@ -80,7 +82,7 @@ class RowList:
         self._rows = array("q")
 
     def add(self, before: int, values: RowValues) -> None:
-        """Append a block's."""
+        """Append the values of a block; `before` rows stand before its piece."""
         self.values.extend(None if value != value else value for value in values.loss.tolist())
         if values.ids is None:
             self._rows.frombytes((values.rows + before + 1).astype(np.int64).tobytes())
@@ -94,6 +96,8 @@ class RowList:
 
 
 class _JsonLines:
+    """A writer with the methods of Arrow's own, for JSON Lines."""
+
     def __init__(self, output: OutputFile) -> None:
         self._file = output.file
 
@@ -105,7 +109,7 @@ class _JsonLines:
             self._file.write((json.dumps(plain, ensure_ascii=False, default=str) + "\n").encode())
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: every batch is written at once."""
 
 
 def _plain(value: object) -> object:
@@ -144,7 +148,7 @@ def _lists(gradient: Ragged) -> pa.Array:
 
 
 def unit_columns(units: Units) -> dict[str, pa.Array]:
-    """The columns of unit values."""
+    """The columns of unit values: `unit`, the number of its `rows`, `loss`."""
     return {
         "unit": arrow.texts_column(unit_labels(units)),
         "rows": arrow.column_of(np.array(units.rows, dtype=np.int64)),
@@ -153,7 +157,7 @@ def unit_columns(units: Units) -> dict[str, pa.Array]:
 
 
 def unit_labels(units: Units) -> list[str]:
-    """What units are called."""
+    """The labels of units; a dataset that is one unit is `(all)`."""
     return ["(all)" if label is None else label for label in units.labels]
 
 

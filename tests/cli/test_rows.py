@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lossctl
-from support import VALIDATOR, Outcome, Run, leftovers, regression, reported, with_gaps, write_parquet
+from support import VALIDATOR, Outcome, Run, check_refused, leftovers, regression, reported, with_gaps, write_parquet
 
 
 def rows_of(path: Path) -> dict[str, list[Any]]:
@@ -109,6 +109,19 @@ def test_the_rows_of_an_expression_are_its_sums(run: Run, preds: Path, folder: P
 
 
 # ------------------------------------------------------------------------------------------------------------- outputs
+@pytest.mark.parametrize("loss", ["mae", "rmse"], ids=["rows", "units"])
+def test_totals_that_are_no_result_leave_the_file_as_it_was(run: Run, folder: Path, loss: str) -> None:
+    data = {"y": [1.0, 2.0], "yhat": [2.0, 2.0], "k": ["a", "b"]}
+    pred = write_parquet(folder / "pred.parquet", {name: data[name] for name in ("yhat", "k")})
+    truth = write_parquet(folder / "truth.parquet", {"y": [1.0, 2.0, 3.0], "k": ["a", "b", "c"]})
+    path = folder / "rows.csv"
+    path.write_text("old", encoding="utf-8")
+    done = run("compute", loss, pred, "--truth", truth, "--on", "k", "--per-row", path)
+    assert "1 row has no prediction" in check_refused(done)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert leftovers(folder) == []
+
+
 def test_an_output_replaces_what_was_there_at_once(run: Run, preds: Path, folder: Path) -> None:
     (folder / "report.json").write_text("before")
     done = run("compute", "huber", preds, "--format", "json", "--output", "report.json")

@@ -19,7 +19,6 @@ from lossctl.cli.options import parameters
 from lossctl.declare.options import COMMON_OPTIONS, KEYWORDS, OPTIONS, SETTINGS, SIGNS, Option, of, signed
 from lossctl.engine.plan.request import OF_TEXT, REDUCTIONS, Request
 from lossctl.errors import UsageError
-from lossctl.reports.render.show import FORMATS
 from lossctl.sources.csv.options import TextOptions
 from support import ROOT, write_csv
 
@@ -108,8 +107,6 @@ def test_a_request_says_what_the_table_says() -> None:
 
 def test_words_are_those_that_are_known_elsewhere() -> None:
     assert set(KEYWORDS["reduction"].choices) == {*REDUCTIONS, "batchmean"} - {"none"}
-    formats = [option.choices for option in of("compute") if option.name == "format"]
-    assert formats == [FORMATS]
 
 
 def test_compare_refuses_the_keywords_that_its_command_has_not() -> None:

@@ -37,6 +37,7 @@ from support.files import (
     write_parquet,
     write_zip,
 )
+from support.golden import check_golden
 
 __all__ = [
     "REAL",
@@ -51,6 +52,7 @@ __all__ = [
     "arrow_table",
     "as_named",
     "cell",
+    "check_golden",
     "check_refused",
     "check_usage",
     "command",

@@ -16,6 +16,9 @@ PACKAGE = ROOT / "lossctl"
 # Every room, and what its modules may import besides each other: rooms (the modules that stand in the folder itself),
 # or single modules. Imports inside functions count like any other; those for type checkers alone are free.
 READ = ("sources.source", "sources.arrow", "sources.kinds")
+TOTALS = ("engine.block", "engine.observed", "engine.outcome", "engine.terms", "engine.units", "engine.whole.gather")
+PLAN = ("engine.plan.plan", "engine.plan.request", "engine.plan.expressions")
+SHOWN = ("reports.results", "reports.outputs")
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
@@ -37,9 +40,32 @@ RULES: dict[str, tuple[str, ...]] = {
     "losses.embedding": ("errors", "arithmetic", "declare"),
     "losses.structured": ("errors", "arithmetic", "declare"),
     "losses.generative": ("errors", "arithmetic", "declare"),
+    # Data alone; its methods to_dict, to_json and to_pandas import two modules that know reports by their types only.
+    "reports.results": ("reports.render.json", "reports.render.frame"),
+    "reports.render.json": ("errors",),
+    "reports.render.frame": (),
+    "reports.render": ("errors", *SHOWN),
+    "reports.render.catalogue": ("reports.render", "declare.params", "declare.pitfalls"),
+    "reports.inference": ("arithmetic", "reports.results", "reports.reduce", *TOTALS, *PLAN),
+    "reports": (
+        *("errors", "arithmetic", "declare", "sources.arrow", "sources.paths", "columns.keys", "columns.labels"),
+        *("reports.results", "reports.inference", *TOTALS, *PLAN),
+    ),
+    "api": (
+        *("errors", "declare", "sources.memory", "reports", "reports.results", *TOTALS, *PLAN),
+        *("engine.passes", "engine.threads", "engine.plan.planner"),
+    ),
+    "cli": (
+        *("errors", "api", "reports.render", *SHOWN, "declare.options", "declare.params", "declare.registry"),
+        *("engine.plan.request", "engine.plan.expressions", "sources.opening"),
+    ),
+    "cli.commands": (
+        *("errors", "api", "cli", "reports.render", "reports.render.catalogue", "reports.results"),
+        *("declare.registry", "declare.catalogue", "declare.pitfalls"),
+    ),
 }
 
-PANDAS_HOME = "reports.results"  # the one module that knows data frames, and only when one is asked for
+PANDAS_HOME = "reports.render.frame"  # the one module that knows data frames, and only when one is asked for
 ARROW_HOME = "sources.memory"  # the one that takes columns of any Python values, for which there is no other way
 BANNED_CALLS = {
     "to_numpy": "imports pandas (0.2-0.4 s): np.frombuffer on the array's buffer",

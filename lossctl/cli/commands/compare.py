@@ -23,26 +23,26 @@ def _own(
         list[str], typer.Argument(metavar="FILE...", help="The datasets of models: Parquet, CSV, JSON Lines, ...")
     ],
 ) -> None:
-    """The arguments."""
+    """Declare the arguments of the command, for `signature`."""
 
 
 def signature() -> inspect.Signature:
-    """The arguments and options that are the same for every loss."""
+    """The arguments of the command, and the options that it has whatever the losses."""
     own = inspect.signature(_own)
     return own.replace(parameters=[*own.parameters.values(), *parameters("compare", variables=True)])
 
 
 def help_for(losses: "Sequence[Loss]") -> str:
-    """The help text of the command."""
+    """The help text of the command, whatever the losses."""
     return HELP
 
 
 def act(
     own: dict[str, object], *, files: list[str], loss: list[str] | None, baseline: str | None, **values: object
 ) -> int:
-    """Evaluate, print, and say how it ended."""
+    """Compare, show the report, and return the exit code; `own` are the options of the losses."""
     from lossctl.api.compare import compare_all
-    from lossctl.cli.ending import conclude, output_of
+    from lossctl.cli.ending import output_of, show
     from lossctl.cli.progress import Progress
     from lossctl.cli.request import request_of
     from lossctl.errors import UsageError, did_you_mean
@@ -55,4 +55,4 @@ def act(
     models = [[request_of(own, text, [file], values) for text in loss] for file in files]
     with Progress(files) as progress:
         report = compare_all(models, 0 if baseline is None else files.index(baseline), progress.advance)
-    return conclude(report, output)
+    return show(report, output)

@@ -26,17 +26,17 @@ def _own(
         typer.Argument(metavar="FILE...", help="Parquet, CSV, JSON Lines, Arrow, NumPy; several are one dataset."),
     ],
 ) -> None:
-    """The arguments."""
+    """Declare the arguments of the command, for `signature`."""
 
 
 def signature() -> inspect.Signature:
-    """The arguments and options that are the same for every loss."""
+    """The arguments of the command, and the options that it has whatever the loss."""
     own = inspect.signature(_own)
     return own.replace(parameters=[*own.parameters.values(), *parameters("compute", variables=True)])
 
 
 def help_for(losses: "Sequence[Loss]") -> str:
-    """The help text of the command, of the loss named where there is one."""
+    """The help text of the command: that of its loss, where the line names a single one."""
     if len(losses) == 1:
         return f"{losses[0].doc}\n\nValues are in {losses[0].dimension}; `lossctl info {losses[0].name}` says more."
     return (
@@ -46,9 +46,9 @@ def help_for(losses: "Sequence[Loss]") -> str:
 
 
 def act(own: dict[str, object], *, loss: str, files: list[str], **values: object) -> int:
-    """Evaluate, print, and say how it ended."""
+    """Evaluate, show the report, and return the exit code; `own` are the options of the losses."""
     from lossctl.api.run import run
-    from lossctl.cli.ending import conclude, output_of
+    from lossctl.cli.ending import output_of, show
     from lossctl.cli.progress import Progress
     from lossctl.cli.request import request_of
     from lossctl.errors import EXIT_OK
@@ -61,4 +61,4 @@ def act(own: dict[str, object], *, loss: str, files: list[str], **values: object
     if request.dry_run:
         show_report(report, *output)
         return EXIT_OK
-    return conclude(report, output)
+    return show(report, output)

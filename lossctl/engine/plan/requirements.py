@@ -8,7 +8,6 @@ from lossctl.declare.declaration import Loss
 from lossctl.engine.plan.plan import Ask, Scan
 from lossctl.engine.plan.request import Request
 from lossctl.errors import UsageError
-from lossctl.reports.outputs import check_apart
 
 
 def check_request(request: Request, scan: Scan, ask: Ask, losses: Sequence[Loss]) -> None:
@@ -39,10 +38,6 @@ def check_request(request: Request, scan: Scan, ask: Ask, losses: Sequence[Loss]
     if request.gradient and len(set(predicted)) > 1:
         said = " and ".join(repr(brief(columns)) for columns in dict.fromkeys(predicted))
         raise UsageError(f"--gradient needs terms of the same predictions, and these are of {said}; ask for one alone.")
-    if request.per_row:
-        check_apart(
-            [request.per_row], [*(source.path for source in scan.sources), *([request.truth] if request.truth else [])]
-        )
     for option, threshold in (("--max", request.max), ("--min", request.min)):
         if threshold is not None and not isfinite(threshold):
             raise UsageError(f"{option} must be a finite number to hold the value against, not {threshold:g}.")

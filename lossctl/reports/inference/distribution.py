@@ -1,4 +1,4 @@
-"""How row losses are distributed: exact from the values, or from counts in buckets that merge in any order."""
+"""The distribution of row losses or unit values as a report tells it."""
 
 import numpy as np
 
@@ -31,5 +31,5 @@ def describe(moments: Moments, mean: float, ends: tuple[float, float], shares: A
 
 
 def exact_percentiles(values: Array) -> Array:
-    """The percentiles that a distribution tells, of values in memory."""
+    """The percentiles of a report (`SHARES`), of values that are all in memory."""
     return percentiles(values, SHARES)

@@ -55,6 +55,8 @@ def linearise(moments: Moments, slopes: Array, curves: Sequence[Curve]) -> Linea
     """The linearisation of `sum slopes_k residual_k` plus curves; None where sums are not finite."""
     if not np.isfinite(moments.ee).all():
         return None
+    # Components differ by orders of magnitude: scaled to 1, none of them is lost as rounding noise of another. The
+    # variance of the value is the sum of the squares of its changes along independent directions.
     scale = np.sqrt(np.diag(moments.ee))
     scale = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(moments.ee / np.outer(scale, scale))
@@ -72,7 +74,7 @@ def linearise(moments: Moments, slopes: Array, curves: Sequence[Curve]) -> Linea
 
 
 def degrees(moments: Moments) -> float:
-    """Degrees of freedom: Kish's effective number less one."""
+    """Degrees of freedom of Student's quantile: the effective number of rows less one, and at least 1."""
     effective = moments.v**2 / np.diag(moments.vv)
     return max(float(effective.min()) - 1, 1.0)
 
@@ -84,13 +86,13 @@ def reach(moments: Moments, level: float) -> float:
 
 
 def central(value: float, moments: Moments, linear: Linear, level: float) -> tuple[float, float]:
-    """Student's interval."""
+    """Student's interval around a value."""
     half = reach(moments, level) * linear.spread
     return value - half, value + half
 
 
 def influences(x: Array, v: Array, base: Index, moments: Moments, gradient: Array) -> Array:
-    """What each row adds to the linearised value."""
+    """What each row adds to the linearised value; `base` tells whose weights a component has."""
     result = np.zeros(x.shape[-1])
     for part, own, centre, slope in zip(x, v[base], moments.centre, gradient, strict=True):
         result += slope * (part - centre * own)

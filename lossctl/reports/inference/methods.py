@@ -28,11 +28,11 @@ NOT_REDUCED = "not reduced"
 
 
 class IntervalError(Exception):
-    """There is none; the message is the reason a report gives."""
+    """A value has no interval; the message is the reason that a report gives."""
 
 
 class Observations(NamedTuple):
-    """What one value is made of: moments of independent rows or units, the value's slopes, and its curved parts.
+    """A value as a function of totals: moments of independent rows or units, its slopes, and its curved parts.
 
     `columns` are the rows themselves, components and then bases, where they are to be resampled.
     """
@@ -54,7 +54,7 @@ class Inference:
         self.slopes = slopes(job)
 
     def of(self, evaluation: Evaluation, key: Key, cells: Sequence[Reduced]) -> Evaluation:
-        """An evaluation with what is asked for; where there is none, `details` says why."""
+        """An evaluation with its interval and distribution as asked for; `details` says why one is not there."""
         interval, no_interval = self.interval(key, cells, evaluation.value, evaluation.reason)
         distribution, no_distribution = self.distribution(key, cells)
         reasons = {"interval": no_interval, "distribution": no_distribution}
@@ -140,7 +140,7 @@ class Inference:
             raise IntervalError(f"{term.loss} is not smooth in its totals; --ci-method bootstrap resamples the rows")
 
     def _curve(self, index: int, key: Key, slope: float, start: int) -> Curve:
-        """A set loss over one unit as a function of its totals; extremes are held fixed."""
+        """A set loss over one unit as a function of its totals, from component `start` on; extremes are held fixed."""
         term = self.ask.terms[index]
         tally = self.outcome.tallies[index, self.view]
         sums = tally.sums(np.array([tally.cells[key]]))
@@ -160,7 +160,7 @@ class Inference:
         return Curve(slice(start, start + len(totals)), totals, value)
 
     def _columns(self, key: Key) -> Array:
-        """The rows of a slice, to be resampled."""
+        """The components and bases of every row of a slice, for the bootstrap to draw from."""
         seen = self.outcome.observed.get(0)
         assert seen is not None
         rows = seen.rows(self.view, key)
@@ -191,7 +191,7 @@ class Inference:
 
     @cached_property
     def _clusters(self) -> dict[int, dict[Key, tuple[list[object], Array, Array]]]:
-        """Sums over units, of the terms with row values: those of one unit are not independent."""
+        """Labels, sums and bases of units, by term and slice, of terms with row values (related within a unit)."""
         found: dict[int, dict[Key, tuple[list[object], Array, Array]]] = {}
         seen = self.outcome.observed.get(0)
         for index, term in enumerate(self.ask.terms):
@@ -238,7 +238,9 @@ class Inference:
 
     @cached_property
     def _observed(self) -> "observed.Observed | None":
-        """What was observed of rows; of a loss that needs units whole, from its row values in memory."""
+        """What was observed of rows. A loss that needs units whole had no row values while pieces were read: they are
+        observed here, from the rows held in memory.
+        """
         first = self.ask.terms[0]
         if not self._plain or first.scope != "group" or not first.row_valued or not self.outcome.held:
             return self.outcome.observed.get(0)
@@ -246,7 +248,7 @@ class Inference:
 
 
 def slopes(job: Job) -> list[float]:
-    """What one more of each term's value adds to the whole."""
+    """How much the value of an expression changes with the value of each term."""
     if job.blend is None:
         return list(job.factors)
     parts = ((job.blend.scale(index, 1.0) - job.blend.scale(index, 0.0)) for index in range(len(job.factors)))
@@ -254,7 +256,7 @@ def slopes(job: Job) -> list[float]:
 
 
 def unsampled(job: Job) -> str | None:
-    """Why no slice has an interval."""
+    """Why no slice of a job can have an interval; None where slices may."""
     ask = job.ask
     if "none" in job.reductions:
         return NOT_REDUCED
@@ -265,7 +267,7 @@ def unsampled(job: Job) -> str | None:
 
 
 def _value(found: Observations, offset: float, sums: Array) -> Array:
-    """The value at sums `(components and bases, points)`; `offset` is what does not depend on them."""
+    """The value at sums `(components and bases, points)`; `offset` is the part of it that no sum moves."""
     x, v = sums[: len(found.slopes)], sums[len(found.slopes) :]
     total = np.full(sums.shape[-1], offset)
     with np.errstate(all="ignore"):
@@ -278,10 +280,11 @@ def _value(found: Observations, offset: float, sums: Array) -> Array:
 
 
 def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]", pivot: Pivot) -> bool:
-    """Whether the value follows maxima or minima, which some losses use only to tell constants."""
+    """Whether the value moves with the maxima and minima of a set loss; some need them only to recognise constants."""
     moved = dict(sums)
     for name, column in tally.layout.items():
-        if column.merge != "sum":
+        if column.merge != "sum" and "unit_weight" not in name:
+            # Away from the rows: a larger maximum and a smaller minimum are such as a further row could bring.
             away = 1e-3 * (1.0 + np.abs(sums[name]))
             moved[name] = sums[name] + away if column.merge == "max" else sums[name] - away
     here, there = (term.kernel.finish(found, term.resolved, pivot) for found in (sums, moved))
@@ -289,14 +292,14 @@ def _extremes_matter(term: Term, tally: Tally, sums: "dict[str, Array]", pivot: 
 
 
 def _of_units(units: Units, reduction: str) -> tuple[list[object], Array, Array]:
-    """Labels, weighted values and bases; those of units that do not count are 0."""
+    """Labels of units, their weighted values and bases (weights, or 1 for a sum); 0 for those that do not count."""
     counts = np.array(units.counted)
     value, weight = np.where(counts, units.values, 0.0), np.where(counts, units.weights, 0.0)
     return list(units.labels), value * weight, counts.astype(np.float64) if reduction == "sum" else weight
 
 
 def _of_clusters(tally: Tally, slices: int, reduction: str) -> dict[Key, tuple[list[object], Array, Array]]:
-    """The same of units whose rows have values."""
+    """Labels of units, sums of their row values, and their bases (the sums that the reduction divides by), by slice."""
     sums = tally.sums()
     base = sums.get(observed.BASES.get(reduction, ""), np.ones(len(tally.cells)))
     places: dict[Key, list[int]] = {}
@@ -307,6 +310,7 @@ def _of_clusters(tally: Tally, slices: int, reduction: str) -> dict[Key, tuple[l
 
 
 def _of_unit_values(units: Units, factor: float) -> tuple[Distribution | None, str | None]:
+    """How the values of units are distributed, or why that cannot be said."""
     values = factor * np.array([value for value, counts in zip(units.values, units.counted, strict=True) if counts])
     if not len(values):
         return None, "no unit has a value"

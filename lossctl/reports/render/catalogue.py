@@ -1,4 +1,4 @@
-"""Losses and findings as text for people."""
+"""Losses and pitfalls as `lossctl list` and `lossctl info` show them to people."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ def _word(value: object) -> str:
 
 
 def show_list(entries: Sequence[dict[str, Any]]) -> None:
-    """A line per loss."""
+    """Print a table with a line per loss."""
     with _console() as console:
         table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, header_style="dim")
         for heading in ("name", "aliases", "task", "scope", "convex", "differentiable", "robust", "dimension"):
@@ -52,7 +52,7 @@ def show_list(entries: Sequence[dict[str, Any]]) -> None:
 
 
 def show_loss(entry: dict[str, Any]) -> None:
-    """Everything declared of a loss."""
+    """Print everything that a loss declares."""
     with _console() as console:
         aliases = f" ({', '.join(entry['aliases'])})" if entry["aliases"] else ""
         console.print(f"[bold]{entry['name']}[/]{escape(aliases)}: {escape(entry['summary'])}")
@@ -93,7 +93,7 @@ def _option(name: str) -> str:
 
 
 def show_pitfall(pitfall: Pitfall) -> None:
-    """What a finding means."""
+    """Print what a pitfall is, its cause and its remedy."""
     with _console() as console:
         console.print(f"[bold]{pitfall.code}[/] ({pitfall.severity}): {escape(pitfall.title)}")
         console.print(f"Cause: {pitfall.cause}", markup=False)

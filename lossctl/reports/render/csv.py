@@ -1,11 +1,9 @@
-"""A report as CSV."""
+"""A report as CSV: a line per value, for other programs."""
 
 import csv
 from io import StringIO
 
-from lossctl.reports.render.layout import (
-    plain,
-)
+from lossctl.reports.render.layout import plain
 from lossctl.reports.render.lines import (
     FIXED,
     bound_columns,
@@ -22,7 +20,7 @@ from lossctl.reports.render.lines import (
 from lossctl.reports.results import Report
 
 
-def csv_text(report: Report, precision: int | None) -> str:
+def render(report: Report, precision: int | None) -> str:
     """A line per result (or per value that is not reduced), numbers in full; an undefined value is an empty cell."""
     names, checked = slice_names(report), checks_by_bound(report)
 

@@ -1,4 +1,4 @@
-"""How results stand in a table: in which order, and what tells one from the other."""
+"""What the formats for people share: the order of results, what tells them apart, numbers and remarks."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ STATISTICS = ("mean", "std", "min", "p01", "p50", "p90", "p99", "max")
 
 
 class Head(NamedTuple):
-    """A column that tells results apart."""
+    """A column that tells results apart, and its cell for a result."""
 
     name: str
     of: Callable[[Evaluation], str]
@@ -28,7 +28,7 @@ def side_by_side(report: Report) -> list[Evaluation]:
 
 
 def _places(names: Iterable[Hashable]) -> dict[Hashable, int]:
-    """Where each stands in the order in which they first came."""
+    """The place of each name in the order of first appearance."""
     return {name: at for at, name in enumerate(dict.fromkeys(names))}
 
 
@@ -51,7 +51,7 @@ def _part(name: str, result: Evaluation) -> str:
 
 
 def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
-    """What a result differs by from the baseline's, as text: nothing for the baseline itself."""
+    """A function that gives a result's difference from the baseline's as text, and nothing for the baseline itself."""
     found = compared(report)
 
     def said(result: Evaluation) -> str:
@@ -62,7 +62,7 @@ def differences(report: Report, precision: int) -> Callable[[Evaluation], str]:
 
 
 def compared(report: Report) -> Callable[[Evaluation], Comparison | None]:
-    """A result's comparison with the baseline; None for the baseline itself."""
+    """A function that finds a result's comparison with the baseline; None for the baseline itself."""
     known = {(each.loss, each.candidate, sliced(each)): each for each in report.comparisons}
     return lambda result: known.get((result.spec, result.data, sliced(result)))
 
@@ -84,7 +84,7 @@ def interval_head(results: Sequence[Evaluation]) -> str:
 
 
 def interval(result: Evaluation, precision: int) -> str:
-    """From where to where, or a dash."""
+    """A result's interval as text, or a dash."""
     found = result.interval
     return "-" if found is None else f"{number(found.low, precision)} to {number(found.high, precision)}"
 
@@ -114,7 +114,7 @@ def remarks(results: Sequence[Evaluation]) -> list[str]:
 
 
 def _coverage(join: Mapping[str, Any]) -> str:
-    """How much of two files met, where some did not."""
+    """How many rows a join left without a partner, as text; empty where all met."""
     lost, free = join.get("without_truth", 0), join.get("without_prediction", 0)
     parts = [f"{counted(lost, 'row without a truth is', 'rows without a truth are')} left out"] if lost else []
     parts += [f"{counted(free, 'row of the truth has', 'rows of the truth have')} no prediction"] if free else []
@@ -124,12 +124,12 @@ def _coverage(join: Mapping[str, Any]) -> str:
 
 
 def row_count(result: Evaluation) -> str:
-    """How many rows, where that is known."""
+    """The number of rows of a result as text; a dash where nobody counted them."""
     return "-" if result.rows is None else f"{result.rows:,}"
 
 
 def number(value: float, precision: int) -> str:
-    """Significant digits for people: the full number is in the JSON report and in -q."""
+    """A number with so many significant digits, for people; JSON and -q have all of them."""
     return f"{value:.{precision}g}"
 
 
@@ -143,7 +143,7 @@ UNASKED = ("dry run", "not reduced")  # why there is no value where none was ask
 
 
 def bare(report: Report, precision: int | None) -> str:
-    """The value (or `undefined`) of the whole and of each slice, a line each; so with values that are not reduced."""
+    """The bare values, a line each: the whole, then its slices; or the rows or units of what is not reduced."""
     lines = []
     for result in report.results:
         if result.values is not None:

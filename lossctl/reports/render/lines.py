@@ -1,4 +1,4 @@
-"""A report as lines of columns, which flat formats share."""
+"""A report as lines and columns: what CSV and Markdown share."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +14,10 @@ Said: TypeAlias = Callable[[float | None], str]
 
 
 class Line(NamedTuple):
-    """A value and what it is of: the one of a result, or one of those that are not reduced."""
+    """A value with its result (the one `at` this place in the report): the result's own, or that of a row or unit.
+
+    `place` is where a row or unit stands among the values of its result; None for the result's own value.
+    """
 
     result: Evaluation
     at: int
@@ -24,14 +27,14 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column that is there because it was asked for."""
+    """A column that only some reports have, and its cell for a line."""
 
     name: str
     of: Callable[[Line], object]
 
 
 def lines_of(report: Report) -> Iterator[Line]:
-    """A line per evaluation, or per value of one that is not reduced."""
+    """A line per result, or per row or unit of a result that is not reduced."""
     for index, result in enumerate(report.results):
         if result.values is None:
             yield Line(result, index, result.value, result.reason)
@@ -40,14 +43,14 @@ def lines_of(report: Report) -> Iterator[Line]:
 
 
 def row_lines(result: Evaluation, index: int) -> Iterator[Line]:
-    """A line per value of an evaluation that is not reduced."""
+    """A line per row or unit of a result that is not reduced."""
     for place, value in enumerate(result.values or []):
         reason = "undefined" if value is None else "infinite" if isinf(value) else None
         yield Line(result, index, value, reason, place)
 
 
 def place_columns(report: Report) -> list[Column]:
-    """The columns that name rows or units."""
+    """The columns that tell which row or unit a line is of."""
     names = dict.fromkeys(name for result in report.results for name in result.places or {})
     return [Column(name, partial(_place, name)) for name in names]
 
@@ -58,7 +61,7 @@ def _place(name: str, line: Line) -> object:
 
 
 def difference_columns(report: Report, said: Said) -> list[Column]:
-    """What each value differs by from that of the baseline."""
+    """The columns of a comparison: the baseline, and the difference from it."""
     found = compared(report)
 
     def baseline(line: Line) -> str:
@@ -73,7 +76,7 @@ def difference_columns(report: Report, said: Said) -> list[Column]:
 
 
 def interval_columns(report: Report, said: Said) -> list[Column]:
-    """The ends of intervals, and how they were found."""
+    """The columns of intervals: both ends, the level, and why there is none."""
 
     def end(name: str, line: Line) -> str:
         return said(getattr(line.result.interval, name, None))
@@ -86,7 +89,7 @@ def interval_columns(report: Report, said: Said) -> list[Column]:
 
 
 def statistic_columns(report: Report, said: Said) -> list[Column]:
-    """The statistics of distributions."""
+    """The columns of distributions: their statistics, the error of percentiles, and why there are none."""
 
     def value(name: str, line: Line) -> str:
         return said(getattr(line.result.distribution, name, None))
@@ -102,12 +105,12 @@ def statistic_columns(report: Report, said: Said) -> list[Column]:
 
 
 def _reason(name: str, line: Line) -> object:
-    """Why there is no interval, or no distribution."""
+    """Why a result has no interval, or no distribution (`name`); empty where it has, or none was asked for."""
     return line.result.details.get(name, "")
 
 
 def checks_by_bound(report: Report) -> dict[str, dict[int | None, Check]]:
-    """The checks by bound and result."""
+    """The checks by the operator of their bound, then by the place of their result."""
     found: dict[str, dict[int | None, Check]] = {}
     for check in report.checks:
         found.setdefault(check.op, {})[check.result] = check
@@ -115,7 +118,7 @@ def checks_by_bound(report: Report) -> dict[str, dict[int | None, Check]]:
 
 
 def bound_columns(report: Report) -> list[Column]:
-    """The bounds that values are held against."""
+    """The columns of checks: three per bound."""
     return [
         Column(name, partial(_checked, own, at))
         for op, own in checks_by_bound(report).items()
@@ -124,7 +127,7 @@ def bound_columns(report: Report) -> list[Column]:
 
 
 def bound_names(op: str) -> list[str]:
-    """The three columns of a bound."""
+    """The names of the three columns of a bound."""
     return [f"{BOUNDS[op]}_{name}" for name in ("threshold", "status", "check")]
 
 
@@ -134,7 +137,7 @@ def _checked(own: dict[int | None, Check], at: int, line: Line) -> str:
 
 
 def check_cells(check: Check) -> list[str]:
-    """Their cells."""
+    """A check as the cells of its three columns: threshold, status, id."""
     return [repr(check.threshold), check.status, check.id]
 
 

@@ -1,4 +1,4 @@
-"""A report as Markdown."""
+"""A report as Markdown: tables and paragraphs for a page or a comment."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,8 +24,8 @@ from lossctl.reports.render.lines import Line, place_columns, row_lines
 from lossctl.reports.results import Evaluation, Report
 
 
-def markdown(report: Report, precision: int | None) -> str:
-    """A table for a page, then statistics, findings and checks."""
+def render(report: Report, precision: int | None) -> str:
+    """A table of results, then statistics, remarks, findings and checks."""
     digits = precision or PRECISION
     results = side_by_side(report)
     heads = [head for head in leading(results) if head.name != "loss"]

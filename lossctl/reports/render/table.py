@@ -1,6 +1,5 @@
-"""Reports as tables for people: coloured in a terminal, plain in a pipe."""
+"""A report as tables for people: coloured in a terminal, plain in a pipe."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from lossctl.errors import printable
 from lossctl.reports.render.layout import (
+    PRECISION,
     STATISTICS,
     Head,
     brief,
@@ -32,18 +32,15 @@ STYLES = {"info": "dim", "warning": "yellow", "error": "red", "pass": "green", "
 WIDE = 10_000  # a pipe has no width: nothing is wrapped or cut
 
 
-def show(report: Report, precision: int) -> None:
-    """Print to stdout."""
-    if sys.stdout.isatty():
-        _print(report, Console(), precision)
-    else:
-        print(text(report, precision), end="")  # not by rich, which ends the process where a pipe breaks
+def draw(report: Report, precision: int | None) -> None:
+    """Draw a report in the terminal that stdout is."""
+    _print(report, Console(), precision or PRECISION)
 
 
-def text(report: Report, precision: int) -> str:
-    """The plain text, as a file gets it."""
+def render(report: Report, precision: int | None) -> str:
+    """The tables as plain text, without colours and as wide as they need to be."""
     buffer = StringIO()
-    _print(report, Console(file=buffer, width=WIDE, color_system=None), precision)
+    _print(report, Console(file=buffer, width=WIDE, color_system=None), precision or PRECISION)
     return buffer.getvalue()
 
 
@@ -105,7 +102,7 @@ def _evaluated(report: Report, terminal: bool, precision: int) -> Iterator["Text
 
 
 def _about(finding: Finding, report: Report, heads: Sequence[Head]) -> str:
-    """Which of several losses and datasets a finding concerns."""
+    """Which losses and datasets a finding concerns, in parentheses; nothing where there is only one of each."""
     told = [head for head in heads if head.name in ("loss", "data")]
     found = ("; ".join(head.of(report.results[at]) for head in told) for at in finding.results)
     return f" ({', '.join(dict.fromkeys(found))})" if told else ""
@@ -145,7 +142,7 @@ def _values(
 
 
 def _distributions(results: Sequence[Evaluation], heads: Sequence[Head], terminal: bool, precision: int) -> Table:
-    """A line per result: what --stats tells; percentiles of a sketch are marked."""
+    """The table of --stats, a line per result."""
     table = _table(terminal)
     for head in heads:
         table.add_column(escape(head.name), overflow="fold")
