@@ -74,7 +74,7 @@ def _with_own_classes(term: Term, scan: Scan, table: Table, threads: int) -> Ter
     def counts() -> Array:
         if target is None:
             raise UsageError(f"{loss.name} has no class target to count.")
-        read = {table.original(name) for name in (*target.columns, *_choosing(scan))}
+        read = {table.original(name) for name in (*target.columns, *scan.choosing)}
         columns = {name: how for name, how in scan.columns.items() if name in read} or scan.columns
         outcome = run(scan._replace(columns=columns), CountClasses(target=target, size=size), threads)
         outcome.check(scan)
@@ -82,14 +82,6 @@ def _with_own_classes(term: Term, scan: Scan, table: Table, threads: int) -> Ter
         return nothing if outcome.counts is None else outcome.counts
 
     return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
-
-
-def _choosing(scan: Scan) -> tuple[str, ...]:
-    """The columns that decide which rows are read: those of the filter and the keys of a join."""
-    from lossctl.columns.filter import language
-
-    chosen = () if scan.where is None else tuple(language.columns(scan.where))
-    return chosen if scan.truth_file is None else (*chosen, *scan.truth_file.on)
 
 
 def _centred(scan: Scan, ask: Ask, threads: int) -> Ask:

@@ -1,6 +1,7 @@
 """Data flows one way: a room imports only the rooms that one table allows it, and no modules stand in a circle."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,10 @@ READ = ("sources.source", "sources.arrow", "sources.kinds")
 TOTALS = ("engine.block", "engine.observed", "engine.outcome", "engine.terms", "engine.units", "engine.whole.gather")
 PLAN = ("engine.plan.plan", "engine.plan.request", "engine.plan.expressions")
 SHOWN = ("reports.results", "reports.outputs")
+ENGINE = (
+    *("errors", "arithmetic", "arithmetic.fused", "declare", "columns", "columns.filter.passing", *READ),
+    *("engine.plan.plan", "engine.plan.request", "sources.ahead"),
+)
 RULES: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arithmetic": ("errors",),
@@ -32,6 +37,14 @@ RULES: dict[str, tuple[str, ...]] = {
     "sources.binary": ("errors", "sources"),
     "columns": ("errors", "arithmetic", "declare", *READ, "sources.text.numerals"),
     "columns.filter": ("errors", "declare.params", *READ, "columns.numbers", "columns.keys"),
+    "engine.plan": (
+        *("errors", "arithmetic", "declare", "columns", "columns.filter", *READ),
+        *("sources.opening", "sources.memory", "sources.csv.options"),
+    ),
+    "engine": ENGINE,
+    "engine.passes": (*ENGINE, "engine", "engine.threads"),
+    "engine.threads": ("engine", "engine.plan.plan", "engine.whole.budget", "engine.whole.stream"),
+    "engine.whole": ("errors", "arithmetic", "declare", "columns", "engine", "engine.plan.plan"),
     "losses": ("errors", "declare"),
     "losses.regression": ("errors", "arithmetic", "declare"),
     "losses.distributions": ("errors", "arithmetic", "declare"),
@@ -66,6 +79,8 @@ RULES: dict[str, tuple[str, ...]] = {
 }
 
 PANDAS_HOME = "reports.render.frame"  # the one module that knows data frames, and only when one is asked for
+# What a stranger can take in: names at the top of the package, modules of a folder, lines of a module.
+MOST_NAMES, MOST_MODULES, MOST_LINES = 10, 12, 400
 ARROW_HOME = "sources.memory"  # the one that takes columns of any Python values, for which there is no other way
 BANNED_CALLS = {
     "to_numpy": "imports pandas (0.2-0.4 s): np.frombuffer on the array's buffer",
@@ -152,6 +167,15 @@ def test_a_module_imports_only_what_its_room_may(module: str) -> None:
         elif own and room(found.target) != own and not {found.target, room(found.target)} & {*RULES[own]}:
             wrong.append(f"line {found.line}: {found.target}, which {own} may not know")
     assert wrong == []
+
+
+def test_the_figures_of_the_house_hold() -> None:
+    top = {path.name for path in PACKAGE.iterdir()} - {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
+    assert len(top) <= MOST_NAMES, f"a new name at the top of the package: {sorted(top)}"
+    folders = Counter(path.parent.relative_to(PACKAGE) for path in MODULES.values() if path.name != "__init__.py")
+    assert {folder: count for folder, count in folders.items() if count > MOST_MODULES} == {}
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: count for module, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

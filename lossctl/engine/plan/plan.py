@@ -106,6 +106,14 @@ class Scan(NamedTuple):
         """Whether pieces must be taken in turn: rows that pair by position or are counted need those before them."""
         return self.limit is not None or (self.truth_file is not None and not self.truth_file.on)
 
+    @property
+    def choosing(self) -> tuple[str, ...]:
+        """The columns that decide which rows are read: those of the filter and the keys of a join."""
+        from lossctl.columns.filter import language
+
+        chosen = () if self.where is None else tuple(language.columns(self.where))
+        return chosen if self.truth_file is None else (*chosen, *self.truth_file.on)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
