@@ -11,7 +11,7 @@ from lossctl.columns.binding import CLASSES, Binding, Labels, Table
 from lossctl.declare import registry
 from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
-from lossctl.declare.params import ColumnRef, Value, plain
+from lossctl.declare.params import ColumnRef, FileCells, Value, plain
 from lossctl.declare.roles import Domain, Role
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.bind import MissingRoleError, bind
@@ -301,7 +301,14 @@ def _prepare_term(term: Term, plan: Plan, table: Table, threads: int) -> Term:
         nothing = np.zeros((2, size) if target.role.kind == "binary" else size)
         return nothing if outcome.counts is None else outcome.counts
 
-    return term._replace(resolved=loss.prepared(term.resolved, Classes(size, names, counts, written)))
+    params = loss.with_files(term.resolved, _read_cells)
+    return term._replace(resolved=loss.prepared(params, Classes(size, names, counts, written)))
+
+
+def _read_cells(said: str, option: str) -> FileCells:
+    from lossctl.engine.plan.side_files import read_cells
+
+    return read_cells(said, option)
 
 
 def _choosing(plan: Plan) -> tuple[str, ...]:
