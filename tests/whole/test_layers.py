@@ -31,7 +31,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "losses": ("errors", "declare"),
     "losses.regression": ("errors", "arithmetic", "declare"),
     "losses.distributions": ("errors", "arithmetic", "declare"),
-    "losses.classification": ("errors", "arithmetic", "declare", "class_weights"),
+    "losses.classification": ("errors", "arithmetic", "declare"),
     "losses.vision": ("errors", "arithmetic", "declare"),
     "losses.embedding": ("errors", "arithmetic", "declare"),
     "losses.structured": ("errors", "arithmetic", "declare"),

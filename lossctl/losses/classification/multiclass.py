@@ -18,7 +18,13 @@ from lossctl.arithmetic.vectors import (
     softmax_k,
     sum_k,
 )
-from lossctl.class_weights import (
+from lossctl.declare.classes import Classes
+from lossctl.declare.examples import example
+from lossctl.declare.params import Param
+from lossctl.declare.registry import loss
+from lossctl.declare.roles import ClassTarget, Logits
+from lossctl.errors import UsageError
+from lossctl.losses.classification._class_weights import (
     BETA,
     ClassWeight,
     counted,
@@ -27,12 +33,6 @@ from lossctl.class_weights import (
     of_rows,
     resolved,
 )
-from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
-from lossctl.declare.params import Param
-from lossctl.declare.registry import loss
-from lossctl.declare.roles import ClassTarget, Logits
-from lossctl.errors import UsageError
 
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 # -log softmax of the logits 0 and log 3, whose probabilities are 1/4 and 3/4
