@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl.declare import registry
 from lossctl.errors import DataError, LossctlError
+from lossctl.losses.classification._class_weights import counted
 from support import write_csv, write_parquet
 
 # Residuals of four predictions, and how far each is from its target.
@@ -239,6 +240,16 @@ def test_a_file_of_class_weights_is_refused_as_a_command_and_in_python(
         with pytest.raises(LossctlError) as caught:
             refused()
         assert says.format(path) in str(caught.value)
+
+
+def test_rows_that_count_nothing_are_worth_nothing_and_the_given_values_stay() -> None:
+    value, target = np.array([1.0, 2.0, 4.0]), np.array([0, 1, 2])
+    found = counted(value, target, np.array([1.0, 0.0, 2.0]), 2)
+    assert found.denominator is not None
+    assert found.ignored is not None
+    assert (found.value.tolist(), found.denominator.tolist()) == ([1.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+    assert found.ignored.tolist() == [False, False, True]
+    assert value.tolist() == [1.0, 2.0, 4.0]
 
 
 def test_the_elements_of_hamming_are_labels() -> None:

@@ -117,8 +117,9 @@ def of_rows(weights: object, target: Array) -> Array | None:
 def counted(
     value: Array, target: Array, weights: Array | None, ignore_index: int | None, *, smoothed: bool = False
 ) -> Rows:
-    """Row values that hold their class weights, which the mean divides by; ignored rows are worth and count nothing.
+    """Row values that already hold their class weights, with those weights as what the mean divides by.
 
+    Ignored rows are worth nothing and count nothing.
     Rows of a class without weight are worth nothing either, unless their labels are `smoothed` over all classes.
     """
     if weights is None and ignore_index is None:
@@ -128,6 +129,7 @@ def counted(
     share[ignored] = 0.0
     silent = ignored if smoothed else share == 0.0
     if silent.any():
+        value = value.copy()
         value[silent] = 0.0
     return Rows(value, share, ignored=ignored)
 
