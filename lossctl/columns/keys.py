@@ -135,6 +135,7 @@ def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:
     return list(zip(*reversed(found), strict=True))
 
 
+# Blocks of the same few cells are given one and the same list, by which `Tally` knows them: nobody may change it.
 _remembered = lru_cache(maxsize=64)(_keys)
 
 

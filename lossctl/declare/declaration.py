@@ -71,7 +71,7 @@ class Loss:
 
     @property
     def formula(self) -> str:
-        """The rest of it: the formula and its conventions."""
+        """The docstring after its first sentence: the formula and its conventions."""
         return "\n".join(line.strip() for line in self.doc.strip().splitlines()[1:]).strip()
 
     def kernel_for(self, bound: Mapping[str, Any]) -> Kernel:
@@ -255,7 +255,10 @@ def _read_cells(said: str, option: str) -> FileCells:
 
 
 class _Lazy:
-    """An attribute that is written when a loss is asked for it; the class keeps its own."""
+    """An attribute that `describe` writes when a loss is asked for it; asked for on the class, it is the class's own.
+
+    So `help(losses.huber)` shows that loss, and `help(Loss)` the class, and no docstring is written at start.
+    """
 
     def __init__(self, writer: str, own: object) -> None:
         self.writer, self.own = writer, own

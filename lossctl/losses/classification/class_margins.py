@@ -201,7 +201,7 @@ def _(target: Array, pred: Array) -> Flags:
 
 
 def by_label(pred: Array, target: Array) -> Iterator[tuple[Array, Array]]:
-    """One label after another, to pair it with all others at once."""
+    """The scores and targets of one label after another, so that each can be paired with all others at once."""
     return zip(np.ascontiguousarray(pred), np.ascontiguousarray(target), strict=True)
 
 

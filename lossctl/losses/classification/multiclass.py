@@ -160,7 +160,7 @@ def _(target: Array, pred: Array, *, beta: float, counts: Any) -> Array:
 
 @class_balanced_cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    """From the counts to the weights: the kernel multiplies by what it finds there."""
+    """Weights in place of the counts: the kernel multiplies by what `counts` holds."""
     beta = _number(params, "beta", "class_balanced_cross_entropy")
     return params | {"counts": effective(given_counts(params["counts"], classes, "--counts"), beta)}
 
@@ -303,7 +303,7 @@ def _is_zero(smoothing: Any) -> bool:
 
 
 def _number(params: dict[str, Any], name: str, loss_name: str) -> float:
-    """A parameter that weights are resolved with: it cannot be a column."""
+    """The number of a parameter that class weights are worked out with: a column of the file is refused."""
     if name not in params:
         raise UsageError(f"{loss_name}: --{name} is one number; it cannot be a column.")
     return float(params[name])
