@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lossctl.api.compute import compute
     from lossctl.declare.declaration import Loss
     from lossctl.declare.registry import loss
+    from lossctl.engine.plan.side_files import read_cells as read_cells
     from lossctl.errors import LossctlError
     from lossctl.reports.results import Report
 
@@ -29,6 +30,7 @@ _HOMES = {
     "compute": "api.compute",
     "loss": "declare.registry",
     "losses": "losses",
+    "read_cells": "engine.plan.side_files",  # for losses called in Python: what declares them opens no files
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Ragged
-from lossctl.arithmetic.cells import Cells, Runs
+from lossctl.arithmetic.cells import CellRuns, Runs
 from lossctl.arithmetic.tally import Tally
 from lossctl.declare import registry
 from lossctl.declare.classes import classes_of
@@ -71,11 +71,11 @@ class Case(NamedTuple):
             return self.formula(**self.arrays)
 
 
-def _cells(rows: int, units: int) -> Cells | None:
+def _cells(rows: int, units: int) -> CellRuns | None:
     if units == 1:
         return None
     runs = Runs(None, np.arange(0, rows, rows // units), np.arange(units))
-    return Cells([(unit,) for unit in range(units)], rows, runs)
+    return CellRuns([(unit,) for unit in range(units)], rows, runs)
 
 
 def missing(cases: list[Case]) -> list[str]:

@@ -1,7 +1,7 @@
 """The rows of a block by cell (a slice, a unit, a unit inside a slice), and their sums cell by cell."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,61 +26,45 @@ class Runs(NamedTuple):
     rank: Indexes
 
 
-class Cells:
-    """Which rows of a block are in which cell.
+class Cells(Protocol):
+    """Which rows of a block are in which cell. What has a value per cell has it in the order of `keys`.
 
-    Rows that stand in runs are given as such, the keys in order of first appearance. Of others the `codes` of the rows
-    are given, in `cells` the codes of the keys, ascending, and in `counts` how often each code comes: sums need no
-    more, and what does sorts the rows into runs.
+    `CellRuns` know where each cell's rows are, `CellCodes` which cell each row is in.
     """
 
-    __slots__ = ("_cells", "_codes", "_counts", "_runs", "_space", "_strips", "keys", "rows")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        keys: Sequence[Key],
-        rows: int,
-        runs: Runs | None = None,
-        codes: Indexes | None = None,
-        cells: Indexes | None = None,
-        counts: Indexes | None = None,
-    ) -> None:
-        self.keys, self.rows, self._runs = keys, rows, runs
-        self._codes, self._cells, self._counts = codes, cells, counts
-        self._space = 0 if counts is None else len(counts)
-        self._strips: tuple[Indexes, int] | None = None
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The cells' keys; the list may be shared with other blocks, and is not to be changed."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the block."""
 
     @property
     def runs(self) -> Runs:
         """The rows cell after cell."""
-        if self._runs is None:
-            assert self._codes is not None, "rows are given in runs or by codes"
-            found = runs_of(self._codes)
-            self._runs = found._replace(rank=np.arange(len(found.rank)))
-        return self._runs
 
     def appearance(self) -> Indexes:
         """The places of the keys in order of first appearance."""
-        if self._codes is None:
-            return np.arange(len(self.keys))
-        place = np.full(self._space, -1)
-        for rows in (HEAD, self.rows):  # most often all are among the first rows
-            head = self._codes[:rows]
-            place[head[::-1]] = np.arange(len(head) - 1, -1, -1)  # of several writes the last one stays
-            if (place[self._cells] >= 0).all():
-                break
-        return np.argsort(place[self._cells])
-
-    def arrange(self, x: Array) -> Array:
-        """The rows of `x`, cell after cell."""
-        return x if self.runs.order is None else x[..., self.runs.order]
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """Rows of each cell."""
-        if self._counts is not None:
-            return self._counts[self._cells]
-        starts = self.runs.starts
-        return (np.append(starts[1:], self.rows) - starts)[self.runs.rank]
+
+    def spread(self, values: Array) -> Array:
+        """Each row's cell's value: `(cells,)` or `(k, cells)` as `(n,)` or `(k, n)`."""
+
+    def sum(self, x: Array) -> Array:
+        """Sums of components `(k, n)`, as `(k, cells)`."""
+
+    def bins(self, place: Indexes, size: int, value: Array | None) -> "Array | Indexes":
+        """Histograms of `size` bins, as `(size, cells)`; each row adds its value, or 1, to its place."""
+
+    def arrange(self, x: Array) -> Array:
+        """The rows of `x`, cell after cell."""
+        order = self.runs.order
+        return x if order is None else x[..., order]
 
     def places(self) -> Iterator[tuple[Key, slice | Indexes]]:
         """Every key and where its rows are, in order of first appearance."""
@@ -90,12 +74,34 @@ class Cells:
             span = slice(int(starts[rank[at]]), int(ends[rank[at]]))
             yield self.keys[at], span if order is None else order[span]
 
+    def reduce(self, operation: np.ufunc, x: Array) -> Array:
+        """Components `(k, n)` reduced cell by cell, as `(k, cells)`."""
+        reduced: Array = operation.reduceat(self.arrange(x), self.runs.starts, axis=-1)[:, self.runs.rank]
+        return reduced
+
+
+class CellRuns(Cells):
+    """Rows in runs of one cell each; the keys stand in order of first appearance.
+
+    For keys that stand sorted in the file, and where there may be more cells than rows.
+    """
+
+    __slots__ = ("keys", "rows", "runs")
+    keys: Sequence[Key]
+    rows: int
+    runs: Runs
+
+    def __init__(self, keys: Sequence[Key], rows: int, runs: Runs) -> None:
+        self.keys, self.rows, self.runs = keys, rows, runs
+
+    def appearance(self) -> Indexes:
+        return np.arange(len(self.keys))
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        starts = self.runs.starts
+        return (np.append(starts[1:], self.rows) - starts)[self.runs.rank]
+
     def spread(self, values: Array) -> Array:
-        """Each row's cell's value: `(cells,)` or `(k, cells)` as `(n,)` or `(k, n)`."""
-        if self._codes is not None:
-            table = np.zeros((*values.shape[:-1], self._space))
-            table[..., self._cells] = values
-            return table[..., self._codes]
         order, starts, rank = self.runs
         by_run = np.empty_like(values)
         by_run[..., rank] = values
@@ -107,17 +113,72 @@ class Cells:
         return spread
 
     def sum(self, x: Array) -> Array:
-        """Sums of components `(k, n)`, as `(k, cells)`."""
-        if self._codes is None:
-            return self.reduce(np.add, x)
+        return self.reduce(np.add, x)
+
+    def bins(self, place: Indexes, size: int, value: Array | None) -> "Array | Indexes":
+        order, starts, rank = self.runs
+        if order is not None:
+            place, value = place[order], None if value is None else value[order]
+        first = np.repeat(np.arange(0, len(starts) * size, size), np.diff(starts, append=self.rows))
+        return np.bincount(first + place, value, len(starts) * size).reshape(len(starts), size)[rank].T
+
+
+class CellCodes(Cells):
+    """Rows in any order, each with the code of its cell: sums need no more, and what does sorts the rows into runs.
+
+    `cells` are the codes of the keys, ascending; `counts` tells how often each code comes, also those of no key.
+    """
+
+    __slots__ = ("_cells", "_codes", "_counts", "_runs", "_strips", "keys", "rows")
+    keys: Sequence[Key]
+    rows: int
+
+    def __init__(self, keys: Sequence[Key], rows: int, codes: Indexes, cells: Indexes, counts: Indexes) -> None:
+        self.keys, self.rows = keys, rows
+        self._codes, self._cells, self._counts = codes, cells, counts
+        self._runs: Runs | None = None
+        self._strips: tuple[Indexes, int] | None = None
+
+    @property
+    def _space(self) -> int:
+        """How many codes there may be."""
+        return len(self._counts)
+
+    @property
+    def runs(self) -> Runs:
+        if self._runs is None:
+            found = runs_of(self._codes)
+            self._runs = found._replace(rank=np.arange(len(found.rank)))  # the keys ascend, and so do sorted codes
+        return self._runs
+
+    def appearance(self) -> Indexes:
+        place = np.full(self._space, -1)
+        for rows in (HEAD, self.rows):  # most often all are among the first rows
+            head = self._codes[:rows]
+            place[head[::-1]] = np.arange(len(head) - 1, -1, -1)  # of several writes the last one stays
+            if (place[self._cells] >= 0).all():
+                break
+        return np.argsort(place[self._cells])
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        return self._counts[self._cells]
+
+    def spread(self, values: Array) -> Array:
+        table = np.zeros((*values.shape[:-1], self._space))
+        table[..., self._cells] = values
+        return table[..., self._codes]
+
+    def sum(self, x: Array) -> Array:
         places, strips = self._in_strips()
         parts = [np.bincount(places, row, strips * self._space).reshape(strips, self._space) for row in x]
         return np.stack([np.ascontiguousarray(part.T).sum(axis=1)[self._cells] for part in parts])
 
     def _in_strips(self) -> tuple[Indexes, int]:
-        """Where each row is added up: the code's place in its strip, of so many."""
+        """Where each row is added up (the code's place in the row's strip), and how many strips there are.
+
+        One long `bincount` would add row to row and lose digits; NumPy sums the strips' totals pairwise.
+        """
         if self._strips is None:
-            assert self._codes is not None, "strips are of codes"
             length = STRIP * max(4, self._space)
             strips = max(1, self.rows // length)
             places = self._codes
@@ -127,25 +188,13 @@ class Cells:
                 np.add(
                     self._codes[:whole].reshape(strips, length), first[:, None], places[:whole].reshape(strips, length)
                 )
-                np.add(self._codes[whole:], first[-1], places[whole:])
+                np.add(self._codes[whole:], first[-1], places[whole:])  # rows beyond the last whole strip join it
             self._strips = places, strips
         return self._strips
 
-    def reduce(self, operation: np.ufunc, x: Array) -> Array:
-        """Components `(k, n)` reduced cell by cell, as `(k, cells)`."""
-        reduced: Array = operation.reduceat(self.arrange(x), self.runs.starts, axis=-1)[:, self.runs.rank]
-        return reduced
-
     def bins(self, place: Indexes, size: int, value: Array | None) -> "Array | Indexes":
-        """Histograms of `size` bins, as `(size, cells)`; each row adds its value, or 1, to its place."""
-        if self._codes is not None:
-            counts = np.bincount(self._codes * size + place, value, self._space * size)
-            return counts.reshape(self._space, size)[self._cells].T
-        order, starts, rank = self.runs
-        if order is not None:
-            place, value = place[order], None if value is None else value[order]
-        first = np.repeat(np.arange(0, len(starts) * size, size), np.diff(starts, append=self.rows))
-        return np.bincount(first + place, value, len(starts) * size).reshape(len(starts), size)[rank].T
+        counts = np.bincount(self._codes * size + place, value, self._space * size)
+        return counts.reshape(self._space, size)[self._cells].T
 
 
 def runs_of(codes: npt.NDArray[np.integer[Any]]) -> Runs:

@@ -101,10 +101,12 @@ def _excess(p: Array, q: Array) -> Array:
 
 
 def _near_excess(p: Array, q: Array) -> Array:
+    """`p log(p / q) - p + q` where the two almost agree."""
     return _near_excess_by(p, q - p, p + q)
 
 
 def _far_excess(p: Array, ratio: Array) -> Array:
+    """`p log(p / q) - p + q` from `q / p`, where that is not near 1."""
     result = _far_log_gap(ratio)
     result *= p
     return result
@@ -145,7 +147,7 @@ def log_gap(p: Array, q: Array) -> Array:
 
 
 def _near_log_gap(p: Array, q: Array) -> Array:
-    # The same with x = p/q - 1: s (x - s^2 ...), s = x / (2 + x).
+    # With x = p/q - 1 and s = x / (2 + x), x - log(1 + x) is s (x - s^2 ...), where nothing cancels.
     beyond = p - q
     beyond /= q
     slope = beyond + 2.0
@@ -156,6 +158,7 @@ def _near_log_gap(p: Array, q: Array) -> Array:
 
 
 def _far_log_gap(ratio: Array) -> Array:
+    """`ratio - 1 - log(ratio)`, where that does not cancel."""
     result = ratio - 1.0
     result -= np.log(ratio)
     return result
@@ -212,6 +215,7 @@ def jensen_shannon(p: Array, q: Array) -> Array:
 
 
 def _far_entropy(p: Array, q: Array, total: Array) -> Array:
+    """`(1+u) log(1+u) + (1-u) log(1-u)`, `u = abs(p - q) / total`, where u is not small."""
     rest = np.minimum(p, q)  # 1 - u, with all its digits where it is next to 0
     rest *= 2.0
     rest /= total
@@ -225,6 +229,7 @@ def _far_entropy(p: Array, q: Array, total: Array) -> Array:
 
 
 def _near_entropy(u: Array) -> Array:
+    """`(1+u) log(1+u) + (1-u) log(1-u)` for u <= 0.3."""
     square = u * u
     result = polynomial(_ENTROPY, square)
     result *= square

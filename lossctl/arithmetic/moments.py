@@ -13,7 +13,7 @@ Index = npt.NDArray[np.intp]
 
 
 class Moments(NamedTuple):
-    """Of components `x_k` over bases `v_m`, per cell (the last axis): sums, and sums of products of residuals.
+    """Sums of components `x_k` and of bases `v_m`, and of products of residuals; the last axis is the cells.
 
     A residual is `e_k = x_k - centre_k v_k` with `centre_k = sum x_k / sum v_k`; `used` counts rows of base not 0.
     """
@@ -27,14 +27,17 @@ class Moments(NamedTuple):
     vv: Array
 
     def about(self, centre: Array, base: Index) -> "Moments":
-        """The same about other centres: `e - d v` in place of `e`."""
+        """These moments about other centres: a residual is then `e - d v`, where the centre has moved by `d`."""
         d = centre - self.centre
         own, between = self.vv[base], self.ev[:, base]
         ee = self.ee - d * between - (d * between).swapaxes(0, 1) + d[:, np.newaxis] * d * own[:, base]
         return Moments(self.x, self.v, self.used, centre, ee, self.ev - d[:, np.newaxis] * own, self.vv)
 
     def plus(self, other: "Moments", base: Index) -> "Moments":
-        """Of the rows of both: each is moved to the common centre (Chan, Golub, LeVeque 1983, doi:10.2307/2683386)."""
+        """The moments of the rows of both, moved to their common centre.
+
+        Chan, Golub, LeVeque 1983, doi:10.2307/2683386.
+        """
         centre = _ratio(self.x + other.x, (self.v + other.v)[base])
         left, right = self.about(centre, base), other.about(centre, base)
         return Moments(
@@ -48,18 +51,18 @@ class Moments(NamedTuple):
         )
 
     def at(self, cells: "Index | slice") -> "Moments":
-        """Some of the cells."""
+        """The moments of some of the cells."""
         return Moments(*(part[..., cells] for part in self))
 
     def grown(self, cells: int) -> "Moments":
-        """With empty cells at the end."""
+        """The moments with empty cells added at the end, so that there are so many."""
         missing = cells - self.x.shape[-1]
         if missing <= 0:
             return self
         return Moments(*(np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) for part in self))
 
     def put(self, cells: Index, other: "Moments") -> None:
-        """Replace some of the cells."""
+        """Write the moments of others over those of some of the cells, in place."""
         for mine, theirs in zip(self, other, strict=True):
             mine[..., cells] = theirs
 
@@ -68,7 +71,8 @@ class Moments(NamedTuple):
 class Scatter:
     """Merged second moments of cells. `base` tells which base each component is divided by.
 
-    No pivot is needed and nothing cancels, wherever values lie and however far apart the slices are.
+    Each cell's moments are about its own centre, which moves as rows come in: no pivot is needed, and nothing
+    cancels, wherever values lie and however far apart the slices are.
     """
 
     base: Index = field(default_factory=lambda: np.zeros(0, np.intp))
@@ -82,7 +86,7 @@ class Scatter:
             self._merge([WHOLE] if cells is None else list(cells.keys), _of_block(x, v, base, cells))
 
     def add(self, other: "Scatter") -> None:
-        """Merge what comes next in the data."""
+        """Merge the moments of the rows that come next in the data."""
         if other.moments is None:
             return
         self.base = other.base

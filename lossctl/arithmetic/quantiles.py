@@ -18,7 +18,7 @@ def normal_cdf(x: float) -> float:
 
 
 def normal_quantile(p: float) -> float:
-    """Its inverse."""
+    """The value below which a standard normal variable lies with probability `p`."""
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(p)
@@ -44,6 +44,7 @@ def student_quantile(p: float, degrees: float) -> float:
 
 
 def _expansion(z: float, degrees: float) -> float:
+    """Student's quantile from the normal one `z` by powers of 1/degrees (Abramowitz and Stegun, 26.7.5)."""
     z2 = z * z
     terms = (
         (z2 + 1) * z / 4,

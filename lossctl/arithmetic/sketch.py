@@ -49,7 +49,7 @@ class Sketch:
         self._wait(*_tallied(buckets if counted is None else buckets[counted]))
 
     def add(self, other: "Sketch") -> None:
-        """Merge another."""
+        """Merge another sketch; cells are known by their keys."""
         other._merge()
         own = np.array([self.cells.setdefault(key, len(self.cells)) for key in other.cells], np.int64)
         if len(other.keys):
@@ -57,6 +57,7 @@ class Sketch:
             self._wait(own[cell] * _CELL + bucket, other.counts)
 
     def _wait(self, keys: Counts, counts: Counts) -> None:
+        """Put entries aside: merging sorts all there are, so it waits until enough have come together."""
         self._waiting.append((keys, counts))
         if sum(len(part) for part, _ in self._waiting) > max(_WAITING, len(self.keys)):
             self._merge()
@@ -70,7 +71,7 @@ class Sketch:
             self._waiting = []
 
     def percentiles(self, key: Key, shares: Array) -> Array:
-        """Quantiles of a cell's values, each within RELATIVE_ERROR of those that numpy's default interpolates."""
+        """Quantiles of a cell's values, each within half a percent of what NumPy's default interpolates."""
         self._merge()
         cell = self.cells[key]
         start, stop = np.searchsorted(self.keys, [cell * _CELL, (cell + 1) * _CELL])
@@ -83,12 +84,14 @@ class Sketch:
 
 
 def _buckets(values: Array) -> Counts:
+    """The bucket of each value: sign and upper bits, so that buckets ascend as values do."""
     bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
     size = (bits & _MAGNITUDE) >> _SHIFT
     return np.where(bits < 0, _OFFSET - size, _OFFSET + size)
 
 
 def _middles(buckets: Counts) -> Array:
+    """The value in the middle of each bucket; of the one of infinity, infinity."""
     size = np.abs(buckets - _OFFSET)
     low, high = ((size + up) << _SHIFT for up in (0, 1))
     low, high = low.view(np.float64), high.view(np.float64)
@@ -98,6 +101,7 @@ def _middles(buckets: Counts) -> Array:
 
 
 def _tallied(keys: Counts) -> tuple[Counts, Counts]:
+    """The distinct keys and how often each comes: counted where they lie close together, else sorted."""
     if not len(keys):
         return keys, keys
     low, high = int(keys.min()), int(keys.max())

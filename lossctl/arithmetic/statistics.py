@@ -44,12 +44,12 @@ class Product(NamedTuple):
 
     @property
     def value(self) -> Array:
-        """The products themselves."""
+        """The value of each row."""
         with np.errstate(all="ignore"):
             return self.left * (self.right if self.other is None else self.right + self.factor * self.other)
 
     def total(self) -> float:
-        """The sum of rows of one number."""
+        """The sum over all rows, of one number each."""
         total = dot(self.left, self.right)
         if self.other is not None:
             total += self.factor * dot(self.left, self.other)
@@ -82,7 +82,7 @@ class Histogram:
     __array_ufunc__ = None  # leaves `weights * histogram` to us
 
     def __rmul__(self, weights: Array) -> "Histogram":
-        """With weighted rows."""
+        """`weights * histogram`: each row adds its value times its weight."""
         return Histogram(self.bin, self.size, weights if self.value is None else weights * self.value)
 
 

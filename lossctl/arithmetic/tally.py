@@ -13,7 +13,10 @@ from lossctl.arithmetic.statistics import Histogram, Largest, Product, Smallest,
 
 
 class Column(NamedTuple):
-    """Where a statistic stands among the merged ones."""
+    """Where a statistic stands: rows `start` to `stop` of the merged sums, or of the maxima (`merge`: sum, max, min).
+
+    A minimum is kept as the maximum of its negative.
+    """
 
     start: int
     stop: int
@@ -36,7 +39,10 @@ class Tally:
     _known: tuple[Sequence[Key], Indexes] = ((), np.zeros(0, np.intp))
 
     def add_block(self, statistics: Statistics, cells: Cells | None, rows: int) -> None:
-        """Merge one block's row statistics; without cells all rows are one cell."""
+        """Merge one block's row statistics; without cells all rows are one cell.
+
+        The block's own sums are plain: blocks are small, and what is lost between them is kept in `low`.
+        """
         if not self.layout:
             self.layout = _layout(statistics)
         keys = [WHOLE] if cells is None else cells.keys
@@ -62,7 +68,7 @@ class Tally:
         self._merge(self._places(keys, cells), high, None, top)
 
     def add(self, other: "Tally") -> None:
-        """Merge what comes next in the data."""
+        """Merge another tally, of the rows that come next in the data."""
         if not other.layout:
             return
         if not self.layout:
@@ -71,6 +77,8 @@ class Tally:
 
     def _places(self, keys: Sequence[Key], cells: Cells | None) -> Indexes:
         """Where the cells of some keys are; new ones are added in order of first appearance."""
+        # Keys are known by identity: `columns.keys.cells_of` hands out the same list for blocks of the same few cells,
+        # which saves a look-up per key and block. So nobody may change that list in place.
         if keys is self._known[0]:
             return self._known[1]
         if cells is not None and any(key not in self.cells for key in keys):
@@ -81,12 +89,15 @@ class Tally:
         return at
 
     def _merge(self, at: Indexes, high: Array, low: Array | None, top: Array) -> None:
+        """Add sums (`high + low`) and merge maxima of the cells at these places."""
         if len(at) == 1 and self.high.shape[1] == len(self.cells) == 1:
             self.high, error = _two_sum(self.high, high)
             self.low = self.low + error if low is None else self.low + (error + low)
             self.top = np.maximum(self.top, top)
             return
         if not len(self.high):  # the first cells, every one new
+            # Cells stand in order of their places. Adding 0 turns a sum of -0.0 into 0.0, as adding to a cell that is
+            # there does: a zero's sign would depend on the cuts of the data.
             order = np.argsort(at)
             self.high, self.top = high[:, order] + 0.0, top[:, order]
             self.low = np.zeros_like(high) if low is None else low[:, order]
@@ -127,6 +138,7 @@ def _widened(x: Array, columns: int, value: float) -> Array:
 
 
 def _layout(statistics: Statistics) -> dict[str, Column]:
+    """Where each statistic will stand; the first of the sums are the rows."""
     layout, sums, tops = {"rows": Column(0, 1, False, "sum")}, 1, 0
     for name, statistic in statistics.items():
         match statistic:
@@ -158,7 +170,7 @@ def _reduce(operation: np.ufunc, x: Array, cells: Cells | None) -> Array:
 
 
 def _reduce_bins(histogram: Histogram, cells: Cells | None) -> Array:
-    """One number per bin and cell."""
+    """One number per bin and cell, `(bins, cells)`."""
     size, place, value = histogram.size, histogram.bin, histogram.value
     if cells is None:
         return np.bincount(place, value, size)[:, np.newaxis].astype(np.float64)

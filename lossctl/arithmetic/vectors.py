@@ -207,7 +207,7 @@ def put_at_k(x: Array, index: Array | Indexes, value: float) -> Array:
 
 @primitive
 def set_at_k(work: Array, index: Array | Indexes, value: float) -> Array:
-    """The same in place, of an array that is the caller's own."""
+    """Write `value` into component `index[i]` of row i, in place: `work` is the caller's own array, and returned."""
     flat, places = _places(work, index)
     flat[places] = value
     return work

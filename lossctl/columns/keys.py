@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import types as pt
 
-from lossctl.arithmetic.cells import HEAD, Cells, Key, runs_of
+from lossctl.arithmetic.cells import HEAD, CellCodes, CellRuns, Cells, Key, runs_of
 from lossctl.sources.arrow import present, texts_column, texts_of, values_of
 
 Codes = npt.NDArray[np.int64]
@@ -113,12 +113,12 @@ def cells_of(columns: Sequence[Encoded], rows: int) -> Cells | None:
     if space > rows or not _descends(codes):
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
-        return Cells(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
+        return CellRuns(_keys(tuple(column.labels for column in columns), codes[first].tobytes()), rows, runs)
     counts = np.bincount(codes, minlength=space)
     cells = np.flatnonzero(counts)
     name = _remembered if len(cells) <= FEW else _keys
     keys = name(tuple(tuple(column.labels) for column in columns), cells.tobytes())
-    return Cells(keys, rows, codes=codes, cells=cells, counts=counts)
+    return CellCodes(keys, rows, codes, cells, counts)
 
 
 def _descends(codes: Codes) -> bool:
@@ -135,6 +135,7 @@ def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:
     return list(zip(*reversed(found), strict=True))
 
 
+# Blocks of the same few cells are given one and the same list, by which `Tally` knows them: nobody may change it.
 _remembered = lru_cache(maxsize=64)(_keys)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lossctl.declare.declaration import Loss as Loss
     from lossctl.declare.examples import Example as Example
     from lossctl.declare.examples import example as example
+    from lossctl.declare.params import FileCells as FileCells
     from lossctl.declare.params import Param as Param
     from lossctl.declare.registry import loss as loss
     from lossctl.declare.roles import *  # noqa: F403  # every role
@@ -37,6 +38,7 @@ _HOMES = {
     "Example": "lossctl.declare.examples",
     "example": "lossctl.declare.examples",
     "Loss": "lossctl.declare.declaration",
+    "FileCells": "lossctl.declare.params",
     "Param": "lossctl.declare.params",
     "loss": "lossctl.declare.registry",
 }

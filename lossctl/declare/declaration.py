@@ -10,7 +10,7 @@ from lossctl.declare.examples import Example
 from lossctl.declare.from_python import depth, from_python
 from lossctl.declare.hooks import Hooks
 from lossctl.declare.kernel import Kernel, LossRole, Rule, Scope
-from lossctl.declare.params import Parameter, Value
+from lossctl.declare.params import FILE, FileCells, Parameter, Value
 from lossctl.declare.signature import read_detector, read_signature, role_of
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
 
@@ -71,7 +71,7 @@ class Loss:
 
     @property
     def formula(self) -> str:
-        """The rest of it: the formula and its conventions."""
+        """The docstring after its first sentence: the formula and its conventions."""
         return "\n".join(line.strip() for line in self.doc.strip().splitlines()[1:]).strip()
 
     def kernel_for(self, bound: Mapping[str, Any]) -> Kernel:
@@ -163,6 +163,18 @@ class Loss:
         chosen = {name: role_of(annotation) for name, annotation in changed.items()}
         return tuple(role._replace(role=chosen.get(role.name) or role.role) for role in kernel.roles)
 
+    def with_files(self, params: Mapping[str, Any], read: Callable[[str, str], FileCells]) -> dict[str, Any]:
+        """The parameters with the cells of files in place of `file:PATH`, where a hook makes something of them.
+
+        `read` is given the parameter's text and its option: nothing here opens a file.
+        """
+        told = dict(params)
+        for name, value in params.items():
+            parameter = self.params[name]
+            if self.hooks.prepare and parameter.from_file and isinstance(value, str) and value.startswith(FILE):
+                told[name] = read(value, parameter.option)
+        return told
+
     def prepared(self, params: Mapping[str, Any], classes: Classes) -> dict[str, Any]:
         """The parameters as the kernel takes them."""
         return self.hooks.prepare(dict(params), classes) if self.hooks.prepare else dict(params)
@@ -223,7 +235,7 @@ class Loss:
                 raise UsageError(f"{self.name} needs {role.name}.")
         vectors = frozenset(name for name, value in given.items() if depth(value) > 1)
         named = from_python(self.roles_for(params, kernel, vectors), given, self.name, self.spelling(params))
-        prepared = self.prepared(params, classes_of(kernel.roles, named))
+        prepared = self.prepared(self.with_files(params, _read_cells), classes_of(kernel.roles, named))
         for rule in self.hooks.rules:
             if rule.broken(**named, **prepared).any():
                 raise DataError(f"{self.name}: {rule.says}.")
@@ -235,8 +247,18 @@ class Loss:
         return f"<loss {self.name}{describe.signature(self)}>"
 
 
+def _read_cells(said: str, option: str) -> FileCells:
+    """The reader of the planner, which the package hands on: losses that are called in Python take files too."""
+    from lossctl import read_cells
+
+    return read_cells(said, option)
+
+
 class _Lazy:
-    """An attribute that is written when a loss is asked for it; the class keeps its own."""
+    """An attribute that `describe` writes when a loss is asked for it; asked for on the class, it is the class's own.
+
+    So `help(losses.huber)` shows that loss, and `help(Loss)` the class, and no docstring is written at start.
+    """
 
     def __init__(self, writer: str, own: object) -> None:
         self.writer, self.own = writer, own

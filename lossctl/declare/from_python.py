@@ -1,4 +1,4 @@
-"""Arrays as kernels take them: made from Python values by role, and the few types beside plain NumPy arrays."""
+"""Arrays as kernels take them, made from Python values by role."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -76,7 +76,7 @@ class Kernel:
         return Rows(found.value) if isinstance(found, Product) else found
 
     def values(self, arrays: Mapping[str, Array], params: Mapping[str, Any]) -> Rows | Product:
-        """The same, as a product where the kernel gives one for rows of one number."""
+        """Row values, components collapsed; a product where the kernel gives one for rows of one number."""
         result = self._call(arrays, params)
         if isinstance(result, Product):
             if result.left.ndim == 1:

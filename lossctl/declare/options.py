@@ -60,7 +60,7 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """As it is written: --per-row."""
+        """The option as it is written on the command line: --per-row."""
         return "--" + self.name.replace("_", "-")
 
 

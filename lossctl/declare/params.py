@@ -10,10 +10,14 @@ from lossctl.declare.roles import Domain
 from lossctl.errors import DeclarationError, UsageError, did_you_mean
 
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
+FILE = "file:"
 
 
 class Param(NamedTuple):
-    """What an annotation says of a parameter: its help text and its range."""
+    """What an annotation says of a parameter: its help text and its range.
+
+    `from_file`: it may be `file:PATH`, and the loss's `prepare` hook is then given the file's `FileCells` in its place.
+    """
 
     help: str
     gt: float | None = None
@@ -21,6 +25,15 @@ class Param(NamedTuple):
     lt: float | None = None
     le: float | None = None
     becomes: str | None = None  # what is worked out from it (weights from counts), as reports name it
+    from_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileCells:
+    """What stands in the file that a parameter names: rows of cells, without a header. `said` is `file:PATH`."""
+
+    said: str
+    rows: list[list[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ class Parameter(NamedTuple):
     choices: tuple[Value, ...]
     help: str
     becomes: str
+    from_file: bool
 
     @property
     def option(self) -> str:
@@ -196,7 +210,7 @@ def resolve(name: str, annotation: Any, default: Value, required: bool, loss: st
     low, high = (about.gt if about.ge is None else about.ge), (about.lt if about.le is None else about.le)
     interval = Domain(-inf if low is None else low, inf if high is None else high, about.ge is None, about.le is None)
     parameter = Parameter(
-        name, frozenset(types), default, required, interval, choices, about.help, about.becomes or name
+        name, frozenset(types), default, required, interval, choices, about.help, about.becomes or name, about.from_file
     )
     if not required:
         try:

@@ -31,7 +31,7 @@ class Domain(NamedTuple):
 
     @property
     def everything(self) -> bool:
-        """All finite numbers."""
+        """Whether it holds all finite numbers, and no others."""
         return self == Domain()
 
     @property
@@ -82,7 +82,7 @@ class Role(NamedTuple):
 
     @property
     def mistaken(self) -> str:
-        """What is often handed over in its place, and the way out of that."""
+        """What messages add of data that are often taken for this role's, and the way out of that."""
         if self.kind == "simplex" or self.input == "probs":
             given, others, way = "probability", "logits or log-probabilities", "logits: bce_with_logits, cross_entropy"
         elif self.input == "log_probs":

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
-from lossctl.arithmetic.cells import Cells, Runs
+from lossctl.arithmetic.cells import CellRuns, Runs
 from lossctl.arithmetic.statistics import Largest, Product, Rows, Smallest, Statistic, Statistics, Sums
 from lossctl.arithmetic.tally import Tally
 from lossctl.declare import registry
@@ -132,7 +132,7 @@ def nested_units(
         flat = {name: array.values for name, array in arrays.items()}
         starts = np.asarray(first.offsets[:-1])
         runs = Runs(None, starts, np.arange(len(first)))
-        cells = Cells([(row,) for row in range(len(first))], flat_size(first), runs)
+        cells = CellRuns([(row,) for row in range(len(first))], flat_size(first), runs)
         tally = Tally()
         pivot = {name: array[..., starts] for name, array in flat.items()} if "pivot" in kernel.supplied else {}
         spread = {name: cells.spread(level) for name, level in pivot.items()}

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 import lossctl
 from lossctl.declare import registry
-from lossctl.errors import DataError
+from lossctl.errors import DataError, LossctlError
+from lossctl.losses.classification._class_weights import counted
 from support import write_csv, write_parquet
 
 # Residuals of four predictions, and how far each is from its target.
@@ -186,6 +187,69 @@ def test_weights_that_were_worked_out_are_in_the_details() -> None:
     assert lossctl.compute("bce", one, pos_weight="balanced").results[0].details["pos_weight"] == [3.0]
     two = {"target": [[1, 1], [0, 1], [0, 0], [0, 1]], "pred": [[0.5, 0.5]] * 4}
     assert lossctl.compute("bce", two, pos_weight="balanced").results[0].details["pos_weight"] == [3.0, 1 / 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("w.csv", "1\n2\n4\n"),
+        ("w.csv", "1,2,4\n"),
+        ("w.csv", "class,weight\n1,2\n0,1\n2,4\n"),
+        ("w.json", "[1, 2, 4]"),
+        ("w.json", '{"2": 4, "0": 1, "1": 2}'),
+        ("w.JSON", '[["1", 2], [0, 1], ["2", 4]]'),
+    ],
+)
+@pytest.mark.parametrize("loss", ["cross_entropy", "multi_margin"])
+def test_class_weights_stand_in_a_file(name: str, text: str, loss: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    target, pred = [0, 1, 2], [[0.5, 0.0, 1.0]] * 3
+    found = lossctl.compute(loss, {"target": target, "pred": pred}, class_weight=f"file:{path}").results[0]
+    assert found.details["class_weight"] == [1.0, 2.0, 4.0]
+    assert found.params["class_weight"] == f"file:{path}"
+    given = lossctl.compute(loss, {"target": target, "pred": pred}, class_weight=[1, 2, 4])
+    assert found.value == given.value
+    call = getattr(lossctl.losses, loss)
+    rows = call(target, pred, class_weight=f"file:{path}")
+    assert rows.tolist() == call(target, pred, class_weight=[1, 2, 4]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "--class-weight file:{} is empty."),
+        ("3", "--class-weight file:{} cannot be read: it holds neither a list nor an object."),
+        (None, "--class-weight file:{} cannot be read: No such file or directory."),
+        ("[1, 2, 3, 4]", "file:{} takes as many numbers as there are classes (3: 0, 1, 2), not 4."),
+        ("[[1, 2, 3], [4, 5, 6]]", "file:{} must hold 3 numbers, or a class and its weight per line."),
+        ('{"0": 1, "1": 2, "3": 4}', "file:{}: there is no class '3' (there are: 0, 1, 2)."),
+    ],
+)
+def test_a_file_of_class_weights_is_refused_as_a_command_and_in_python(
+    text: str | None, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / ("w.csv" if text == "" else "w.json")
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    target, pred = [0, 1, 2], [[0.5, 0.0, 1.0]] * 3
+    for refused in (
+        lambda: lossctl.compute("cross_entropy", {"target": target, "pred": pred}, class_weight=f"file:{path}"),
+        lambda: lossctl.losses.cross_entropy(target, pred, class_weight=f"file:{path}"),
+    ):
+        with pytest.raises(LossctlError) as caught:
+            refused()
+        assert says.format(path) in str(caught.value)
+
+
+def test_rows_that_count_nothing_are_worth_nothing_and_the_given_values_stay() -> None:
+    value, target = np.array([1.0, 2.0, 4.0]), np.array([0, 1, 2])
+    found = counted(value, target, np.array([1.0, 0.0, 2.0]), 2)
+    assert found.denominator is not None
+    assert found.ignored is not None
+    assert (found.value.tolist(), found.denominator.tolist()) == ([1.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+    assert found.ignored.tolist() == [False, False, True]
+    assert value.tolist() == [1.0, 2.0, 4.0]
 
 
 def test_the_elements_of_hamming_are_labels() -> None:

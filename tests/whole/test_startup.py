@@ -2,10 +2,11 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
-from support import SAMPLE, environment, python
+from support import ROOT, SAMPLE, environment, python
 
 REPORT = """
 import json, os, sys
@@ -68,11 +69,17 @@ def test_row_values_are_written_without_pandas(suffix: str, tmp_path: object) ->
     assert modules & {"pandas", "scipy"} == set()
 
 
-def test_losses_are_called_from_python_without_pyarrow() -> None:
+@pytest.mark.parametrize(
+    "call",
+    ["huber([3.0], [2.5], delta=1.0)", "cross_entropy([1], [[0.5, 0.0]], class_weight='file:w.csv')"],
+)
+def test_losses_are_called_from_python_without_pyarrow(call: str, tmp_path: Path) -> None:
+    tmp_path.joinpath("w.csv").write_text("1\n2\n")
     done = python(
-        "import sys, lossctl; lossctl.losses.huber([3.0], [2.5], delta=1.0);"
+        f"import sys, lossctl; lossctl.losses.{call};"
         "print(sorted({'pyarrow', 'pandas', 'rich', 'typer'} & set(sys.modules)))",
-        env=environment(),
+        env=environment() | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
     )
     assert done.stderr == ""
     assert done.stdout.strip() == "[]"

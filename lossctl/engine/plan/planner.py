@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lossctl.columns.binding import CLASSES, Binding, Labels, Table
 from lossctl.declare import registry
 from lossctl.declare.declaration import Loss
-from lossctl.declare.params import ColumnRef, Value, plain
+from lossctl.declare.params import ColumnRef, FileCells, Value, plain
 from lossctl.declare.roles import Domain, Role
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.bind import MissingRoleError, bind
@@ -218,7 +218,8 @@ def _term(part: expressions.Part, loss: Loss, request: Request, data: Dataset) -
             )
     nested = scope != "row" and any(binding.nested for binding in bindings.values())
     ordered = {name: shown[name] for name in loss.params if name in shown}
-    return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, params, columns)
+    resolved = params if loss.hooks.prepare is None else loss.with_files(params, _read_cells)
+    return Term(loss.name, ordered, bindings, nested, "row" if nested else scope, resolved, columns)
 
 
 def _column_named(loss: Loss, role: str, value: object) -> str:
@@ -246,6 +247,12 @@ def _parameter_column(loss: Loss, name: str, column: str, table: Table) -> Bindi
 
 def _weight(name: str | None) -> Binding | None:
     return None if name is None else Binding("weight", WEIGHT, (name,), "number")
+
+
+def _read_cells(said: str, option: str) -> FileCells:
+    from lossctl.engine.plan.side_files import read_cells
+
+    return read_cells(said, option)
 
 
 def _check_options(requests: Sequence[Request], losses: Sequence[Loss]) -> None:

@@ -1,14 +1,20 @@
-"""Coefficients of a model in a file of their own: a column of a table, an array, or safetensors."""
+"""Files beside the data: cells that a parameter takes (class weights), and coefficients of a model.
+
+Coefficients are a column of a table, an array, or safetensors.
+"""
 
 import json
 import os
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from lossctl.declare.params import FILE, FileCells, number
 from lossctl.errors import DataError, listing
-from lossctl.sources.arrow import column_of
-from lossctl.sources.source import Source
+
+if TYPE_CHECKING:
+    from lossctl.sources.source import Source
 
 # Element types of the safetensors format; bfloat16 is the upper half of a float32.
 TENSOR_TYPES = {
@@ -23,11 +29,14 @@ TENSOR_TYPES = {
 }
 
 
+Rows: TypeAlias = list[list[object]]
+
+
 class Coefficients(NamedTuple):
     """Where coefficients are: files to read, or a source in memory."""
 
     files: tuple[str, ...]
-    table: Source | None = None
+    table: "Source | None" = None
 
 
 def coefficients(text: str) -> tuple[Coefficients, str]:
@@ -48,6 +57,7 @@ def coefficients(text: str) -> tuple[Coefficients, str]:
 
 def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
     """All numbers of a safetensors file, or those of one tensor."""
+    from lossctl.sources.arrow import column_of
     from lossctl.sources.memory import source
 
     try:
@@ -82,3 +92,35 @@ def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
             values = (values.astype(np.uint32) << 16).view(np.float32)
         parts.append(values.astype(np.float64))
     return Coefficients((path,), source({"coef": column_of(np.concatenate(parts))})), "coef"
+
+
+def read_cells(said: str, option: str) -> FileCells:
+    """What stands in the JSON or CSV file that a parameter names as `file:PATH`, without a header."""
+    path = said.removeprefix(FILE)
+    reader: Callable[[str], Rows] = _json if path.lower().endswith(".json") else _csv
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            rows = reader(file.read())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(f"{option} {said} cannot be read: {reason}.") from None
+    if not rows:
+        raise DataError(f"{option} {said} is empty.")
+    return FileCells(said, rows)
+
+
+def _json(text: str) -> Rows:
+    found = json.loads(text)
+    if isinstance(found, Mapping):
+        return [[key, weight] for key, weight in found.items()]
+    if not isinstance(found, list):
+        raise ValueError("it holds neither a list nor an object")
+    return [item if isinstance(item, list) else [item] for item in found]
+
+
+def _csv(text: str) -> Rows:
+    import csv
+
+    rows: Rows = [list(row) for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    headed = len(rows) > 1 and number(str(rows[0][-1]).strip()) is None
+    return rows[1:] if headed else rows

@@ -8,12 +8,12 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Product
 from lossctl.arithmetic.vectors import sigmoid
-from lossctl.class_weights import PosWeight, positive
 from lossctl.declare.classes import Classes
 from lossctl.declare.examples import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import LogitD, Probability, ProbabilityD, SoftBinary, SoftBinaryD
+from lossctl.losses.classification._class_weights import PosWeight, positive
 
 MACHINE = 2.220446049250313e-16
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))

@@ -9,12 +9,12 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.vectors import add_at_k, argmax_k, max_k, pick_k, put_at_k, set_at_k, sum_k
-from lossctl.class_weights import ClassWeight, counted, of_rows, resolve
 from lossctl.declare.classes import Classes
 from lossctl.declare.examples import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import BinaryVector, ClassIndex, ClassTarget, ScoreVector
+from lossctl.losses.classification._class_weights import ClassWeight, counted, of_rows, resolve
 
 EFFECTIVE_BETA = 0.999
 
@@ -201,7 +201,7 @@ def _(target: Array, pred: Array) -> Flags:
 
 
 def by_label(pred: Array, target: Array) -> Iterator[tuple[Array, Array]]:
-    """One label after another, to pair it with all others at once."""
+    """The scores and targets of one label after another, so that each can be paired with all others at once."""
     return zip(np.ascontiguousarray(pred), np.ascontiguousarray(target), strict=True)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.vectors import add_at_k, pick_k, sum_k
-from lossctl.class_weights import ClassWeight, counted, of_rows, resolved
 from lossctl.declare.classes import Classes
 from lossctl.declare.examples import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import ClassIndex, ClassTarget, LogProbs, Proportions, Simplex
+from lossctl.losses.classification._class_weights import ClassWeight, counted, of_rows, resolved
 
 MACHINE, EFFECTIVE_BETA = 2.220446049250313e-16, 0.999
 TINY = float(np.finfo(np.float64).smallest_normal)

@@ -7,12 +7,12 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.vectors import add_at_k, log_softmax_k, pick_k, softmax_at, softmax_k, softplus, sum_k
-from lossctl.class_weights import per_class
 from lossctl.declare.classes import Classes
 from lossctl.declare.examples import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import BinaryD, BinaryVector, ClassTarget, LogitD, Logits, ProbabilityD, Simplex
+from lossctl.losses.classification._class_weights import per_class
 
 TINY = float(np.finfo(np.float64).smallest_normal)
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))

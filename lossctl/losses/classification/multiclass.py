@@ -18,7 +18,13 @@ from lossctl.arithmetic.vectors import (
     softmax_k,
     sum_k,
 )
-from lossctl.class_weights import (
+from lossctl.declare.classes import Classes
+from lossctl.declare.examples import example
+from lossctl.declare.params import Param
+from lossctl.declare.registry import loss
+from lossctl.declare.roles import ClassTarget, Logits
+from lossctl.errors import UsageError
+from lossctl.losses.classification._class_weights import (
     BETA,
     ClassWeight,
     counted,
@@ -27,12 +33,6 @@ from lossctl.class_weights import (
     of_rows,
     resolved,
 )
-from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
-from lossctl.declare.params import Param
-from lossctl.declare.registry import loss
-from lossctl.declare.roles import ClassTarget, Logits
-from lossctl.errors import UsageError
 
 LOG_2, LOG_3 = float(np.log(2.0)), float(np.log(3.0))
 # -log softmax of the logits 0 and log 3, whose probabilities are 1/4 and 3/4
@@ -160,7 +160,7 @@ def _(target: Array, pred: Array, *, beta: float, counts: Any) -> Array:
 
 @class_balanced_cross_entropy.prepare
 def _(params: dict[str, Any], classes: Classes) -> dict[str, Any]:
-    """From the counts to the weights: the kernel multiplies by what it finds there."""
+    """Weights in place of the counts: the kernel multiplies by what `counts` holds."""
     beta = _number(params, "beta", "class_balanced_cross_entropy")
     return params | {"counts": effective(given_counts(params["counts"], classes, "--counts"), beta)}
 
@@ -303,7 +303,7 @@ def _is_zero(smoothing: Any) -> bool:
 
 
 def _number(params: dict[str, Any], name: str, loss_name: str) -> float:
-    """A parameter that weights are resolved with: it cannot be a column."""
+    """The number of a parameter that class weights are worked out with: a column of the file is refused."""
     if name not in params:
         raise UsageError(f"{loss_name}: --{name} is one number; it cannot be a column.")
     return float(params[name])

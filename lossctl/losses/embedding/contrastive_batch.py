@@ -175,7 +175,7 @@ def _lengths(negatives: Array, similarity: str) -> Array | float:
 
 
 def _dots(negatives: Array, x: Array) -> Array:
-    """Of each row's `(m, d)` negatives with its own vector, `(m, n)`."""
+    """Dot products of each row's negatives, `(m, d, n)`, with its own vector, as `(m, n)`."""
     found: Array = np.einsum("mdn,dn->mn", negatives, x)
     return found
 

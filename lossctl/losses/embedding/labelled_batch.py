@@ -249,7 +249,10 @@ def _(embedding: Array, label: Array, *, temperature: float) -> Flags:
 
 @dataclass(slots=True)
 class _Batch:
-    """Some rows of a unit against all of it: their similarities, and those with the other rows of their label."""
+    """Some rows of a unit against all of it: their similarities, and those with the other rows of their label.
+
+    `alike` are the latter one after another, of the rows in `row`; each row has as many as `positives` says.
+    """
 
     run: slice
     scores: Array
@@ -260,7 +263,7 @@ class _Batch:
     positives: npt.NDArray[np.int64]
 
     def hide_alike(self) -> None:
-        """Leave the rows of other labels alone in the similarities."""
+        """Keep only the similarities with rows of other labels: the others become -infinity, in place."""
         np.copyto(self.scores, -np.inf, where=self.same)
         self.scores[self.itself] = -np.inf
 
@@ -281,7 +284,7 @@ class _Batch:
 
 
 def _batches(embedding: Array, label: Array, temperature: float = 1.0) -> Iterator[_Batch]:
-    """Runs of a unit's rows; the large arrays are overwritten by the next one."""
+    """A unit's rows run by run; a run's `scores` and `same` are overwritten by those of the next."""
     directions = unit(embedding)
     room = np.zeros((0, 0), dtype=bool)
     for run, scores in similarities(directions / temperature, directions):
@@ -295,5 +298,5 @@ def _batches(embedding: Array, label: Array, temperature: float = 1.0) -> Iterat
 
 
 def _empty(label: Array) -> tuple[Array, Array]:
-    """Room for the rows' values and shares."""
+    """Arrays for a value and a share per row, to be filled."""
     return np.empty(len(label)), np.empty(len(label))

@@ -103,13 +103,16 @@ def _(target: Array, pred: Array, **_: object) -> npt.NDArray[np.bool_]:
 
 
 def _from_rate(target: Array, pred: Array, eps: float) -> Array:
-    """The loss less `y - y log y`, which joins the constant: small numbers, where two large ones would cancel."""
+    """The loss of a rate less `y - y log y`, which joins the constant: so no two large numbers cancel."""
     counted = (target > 0.0) * 1.0
     return counted * (excess(target, pred + eps) - eps) + (1.0 - counted) * pred
 
 
 def _from_log_rate(target: Array, pred: Array) -> Array:
-    """The same of a logarithmic rate: `y (exp(d) - 1 - d)`, `d = pred - log y`; `exp(pred)` where y = 0."""
+    """The loss of a logarithmic rate less `y - y log y`, which joins the constant.
+
+    `y (exp(d) - 1 - d)`, `d = pred - log y`; `exp(pred)` where y = 0.
+    """
     none = (target == 0.0) * 1.0
     distance = np.minimum(pred - np.log(target + none), 709.0)
     value: Array = target * expm1_gap(distance) + none * np.minimum(np.exp(pred), LARGEST)

@@ -80,7 +80,7 @@ def smape(target: RealD, pred: RealD) -> Array:
 
 
 def _halved(target: Array, pred: Array) -> tuple[Array, Array]:
-    """Half of the value, and the denominator."""
+    """`abs(pred - target) / size`, half of the value, and `size`, the sum of both absolute values."""
     size = np.abs(target)
     size += np.abs(pred)
     value = np.abs(pred - target)

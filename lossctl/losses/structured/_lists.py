@@ -13,7 +13,7 @@ GROUPS = "Without --group (or lists in the rows) the whole dataset is one query.
 
 
 def lower(target: Array) -> Iterator[tuple[slice, slice]]:
-    """Of relevances in falling order: runs of items, and those that are less relevant than a run's first."""
+    """Runs of items whose relevances fall, each with the items that are less relevant than the run's first."""
     rising = -target
     for run in strips(len(target), IN_CACHE):
         below = int(np.searchsorted(rising, rising[run.start], side="right"))

@@ -175,7 +175,7 @@ def _(pred: Ragged, target: Ragged, *, blank: int, **_: object) -> Flags:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """All rows: where each one's steps begin, how many they are, and its labels."""
+    """The scores of all rows step after step, where each row's steps begin, how many they are, and its labels."""
 
     scores: Array  # as given, step after step
     norm: Array  # what to take from a step's scores to have logarithms of probabilities
@@ -218,7 +218,10 @@ class _Lattice:
         return self._final(rest, said)
 
     def backward(self, pull: Array) -> Array:
-        """The same; to `pull`, flat, is added how fast it grows with each score, a softmax apart."""
+        """The log-likelihood of each row; to `pull` is added how fast it grows with each score.
+
+        `pull` is flat, as `scores` is; the slope of the softmax that logits go through is not in it.
+        """
         arrived: list[tuple[Array, Array]] = []
         found = self.forward(arrived)
         rest, said = self._ends(self.lengths)  # from here on, of all paths yet to come
@@ -240,7 +243,7 @@ class _Lattice:
         return int(np.searchsorted(-self.steps, -step, side="left"))
 
     def _ends(self, written: Indexes) -> tuple[Array, Array]:
-        """States in which exactly so many labels are written."""
+        """The states `rest` and `said` in which exactly so many labels of each row are written."""
         n, most = self.labels.shape
         rest, said = np.full((n, most + 1), NEVER), np.full((n, most), NEVER)
         rest[np.arange(n), written] = 0.0
@@ -249,13 +252,13 @@ class _Lattice:
         return rest, said
 
     def _final(self, rest: Array, said: Array) -> Array:
-        """All paths that have written every label."""
+        """The logarithm of the probability of all paths that have written every label."""
         at = np.arange(len(rest))
         last = np.where(self.lengths > 0, said[at, self.lengths - 1], NEVER)
         return _log_add(rest[at, self.lengths], last)
 
     def _arrive(self, rest: Array, said: Array) -> tuple[Array, Array]:
-        """The sums over where a path can come from."""
+        """Logarithms of the sums over the states that a path can come from, for `rest` and `said`."""
         to_rest = rest.copy()
         to_rest[:, 1:] = _log_add(rest[:, 1:], said)
         over = self.step_over[: len(said)].copy()
@@ -263,7 +266,7 @@ class _Lattice:
         return to_rest, _log_add(said, rest[:, :-1], over)
 
     def _leave(self, rest: Array, said: Array, n: int) -> tuple[Array, Array]:
-        """The sums over where a path can go to."""
+        """Logarithms of the sums over the states that a path can go to, for `rest` and `said`."""
         from_rest = rest.copy()
         from_rest[:, :-1] = _log_add(rest[:, :-1], said)
         over = np.full_like(said, NEVER)
@@ -282,7 +285,7 @@ class _Lattice:
 
 
 def _lattices(rows: _Rows, states: int) -> Iterator[_Lattice]:
-    """All rows, so many states at a time."""
+    """Lattices of all rows, the longest first; each has at most so many states, or a single row."""
     order = np.argsort(-rows.steps, kind="stable")
     most = max(int(rows.target.lengths.max(initial=0)), 1)
     size = max(1, states // (2 * most + 1))

@@ -31,7 +31,7 @@ def confusion(
 
 
 def stray(target: "Array | Ragged", pred: "Array | Ragged") -> npt.NDArray[np.bool_]:
-    """Rows with one probability per pixel whose target is no mask of 0 and 1."""
+    """Rows with one probability per pixel whose target holds something else than 0 and 1."""
     labels, scores = (x.values if isinstance(x, Ragged) else x for x in (target, pred))
     wrong: npt.NDArray[np.bool_] = np.zeros(labels.shape[-1], dtype=bool)
     if labels.ndim == scores.ndim == 1:
@@ -66,7 +66,10 @@ def weighed(value: Array, sums: Sums) -> Array:
 
 
 def class_weighted(sums: Sums, class_weighting: str) -> tuple[Array, Array]:
-    """TP, and FP + FN, of all classes together."""
+    """TP, and FP + FN, summed over all classes with the weight of each; `class_weighting` makes it of the class's size.
+
+    A class without size would weigh infinitely much: it weighs as much as the heaviest of the others.
+    """
     tp, fp, fn = (np.atleast_2d(sums[name]) for name in ("tp", "fp", "fn"))
     size = tp + fn
     power = {"square": 2.0, "simple": 1.0, "uniform": 0.0}[class_weighting]

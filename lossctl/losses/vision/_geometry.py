@@ -64,7 +64,7 @@ class Pair:
 
 
 def compare(target: Array, pred: Array, box_format: str) -> Pair:
-    """Two boxes per row, in the format they come in."""
+    """The target and predicted box of each row, given in a format, as a `Pair` of corners."""
     t, p = _corners(target, box_format), _corners(pred, box_format)
     both = np.maximum(np.minimum(t[2:], p[2:]) - np.maximum(t[:2], p[:2]), 0.0)
     hull = np.maximum(t[2:], p[2:]) - np.minimum(t[:2], p[:2])
@@ -76,7 +76,7 @@ def compare(target: Array, pred: Array, box_format: str) -> Pair:
 
 
 def from_corners(slope: Array, box_format: str) -> Array:
-    """A derivative by the corners as one by the numbers of the format."""
+    """The derivative by the numbers of a format (`cxcywh`, say), from that by the corners."""
     if box_format == "xyxy":
         return slope
     first, last = slope[:2], slope[2:]

@@ -199,14 +199,14 @@ def _(target: Array, pred: Array, *, box_format: str, eps: float) -> npt.NDArray
 
 
 def _inverted(box: Array, box_format: str) -> npt.NDArray[np.bool_]:
-    """Whether a size is negative."""
+    """Rows with a box of negative width or height."""
     size = box[2:] - box[:2] if box_format == "xyxy" else box[2:]
     negative: npt.NDArray[np.bool_] = size.min(axis=0) < 0.0
     return negative
 
 
 def _padded(below: Array, eps: float | Array) -> Array:
-    """What is divided by, with eps, never 0."""
+    """A denominator with eps added, never 0."""
     padded: Array = below + np.maximum(eps, TINY)
     return padded
 

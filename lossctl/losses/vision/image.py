@@ -84,7 +84,7 @@ def _(pred: Array, *, height: int | None, width: int | None, **_: object) -> npt
 
 
 def _shaped(pred: Array, height: int | None, width: int | None) -> Array:
-    """`(H, W, n)` or `(H, W, C, n)`."""
+    """The images as `(H, W, n)` or `(H, W, C, n)`, also where each came as a flat list."""
     return pred if height is None or width is None else pred.reshape(height, width, -1, pred.shape[-1])
 
 
@@ -101,5 +101,5 @@ def _size(gap: Array, mode: str) -> Array:
 
 
 def _count(gap: Array, average: bool) -> int:
-    """What to divide by: how many differences a row has, at least 1."""
+    """What a row's sum is divided by: for a mean its differences between neighbours, at least 1; else 1."""
     return max(gap.size // max(gap.shape[-1], 1), 1) if average else 1

@@ -5,7 +5,7 @@ gives label smoothing nothing to spread. A label whose rows are all positive or 
 `pos_weight` is 1.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -13,12 +13,12 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Rows
 from lossctl.declare.classes import Classes, ignored_index, numbered
-from lossctl.declare.params import Param, number
-from lossctl.errors import DataError, UsageError, did_you_mean, listing
+from lossctl.declare.params import FileCells, Param, number
+from lossctl.errors import UsageError, did_you_mean, listing
 
 ClassWeight: TypeAlias = Annotated[
     tuple[float, ...] | str | None,
-    Param("weight per class: K numbers, 'cat=2,dog=1', balanced, effective, or file:PATH"),
+    Param("weight per class: K numbers, 'cat=2,dog=1', balanced, effective, or file:PATH", from_file=True),
 ]
 PosWeight: TypeAlias = Annotated[
     float | tuple[float, ...] | str, Param("weight of positives: a number, one per label, or balanced", gt=0)
@@ -27,7 +27,6 @@ BETA: TypeAlias = Annotated[
     float, Param("how far effective numbers follow the counts: 0 ignores them, near 1 is balanced", ge=0, lt=1)
 ]
 OPTION, POSITIVE = "--class-weight", "--pos-weight"
-Cells: TypeAlias = list[list[object]]
 
 
 def resolved(params: Mapping[str, Any], classes: Classes, beta: float) -> dict[str, Any]:
@@ -47,8 +46,8 @@ def resolve(value: object, classes: Classes, beta: float, ignored: int | None = 
             return balanced(_counts(classes, ignored))
         case "effective":
             return effective(_counts(classes, ignored), beta)
-        case str() if value.startswith("file:"):
-            return _from_cells(_read(value.removeprefix("file:")), classes, value)
+        case FileCells(said, rows):
+            return _from_cells(rows, classes, said)
         case str() if "=" in value:
             pairs = [part.rpartition("=") for part in value.split(",")]
             return _by_name(((name, weight) for name, _, weight in pairs), classes, OPTION)
@@ -118,8 +117,9 @@ def of_rows(weights: object, target: Array) -> Array | None:
 def counted(
     value: Array, target: Array, weights: Array | None, ignore_index: int | None, *, smoothed: bool = False
 ) -> Rows:
-    """Row values that hold their class weights, which the mean divides by; ignored rows are worth and count nothing.
+    """Row values that already hold their class weights, with those weights as what the mean divides by.
 
+    Ignored rows are worth nothing and count nothing.
     Rows of a class without weight are worth nothing either, unless their labels are `smoothed` over all classes.
     """
     if weights is None and ignore_index is None:
@@ -129,6 +129,7 @@ def counted(
     share[ignored] = 0.0
     silent = ignored if smoothed else share == 0.0
     if silent.any():
+        value = value.copy()
         value[silent] = 0.0
     return Rows(value, share, ignored=ignored)
 
@@ -180,43 +181,10 @@ def _number(cell: object, what: str) -> float:
     return float(value)
 
 
-def _from_cells(cells: Cells, classes: Classes, said: str) -> Array:
+def _from_cells(cells: list[list[object]], classes: Classes, said: str) -> Array:
     """A list of numbers, down or across, or rows of a class and its weight."""
     if {len(row) for row in cells} == {1} or (len(cells) == 1 and len(cells[0]) == classes.size):
         return _listed(np.array([_number(cell, f"{said}: a weight") for row in cells for cell in row]), classes, said)
     if {len(row) for row in cells} != {2}:
         raise UsageError(f"{said} must hold {classes.size} numbers, or a class and its weight per line.")
     return _by_name(((row[0], row[1]) for row in cells), classes, said)
-
-
-def _read(path: str) -> Cells:
-    """The rows of a JSON or CSV file, without a header."""
-    reader: Callable[[str], Cells] = _json if path.lower().endswith(".json") else _csv
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            cells = reader(file.read())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DataError(f"{OPTION} file:{path} cannot be read: {reason}.") from None
-    if not cells:
-        raise DataError(f"{OPTION} file:{path} is empty.")
-    return cells
-
-
-def _json(text: str) -> Cells:
-    import json
-
-    found = json.loads(text)
-    if isinstance(found, Mapping):
-        return [[key, weight] for key, weight in found.items()]
-    if not isinstance(found, list):
-        raise ValueError("it holds neither a list nor an object")
-    return [item if isinstance(item, list) else [item] for item in found]
-
-
-def _csv(text: str) -> Cells:
-    import csv
-
-    rows: Cells = [list(row) for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
-    headed = len(rows) > 1 and number(str(rows[0][-1]).strip()) is None
-    return rows[1:] if headed else rows
