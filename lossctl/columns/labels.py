@@ -9,7 +9,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
-from lossctl.columns.faults import Faults, Trouble, note
+from lossctl.columns.faults import Faults, Kind, Trouble, note
 from lossctl.columns.keys import Encoded, encode
 from lossctl.columns.numbers import Numbers, floats
 from lossctl.declare.classes import ignored_index, numbered
@@ -41,7 +41,7 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
     wrong = np.isnan(values) if gaps is None else np.isnan(values) & ~gaps
     if wrong.any():
         at = np.flatnonzero(wrong)
-        note(faults, Trouble("binary", name), at, (repr(keys.labels[keys.codes[place]]) for place in at))
+        note(faults, Trouble(Kind.BINARY, name), at, (repr(keys.labels[keys.codes[place]]) for place in at))
     return _signed(values, gaps, name, binding, faults, seen), gaps
 
 
@@ -69,7 +69,7 @@ def _signed(
     bad &= ~np.isnan(values)
     if bad.any():
         at = np.flatnonzero(bad)
-        note(faults, Trouble("binary", name), at, (repr(float(values[place])) for place in at))
+        note(faults, Trouble(Kind.BINARY, name), at, (repr(float(values[place])) for place in at))
     return result
 
 
@@ -98,7 +98,7 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
         fractional = index != filled
         if fractional.any():
             at = np.flatnonzero(fractional)
-            note(faults, Trouble("class", name, _known(binding)), at, (repr(float(values[place])) for place in at))
+            note(faults, Trouble(Kind.CLASS, name, _known(binding)), at, (repr(float(values[place])) for place in at))
         return _by_number(index, binding, name, faults), gaps
     keys = encode(array)
     gaps = _gaps(keys)
@@ -110,7 +110,10 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
     if unknown.any():
         at = np.flatnonzero(unknown)
         note(
-            faults, Trouble("class", name, _known(binding)), at, (repr(keys.labels[keys.codes[place]]) for place in at)
+            faults,
+            Trouble(Kind.CLASS, name, _known(binding)),
+            at,
+            (repr(keys.labels[keys.codes[place]]) for place in at),
         )
     return found, gaps
 
@@ -149,7 +152,7 @@ def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults:
     found: npt.NDArray[np.intp] = table[codes]
     unknown = np.flatnonzero(found == UNKNOWN)
     if len(unknown):
-        note(faults, Trouble("class", name, _known(binding)), unknown, (str(index[place]) for place in unknown))
+        note(faults, Trouble(Kind.CLASS, name, _known(binding)), unknown, (str(index[place]) for place in unknown))
     return found
 
 

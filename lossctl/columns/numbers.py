@@ -14,7 +14,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
-from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
+from lossctl.columns.faults import NOT_EMPTY, Faults, Kind, Trouble, note, of_rows
 from lossctl.sources.arrow import column_of, flags_of, nulls_of, offsets_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
@@ -94,7 +94,7 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None
         inexact &= ~gaps
     if inexact.any():
         at = np.flatnonzero(inexact)
-        note(faults, Trouble("inexact", name), at, (str(raw[place]) for place in at))
+        note(faults, Trouble(Kind.INEXACT, name), at, (str(raw[place]) for place in at))
 
 
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Flags | None]:
@@ -110,15 +110,15 @@ def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> 
     if entry_gaps is not None:
         gaps = entry_gaps[index] if gaps is None else gaps | entry_gaps[index]
     filled = True if gaps is None else ~gaps
-    if wrong := inner.get(Trouble("inexact", name)):
+    if wrong := inner.get(Trouble(Kind.INEXACT, name)):
         at = np.flatnonzero(np.isin(index, wrong.at) & filled)
-        note(faults, Trouble("inexact", name), at, (str(array.dictionary[int(index[place])]) for place in at))
+        note(faults, Trouble(Kind.INEXACT, name), at, (str(array.dictionary[int(index[place])]) for place in at))
     if not pt.is_string(array.dictionary.type):
         return values, gaps
     texts = array.dictionary.to_pylist()
     at = np.flatnonzero(np.isnan(values) & filled)
     if len(at):
-        note(faults, Trouble("text", name, says), at, (repr(texts[index[place]]) for place in at))
+        note(faults, Trouble(Kind.TEXT, name, says), at, (repr(texts[index[place]]) for place in at))
     return values, gaps
 
 
@@ -134,14 +134,14 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
         dtype=np.intp,
     )
     if len(at):
-        note(faults, Trouble("text", name, says), at, (repr(cells[place]) for place in at))
+        note(faults, Trouble(Kind.TEXT, name, says), at, (repr(cells[place]) for place in at))
     beyond = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
     if len(beyond):
         from lossctl.sources.text.numerals import inexact
 
         at = np.array([place for place in beyond if inexact(cells[place] or "")], dtype=np.intp)
         if len(at):
-            note(faults, Trouble("inexact", name), at, (str(cells[place]).strip() for place in at))
+            note(faults, Trouble(Kind.INEXACT, name), at, (str(cells[place]).strip() for place in at))
     return values
 
 
@@ -166,12 +166,12 @@ def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -
     width = int(present[0]) if len(present) else binding.width
     if width == 0:
         at = np.arange(size) if gaps is None else np.flatnonzero(~gaps)
-        note(faults, Trouble("rule", name, NOT_EMPTY), at, ("an empty list" for _ in at))
+        note(faults, Trouble(Kind.RULE, name, NOT_EMPTY), at, ("an empty list" for _ in at))
         return Numbers(np.zeros((1, size)), {})
     if (present != width).any():
         uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
         at = np.flatnonzero(uneven)
-        note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
+        note(faults, Trouble(Kind.LENGTH, name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
         return Numbers(np.zeros((width, size)), {})
     if gaps is not None:
         flat = _spread(flat, offsets, gaps, width)

@@ -11,7 +11,7 @@ from pyarrow import types as pt
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.columns import labels
 from lossctl.columns.binding import Binding
-from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
+from lossctl.columns.faults import NOT_EMPTY, Faults, Kind, Trouble, note, of_rows
 from lossctl.columns.keys import encode
 from lossctl.columns.numbers import Numbers, flat_list, floats, lists, numbers
 
@@ -93,7 +93,9 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
             return _uneven(widths, None, name, rows, context)
         sizes.append(int(widths[0]) if len(widths) else 0)
     if 0 in sizes[1:]:
-        note(context.faults, Trouble("rule", name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows)))
+        note(
+            context.faults, Trouble(Kind.RULE, name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows))
+        )
         return Numbers(np.zeros((1, 1, rows)), {})
     values, holes = floats(inner, name, binding.role.says, context.faults)
     cube = values.reshape(sizes)
@@ -106,10 +108,10 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
 
 def _uneven(lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context) -> Numbers:
     if gaps is not None:
-        note(context.faults, Trouble("missing", name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
+        note(context.faults, Trouble(Kind.MISSING, name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
     else:
         at = np.flatnonzero(lengths != lengths[0])
-        note(context.faults, Trouble("length", name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
+        note(context.faults, Trouble(Kind.LENGTH, name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
     return Numbers(np.zeros((1, 1, rows)), {})
 
 
@@ -167,7 +169,7 @@ def _spelled(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     if wrong.any():
         at = np.flatnonzero(wrong)
         shown = (repr(keys.labels[keys.codes[place]]) for place in at)
-        note(context.faults, Trouble("class", name, f"letters of {''.join(letters)!r}"), at, shown)
+        note(context.faults, Trouble(Kind.CLASS, name, f"letters of {''.join(letters)!r}"), at, shown)
     words = [np.array(spelled[code], dtype=np.intp) for code in keys.codes]
     offsets = np.cumsum([0, *(len(word) for word in words)]).astype(np.intp)
     gaps = np.array([label is None for label in keys.labels], dtype=bool)[keys.codes] if len(keys.labels) else None

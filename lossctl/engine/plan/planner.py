@@ -8,6 +8,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.columns.binding import CLASSES, Binding, Labels, Table
+from lossctl.columns.faults import Kind
 from lossctl.declare import registry
 from lossctl.declare.classes import Classes
 from lossctl.declare.declaration import Loss
@@ -193,7 +194,7 @@ def _constants(
         outcome = run(job.plan, request.threads)
         outcome.check(
             job.plan,
-            {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
+            {Kind.MISSING: "A penalty needs all coefficients; fill them in, or drop those rows from the file."},
         )
         cell = reduce_term(job.plan, 0, (), outcome, job.reductions[0])[()]
         term = job.plan.terms[0]
