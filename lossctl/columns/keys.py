@@ -12,6 +12,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.cells import HEAD, Cells, Key, runs_of
 from lossctl.sources.arrow import present, texts_column, texts_of, values_of
+from lossctl.sources.source import natural
 
 Codes = npt.NDArray[np.int64]
 # So few labels are worth remembering: the next block most often has the same.
@@ -146,3 +147,8 @@ def merged(parts: Sequence[Encoded]) -> Encoded:
         table = np.array([codes.setdefault(label, len(codes)) for label in part.labels], dtype=np.int64)
         pieces.append(table[part.codes] if len(table) else part.codes)
     return Encoded(np.concatenate(pieces), list(codes))
+
+
+def natural_key(key: Key) -> list[tuple[bool, list[tuple[int, int | str]]]]:
+    """Sort key of slices: in natural order of their labels, the missing ones last."""
+    return [(label is None, natural(str(label))) for label in key]

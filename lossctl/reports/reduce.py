@@ -9,10 +9,9 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.cells import Key
-from lossctl.columns.keys import MISSING
+from lossctl.columns.keys import MISSING, natural_key
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
-from lossctl.engine.plan.bind import natural
 from lossctl.engine.plan.plan import Plan, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
@@ -137,7 +136,7 @@ def slice_of(plan: Plan, view: View, key: Key) -> dict[str, str] | None:
 
 def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:
     """Slices in natural order of their labels, the missing ones last."""
-    return sorted(cells, key=lambda key: [(label is None, natural(str(label))) for label in key])
+    return sorted(cells, key=natural_key)
 
 
 def undefined_reason(loss: str) -> str:

@@ -10,7 +10,7 @@ from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import Role, usual_names
 from lossctl.errors import DataError, UsageError, listing
-from lossctl.sources.source import ColumnInfo
+from lossctl.sources.source import ColumnInfo, natural
 
 SEPARATOR = r"[_.:\-/ ]"
 
@@ -170,11 +170,6 @@ def expand(text: str, table: Table, option: str) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise UsageError(f"{option} names a column twice: {', '.join(names)}.")
     return tuple(names)
-
-
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that puts logit_2 before logit_10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:
