@@ -59,7 +59,7 @@ class Table(NamedTuple):
         return next((file for file, shown in self.renamed.items() if shown == name), name)
 
     def require(self, name: str, option: str) -> ColumnInfo:
-        """What the file says of a column, or the error that it is not there."""
+        """What the file says of a column; raises where it has none of the name, which `option` gave."""
         if name not in self.columns:
             raise DataError.no_column(name, self.path, self.columns, option)
         return self.columns[name]

@@ -183,6 +183,7 @@ def check_sizes(bindings: Mapping[str, Binding], arrays: Mapping[str, "Array | R
     if sizes:
         columns = {name: brief(bindings[name].columns) for name in sizes}
         said = ", ".join(f"{name} has {size} (column {columns[name]!r})" for name, size in sizes.items())
+        # All rows show it, and the words name none: one stands for them.
         note(faults, Trouble(Kind.SIZE, ", ".join(columns.values()), said), np.zeros(1, np.intp), [""])
 
 

@@ -22,7 +22,7 @@ NOT_EMPTY = "lists must hold numbers"
 class Fault:
     """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
 
-    `at` are all of them, within a block.
+    `at` numbers all of them within the block that shows them; a fault merged from blocks has no such.
     """
 
     count: int = 0
@@ -38,12 +38,15 @@ class Fault:
 
 @dataclass(slots=True, eq=False, repr=False)
 class SharedFault(Fault):
-    """The same of cells that several rows share, as those of a truth do: a cell counts once, by its own row there."""
+    """A fault in cells that several rows share, as the cells of a truth file do once it is joined to predictions.
+
+    A cell counts once, however many rows it is joined to; it is numbered by its row in the truth file.
+    """
 
     cells: set[int] = field(default_factory=set)
 
     def add(self, other: Fault, offset: int) -> None:
-        """Merge what other rows show of the cells; these have their numbers already."""
+        """Merge the fault of later rows; cells are numbered by the truth file already, so `offset` adds nothing."""
         self.cells.update(other.at.tolist() if not isinstance(other, SharedFault) else other.cells)
         self.count = len(self.cells)
         self.examples = sorted({**dict(other.examples), **dict(self.examples)}.items())[:EXAMPLES]
@@ -180,10 +183,10 @@ def described(source: Source, trouble: Trouble, fault: Fault) -> str:
 
 
 def uneven(binding: Binding, known: tuple[int, ...]) -> Trouble:
-    """The fault of lists that are not as long as the first ones."""
+    """The trouble of a column whose lists are not as long as those before them, which are `known`."""
     return Trouble(Kind.LENGTH, binding.columns[0], " x ".join(map(str, known)))
 
 
 def said_width(width: tuple[int, ...]) -> str:
-    """How long they are instead."""
+    """The length or the shape of lists, as a message shows what rows hold."""
     return f"{' x '.join(map(str, width))} numbers"

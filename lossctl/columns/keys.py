@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
     labels: Sequence[str | None]
 
     def take(self, keep: npt.NDArray[np.bool_]) -> "Encoded":
-        """Without the rows that are dropped."""
+        """The key column of the rows to keep; labels that no row has any more stay."""
         return Encoded(self.codes[keep], self.labels)
 
 
@@ -111,6 +111,8 @@ def cells_of(columns: Sequence[Encoded], rows: int) -> Cells | None:
     codes, space = columns[0].codes, len(columns[0].labels)
     for column in columns[1:]:
         codes, space = codes * len(column.labels) + column.codes, space * len(column.labels)
+    # Rows that come sorted are cut into runs of one code. Others are sorted for it only where there are more
+    # combinations than rows, and counted by code elsewhere.
     if space > rows or not _descends(codes):
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
@@ -136,6 +138,8 @@ def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:
     return list(zip(*reversed(found), strict=True))
 
 
+# The same cells get the same list object again, which all who asked for them share: a `Tally` knows keys by identity
+# and then need not look them up. Whoever sorts or changes the list in place breaks the others: copy it.
 _remembered = lru_cache(maxsize=64)(_keys)
 
 

@@ -1,4 +1,4 @@
-"""Arrow columns as clean float64 arrays: every check of the data happens here, once a block, never in a kernel.
+"""Arrow columns as float64 arrays: what is missing, no number or not exact is found here, so that no kernel looks.
 
 A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
 """
@@ -55,7 +55,7 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
 
 def _gaps(values: Array, nulls: Flags | None, name: str, missing: dict[str, Flags]) -> bool:
     """Note where a column's numbers are missing; returns whether they are known to be finite."""
-    if np.isfinite(values.sum()):
+    if np.isfinite(values.sum()):  # a sum that overflows, of finite numbers, only costs the search
         return True
     nan = np.isnan(values)
     gaps = nan if nulls is None else nan | nulls
@@ -87,6 +87,7 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
 
 
 def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None, name: str, faults: Faults) -> None:
+    """Note the integers of 64 bits that float64 does not hold."""
     if values.min() > -EXACT_INTEGERS and values.max() < EXACT_INTEGERS:  # 2^53 may be 2^53 + 1, rounded
         return
     inexact = np.array([int(value) != int(number) for value, number in zip(raw, values, strict=True)])
@@ -98,12 +99,13 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None
 
 
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Flags | None]:
+    """A dictionary column: its entries as numbers, once each, then by row; faults of entries become those of rows."""
     inner: Faults = {}
     entries, entry_gaps = floats(array.dictionary, name, says, inner)
     gaps = nulls_of(array)
     index = values_of(array.indices).astype(np.intp)
     if gaps is not None:
-        index = np.where(gaps, 0, index)
+        index = np.where(gaps, 0, index)  # Arrow leaves any number where a row is null
     if not len(entries):
         return np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
     values = entries[index]
@@ -190,5 +192,5 @@ def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -
 def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Flags, width: int) -> pa.Array:
     """The values of a list column with null rows, a row of nulls for each of them."""
     places = offsets[:-1, np.newaxis] + np.arange(width)
-    places[gaps] = 0
+    places[gaps] = 0  # any place there is: the values are masked below
     return flat.take(column_of(places.ravel(), np.repeat(~gaps, width)))

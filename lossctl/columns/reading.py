@@ -10,7 +10,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.columns import labels
-from lossctl.columns.binding import Binding
+from lossctl.columns.binding import Binding, Layout
 from lossctl.columns.faults import NOT_EMPTY, Faults, Kind, Trouble, note, of_rows
 from lossctl.columns.keys import encode
 from lossctl.columns.numbers import Numbers, flat_list, floats, lists, numbers
@@ -18,7 +18,10 @@ from lossctl.columns.numbers import Numbers, flat_list, floats, lists, numbers
 
 @dataclass(slots=True, eq=False, repr=False)
 class Context:
-    """What columns of a block share: the faults found, labels that must be consistent in the whole dataset, codes."""
+    """What the columns of a block share: the faults found, the labels seen, and the codes of labels.
+
+    Binary labels must be of two values in the whole dataset, so `seen` collects them; `vocabulary` is the block's own.
+    """
 
     faults: Faults
     seen: labels.Seen = field(default_factory=dict)
@@ -34,7 +37,8 @@ def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
     first = binding.columns[0]
     match binding.role.kind:
         case "label" if binding.layout == "number":
-            return _named(labels.coded(batch.column(first), context.vocabulary), first)
+            codes, gaps = labels.coded(batch.column(first), context.vocabulary)
+            return Numbers(codes, {} if gaps is None else {first: gaps})
         case "class" | "class or vector" if binding.layout == "number":
             index, gaps = labels.classes(batch.column(first), first, binding, context.faults)
             return Numbers(index, {} if gaps is None else {first: gaps})
@@ -50,11 +54,6 @@ def _alone(found: Numbers) -> Numbers:
     if found.values.shape[:-1] != (1,):
         return found
     return Numbers(found.values[0], found.missing, found.finite)
-
-
-def _named(found: Numbers, name: str) -> Numbers:
-    gaps = next(iter(found.missing.values()), None)
-    return Numbers(found.values, {} if gaps is None else {name: gaps})
 
 
 def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
@@ -107,6 +106,7 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
 
 
 def _uneven(lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context) -> Numbers:
+    """Note lists of lists that are missing or of several lengths; zeros stand in for them and are never evaluated."""
     if gaps is not None:
         note(context.faults, Trouble(Kind.MISSING, name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
     else:
@@ -125,7 +125,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
         inner, deeper, _ = flat_list(inner)
         levels.append(Ragged(np.diff(deeper), offsets))
-        offsets = deeper[offsets]
+        offsets = deeper[offsets]  # where the rows begin, one level further down
     if pt.is_nested(inner.type):
         vectors = numbers(
             pa.RecordBatch.from_arrays([inner], [name]), _as_layout(binding, "list"), inner_faults := Faults()
@@ -185,11 +185,10 @@ def _depth(kind: pa.DataType) -> int:
     return depth
 
 
-def _as_layout(binding: Binding, layout: str) -> Binding:
-
-    return binding._replace(layout=layout)  # type: ignore[arg-type]
+def _as_layout(binding: Binding, layout: Layout) -> Binding:
+    return binding._replace(layout=layout)
 
 
 def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragged":
-    """Some of the rows."""
+    """A role's values in some of the rows."""
     return values.take(rows) if isinstance(values, Ragged) else values[..., rows]
