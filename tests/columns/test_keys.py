@@ -97,3 +97,12 @@ def test_slices_by_numbers_are_those_by_the_same_text() -> None:
 def test_slices_stand_in_the_order_of_numbers_and_missing_labels_last() -> None:
     keys = [("b", "10"), (None, "1"), ("b", "9"), ("a", None), ("a", "2")]
     assert sorted(keys, key=natural_key) == [("a", "2"), ("a", None), ("b", "9"), ("b", "10"), (None, "1")]
+
+
+def test_the_same_cells_have_the_same_list_of_keys() -> None:
+    """By which a tally knows them without a look at each: nobody may change the list in place."""
+    first, second = (cells_of([Encoded(np.array([1, 0, 1, 0]), ["a", "b"])], 4) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.keys is second.keys
+    assert first.keys == [("a",), ("b",)]

@@ -156,3 +156,13 @@ def test_of_several_kinds_the_most_telling_one_alone_is_told(run: Run, folder: P
     (folder / "data.csv").write_text("y_true,y_pred\n1,2\n,oops\n")
     said = check_refused(run("compute", "mse", "data.csv"), "'oops' in row 2", Kind.TEXT.remedy)
     assert Kind.MISSING.remedy not in said
+
+
+def test_coefficients_that_are_missing_have_a_remedy_of_their_own(run: Run, folder: Path) -> None:
+    (folder / "data.csv").write_text("y_true,y_pred\n1,2\n3,4\n")
+    (folder / "coef.csv").write_text("name,coef\na,0.5\nb,\n")
+    options = ("--coef-file", "coef.csv:coef", "--missing", "skip")
+    said = check_refused(
+        run("compute", "mse + l2_penalty(lam=1)", "data.csv", *options), "missing in 1 row", "needs all coefficients"
+    )
+    assert Kind.MISSING.remedy not in said
