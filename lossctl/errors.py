@@ -1,7 +1,7 @@
 """What can go wrong, and the exit code each kind of trouble ends with."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 EXIT_OK, EXIT_CHECK_FAILED, EXIT_MISUSE, EXIT_DEFECT, EXIT_INTERRUPT, EXIT_PIPE = 0, 1, 2, 3, 130, 141
 EXIT_TERMINATED = 143
@@ -32,6 +32,15 @@ class DataError(LossctlError):
     def __init__(self, message: str, column: str | None = None) -> None:
         super().__init__(message)
         self.column = column
+
+    @classmethod
+    def no_column(cls, name: str, path: str, columns: Collection[str], option: str) -> "DataError":
+        """The error that a column named with an option is not among those of a file."""
+        return cls(
+            f"column {name!r} is not in {path} {it_has(columns)}.{did_you_mean(name, columns)} "
+            f"Name a column of the file with {option}.",
+            name,
+        )
 
 
 class OutputError(LossctlError):
@@ -104,3 +113,8 @@ def listing(names: Iterable[str], limit: int = 12) -> str:
     names = list(names)
     shown = ", ".join(names[:limit])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > limit else shown
+
+
+def it_has(names: Iterable[str]) -> str:
+    """'(it has: y, yhat)': what there is, where a message says that a name is not there."""
+    return f"(it has: {listing(names)})"

@@ -9,7 +9,7 @@ from typing import Any
 from lossctl.api.compute import compute
 from lossctl.api.settings import Entry
 from lossctl.declare.options import KEYWORDS, SETTINGS
-from lossctl.errors import LossctlError, UsageError, did_you_mean, listing
+from lossctl.errors import LossctlError, UsageError, did_you_mean, it_has
 from lossctl.reports.merge import joined, named_checks
 from lossctl.reports.results import Check, Report
 
@@ -55,7 +55,7 @@ def _keywords(entry: Entry, folder: str, rules: Mapping[str, Any]) -> tuple[str,
     for name in ("loss", "data"):
         if name not in settings:
             tip = did_you_mean(name, settings)
-            raise UsageError(f"{entry.where}: {name} is missing (it has: {listing(entry.settings)}).{tip}")
+            raise UsageError(f"{entry.where}: {name} is missing {it_has(entry.settings)}.{tip}")
     for name, value in settings.items():
         if name in rules and not _fits(value, rules[name]):
             raise UsageError(f"{entry.where}: {name} must be {_said(rules[name])}, not {value!r}.")

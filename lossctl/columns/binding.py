@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from lossctl.declare.roles import Role
-from lossctl.errors import DataError, did_you_mean, listing
+from lossctl.errors import DataError
 from lossctl.sources.source import ColumnInfo
 
 CLASSES = ("class", "class or vector")
@@ -59,13 +59,9 @@ class Table(NamedTuple):
         return next((file for file, shown in self.renamed.items() if shown == name), name)
 
     def require(self, name: str, option: str) -> ColumnInfo:
-        """What the file says of a column, or the error that it is not there."""
+        """What the file says of a column; raises where it has none of the name, which `option` gave."""
         if name not in self.columns:
-            raise DataError(
-                f"column {name!r} is not in {self.path} (it has: {listing(self.columns)})."
-                f"{did_you_mean(name, self.columns)} Name a column of the file with {option}.",
-                name,
-            )
+            raise DataError.no_column(name, self.path, self.columns, option)
         return self.columns[name]
 
     def require_plain(self, name: str, option: str) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.arithmetic.vectors import max_k
 from lossctl.columns.binding import Binding, brief
-from lossctl.columns.faults import Faults, Trouble, note
+from lossctl.columns.faults import Faults, Kind, Trouble, note
 from lossctl.declare.classes import ignored_index, numbered
 from lossctl.declare.from_python import misfits
 from lossctl.declare.kernel import Rule
@@ -34,7 +34,7 @@ def check_domain(values: Array, binding: Binding, faults: Faults, rows: npt.NDAr
         if outside.any():
             at = np.flatnonzero(outside)
             shown = (_show(column[..., place]) for place in at)
-            kind = "infinite" if domain.everything else "outside"
+            kind = Kind.INFINITE if domain.everything else Kind.OUTSIDE
             note(
                 faults,
                 Trouble(kind, name, domain.words + binding.role.mistaken),
@@ -74,13 +74,13 @@ def check(values: "Array | Ragged", binding: Binding, faults: Faults, rows: npt.
         largest = max_k(size) if size.ndim < 3 else size.max(axis=1).min(axis=0)
         zero = np.flatnonzero(largest == 0)
         if len(zero):
-            note(faults, Trouble("zero", name), zero if rows is None else rows[zero], ("zeros" for _ in zero))
+            note(faults, Trouble(Kind.ZERO, name), zero if rows is None else rows[zero], ("zeros" for _ in zero))
     if binding.role.kind == "simplex" and items.size:
         total = items.T.sum(axis=1) if not items.flags.c_contiguous else items.sum(axis=0)
         if abs(float(total.max()) - 1) > SUM_TOLERANCE or abs(float(total.min()) - 1) > SUM_TOLERANCE:
             at = np.flatnonzero(np.abs(total - 1) > SUM_TOLERANCE)
             shown = (repr(float(total[place])) for place in at)
-            note(faults, Trouble("simplex", name), at if rows is None else rows[at], shown)
+            note(faults, Trouble(Kind.SIMPLEX, name), at if rows is None else rows[at], shown)
 
 
 def check_classes(
@@ -119,7 +119,10 @@ def check_classes(
                 expected += "; lists may differ in length, so leave padding out"
             shown = (str(index[place]) for place in at)
             note(
-                faults, Trouble("class", binding.columns[0], expected), owners if rows is None else rows[owners], shown
+                faults,
+                Trouble(Kind.CLASS, binding.columns[0], expected),
+                owners if rows is None else rows[owners],
+                shown,
             )
 
 
@@ -142,7 +145,7 @@ def check_lengths(
     if len(at):
         columns = ", ".join(bindings[name].columns[0] for name in ragged)
         shown = (", ".join(f"{name} has {size(array, int(row))}" for name, array in ragged.items()) for row in at)
-        note(faults, Trouble("rule", columns, says), at if rows is None else rows[at], shown)
+        note(faults, Trouble(Kind.RULE, columns, says), at if rows is None else rows[at], shown)
 
 
 def _misshapen(nested: Sequence[Ragged]) -> npt.NDArray[np.intp]:
@@ -180,7 +183,8 @@ def check_sizes(bindings: Mapping[str, Binding], arrays: Mapping[str, "Array | R
     if sizes:
         columns = {name: brief(bindings[name].columns) for name in sizes}
         said = ", ".join(f"{name} has {size} (column {columns[name]!r})" for name, size in sizes.items())
-        note(faults, Trouble("size", ", ".join(columns.values()), said), np.zeros(1, np.intp), [""])
+        # All rows show it, and the words name none: one stands for them.
+        note(faults, Trouble(Kind.SIZE, ", ".join(columns.values()), said), np.zeros(1, np.intp), [""])
 
 
 def check_rules(
@@ -198,7 +202,7 @@ def check_rules(
         if len(at):
             names = ", ".join(f"{b.columns[0]}..." if len(b.columns) > 1 else b.columns[0] for b in bindings.values())
             shown = ("; ".join(f"{name} {_brief(array, int(place))}" for name, array in arrays.items()) for place in at)
-            note(faults, Trouble("rule", names, rule.says), at if rows is None else rows[at], shown)
+            note(faults, Trouble(Kind.RULE, names, rule.says), at if rows is None else rows[at], shown)
 
 
 def _brief(array: "Array | Ragged", row: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from itertools import compress
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.columns.binding import Binding
+from lossctl.errors import counted
 from lossctl.sources.kinds import INEXACT
 from lossctl.sources.source import Source
 
@@ -20,7 +22,7 @@ NOT_EMPTY = "lists must hold numbers"
 class Fault:
     """Rows of one column that cannot be used, of one kind: how many, and the first few with what they hold.
 
-    `at` are all of them, within a block.
+    `at` numbers all of them within the block that shows them; a fault merged from blocks has no such.
     """
 
     count: int = 0
@@ -36,21 +38,105 @@ class Fault:
 
 @dataclass(slots=True, eq=False, repr=False)
 class SharedFault(Fault):
-    """The same of cells that several rows share, as those of a truth do: a cell counts once, by its own row there."""
+    """A fault in cells that several rows share, as the cells of a truth file do once it is joined to predictions.
+
+    A cell counts once, however many rows it is joined to; it is numbered by its row in the truth file.
+    """
 
     cells: set[int] = field(default_factory=set)
 
     def add(self, other: Fault, offset: int) -> None:
-        """Merge what other rows show of the cells; these have their numbers already."""
+        """Merge the fault of later rows; cells are numbered by the truth file already, so `offset` adds nothing."""
         self.cells.update(other.at.tolist() if not isinstance(other, SharedFault) else other.cells)
         self.count = len(self.cells)
         self.examples = sorted({**dict(other.examples), **dict(self.examples)}.items())[:EXAMPLES]
 
 
-class Trouble(NamedTuple):
-    """The kind of a fault and where it is: 'missing', 'infinite', 'outside', 'text', 'inexact', 'length'."""
+def _needs(what: str) -> str:
+    """What is said of a kind whose rows hold something else than what is needed."""
+    return f"{{path}}, column {{column!r}}: {what}, and {{rows}} {{holds}} something else: {{examples}}."
 
-    kind: str
+
+_MISSING = "{path}, column {column!r}: missing in {rows} (first: row {places})."
+
+
+@unique
+class Kind(Enum):
+    """The kinds of faults, the most telling first: where data show several, those of one kind alone are told.
+
+    `says` is what is said of the rows that show it, with places for what is filled in (see `described`), `remedy` is
+    what to do about them. A kind without both cannot be defined.
+    """
+
+    UNMATCHED = (
+        "{path}: {rows} {has} no truth in {expected} for {column} (first: {examples}).",
+        "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
+    )
+    TEXT = (
+        _needs("needs {expected}"),
+        "Correct the file (numbers stand without thousands separators and units; where 1,5 is 1.5: --decimal ,), "
+        "say with --na-values which cells are missing, or name another column for the role.",
+    )
+    LENGTH = (
+        _needs("{expected} numbers are needed"),
+        "All rows of a list column must hold as many numbers as the first.",
+    )
+    SIZE = (
+        "{path}: these roles must hold as many numbers per row, and {expected}.",
+        "Compare the columns, and name columns of as many numbers per row for these roles.",
+    )
+    MISSING_KEY = (
+        _MISSING,
+        "A group or an id must be given in every row; fill it in, or drop those rows.",
+    )
+    MISSING = (
+        _MISSING,
+        "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
+    )
+    ZERO = (
+        _needs("a vector that is not all 0 is needed"),
+        "A vector of zeros has no direction; leave such rows out with --where, "
+        "or give an --eps > 0 where the loss has it.",
+    )
+    BINARY = (
+        _needs("a label 0 or 1 is needed"),
+        "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
+    )
+    CLASS = (
+        _needs("one of the classes ({expected}) is needed"),
+        "Targets are class indexes or names of the score columns; name the classes in their order with --classes, "
+        "or the index that is no class with --ignore-index where the loss has it.",
+    )
+    INFINITE = (
+        _needs("a finite number is needed"),
+        "Only finite numbers can be evaluated; correct or drop those rows.",
+    )
+    INEXACT = (
+        _needs("an integer that float64 holds exactly is needed"),
+        INEXACT,
+    )
+    OUTSIDE = (
+        _needs("needs a number {expected}"),
+        "Correct the values, leave the rows out with --where, or name another column for the role.",
+    )
+    SIMPLEX = (
+        _needs("probabilities that sum to 1 are needed"),
+        "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
+    )
+    RULE = (
+        "{path}, column {column!r}: {expected}, and {rows} {breaks} the rule: {examples}.",
+        "Correct these rows, leave them out with --where, or change the option that the rule names.",
+    )
+
+    def __init__(self, says: str, remedy: str) -> None:
+        self.says, self.remedy = says, remedy
+        self.rank = len(type(self).__members__)  # those defined so far
+
+
+class Trouble(NamedTuple):
+    """The kind of a fault, where it is, and what was expected there, where the kind alone does not say it."""
+
+    kind: Kind
     column: str
     expected: str = ""
 
@@ -79,79 +165,28 @@ def of_rows(items: Faults, owners: Callable[[npt.NDArray[np.intp]], npt.NDArray[
         found.at = np.concatenate([found.at, rows])
 
 
-KINDS = (
-    "unmatched",
-    "text",
-    "length",
-    "size",
-    "missing key",
-    "missing",
-    "zero",
-    "binary",
-    "class",
-    "infinite",
-    "inexact",
-    "outside",
-    "simplex",
-    "rule",
-)
-REMEDIES = {
-    "zero": "A vector of zeros has no direction; leave such rows out with --where, "
-    "or give an --eps > 0 where the loss has it.",
-    "unmatched": "Use --join inner to evaluate the rows that have a truth, or complete the truth.",
-    "text": "Correct the file (numbers stand without thousands separators and units; where 1,5 is 1.5: --decimal ,), "
-    "say with --na-values which cells are missing, or name another column for the role.",
-    "length": "All rows of a list column must hold as many numbers as the first.",
-    "size": "Compare the columns, and name columns of as many numbers per row for these roles.",
-    "missing key": "A group or an id must be given in every row; fill it in, or drop those rows.",
-    "missing": "Use --missing skip to leave such rows out (weights must always be given), or fill them in.",
-    "binary": "Labels are 0/1, -1/+1 or true/false; for two other values say which is positive with --positive-label.",
-    "class": "Targets are class indexes or names of the score columns; name the classes in their order with --classes, "
-    "or the index that is no class with --ignore-index where the loss has it.",
-    "simplex": "Probabilities of a row must sum to 1; use --normalize where the loss has it, or a loss on logits.",
-    "rule": "Correct these rows, leave them out with --where, or change the option that the rule names.",
-    "infinite": "Only finite numbers can be evaluated; correct or drop those rows.",
-    "inexact": INEXACT,
-    "outside": "Correct the values, leave the rows out with --where, or name another column for the role.",
-}
-
-
 def described(source: Source, trouble: Trouble, fault: Fault) -> str:
     """The sentence that names the file, the column, the rows and what they hold."""
-    if trouble.kind == "size":
-        return f"{source.path}: these roles must hold as many numbers per row, and {trouble.expected}."
-    rows = "1 row" if fault.count == 1 else f"{fault.count:,} rows"
-    if trouble.kind in ("missing", "missing key"):
-        places = ", ".join(f"{row + 1}{source.line(row)}" for row, _ in fault.examples)
-        return f"{source.path}, column {trouble.column!r}: missing in {rows} (first: row {places})."
-    if trouble.kind == "unmatched":
-        places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-        held = "has" if fault.count == 1 else "have"
-        return f"{source.path}: {rows} {held} no truth in {trouble.expected} for {trouble.column} (first: {places})."
-    places = ", ".join(f"{shown} in row {row + 1}{source.line(row)}" for row, shown in fault.examples)
-    expected = {
-        "text": f"needs {trouble.expected}",
-        "rule": trouble.expected,
-        "zero": "a vector that is not all 0 is needed",
-        "binary": "a label 0 or 1 is needed",
-        "class": f"one of the classes ({trouble.expected}) is needed",
-        "simplex": "probabilities that sum to 1 are needed",
-        "length": f"{trouble.expected} numbers are needed",
-        "infinite": "a finite number is needed",
-        "inexact": "an integer that float64 holds exactly is needed",
-        "outside": f"needs a number {trouble.expected}",
-    }[trouble.kind]
-    broken = ("break" if fault.count > 1 else "breaks") + " the rule"
-    other = ("hold" if fault.count > 1 else "holds") + " something else"
-    held = broken if trouble.kind == "rule" else other
-    return f"{source.path}, column {trouble.column!r}: {expected}, and {rows} {held}: {places}."
+    places = [f"{row + 1}{source.line(row)}" for row, _ in fault.examples]
+    several = fault.count > 1
+    return trouble.kind.says.format(
+        path=source.path,
+        column=trouble.column,
+        expected=trouble.expected,
+        rows=counted(fault.count, "row", "rows"),
+        has="have" if several else "has",
+        holds="hold" if several else "holds",
+        breaks="break" if several else "breaks",
+        places=", ".join(places),
+        examples=", ".join(f"{shown} in row {at}" for at, (_, shown) in zip(places, fault.examples, strict=True)),
+    )
 
 
 def uneven(binding: Binding, known: tuple[int, ...]) -> Trouble:
-    """The fault of lists that are not as long as the first ones."""
-    return Trouble("length", binding.columns[0], " x ".join(map(str, known)))
+    """The trouble of a column whose lists are not as long as those before them, which are `known`."""
+    return Trouble(Kind.LENGTH, binding.columns[0], " x ".join(map(str, known)))
 
 
 def said_width(width: tuple[int, ...]) -> str:
-    """How long they are instead."""
+    """The length or the shape of lists, as a message shows what rows hold."""
     return f"{' x '.join(map(str, width))} numbers"

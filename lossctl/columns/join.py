@@ -34,7 +34,8 @@ class TruthFile(NamedTuple):
 class Truth(NamedTuple):
     """A truth file in memory, with an index over its keys; `on` is empty where rows pair by position.
 
-    `labels` gives each key's text a code; `stages` combine the codes of several keys into one, in turn.
+    `labels` gives each key's text a code; `stages` combine the codes of several keys into one, in turn, each with the
+    number of labels of the next key and the combinations there are, sorted. `places` is the row of each final code.
     """
 
     source: Source
@@ -63,6 +64,7 @@ class Truth(NamedTuple):
             more = _codes(encode(batch.column(name)), labels)
             combined = codes * size + more
             at = np.minimum(np.searchsorted(known, combined), len(known) - 1)
+            # Both codes are asked too: an unknown one, -1, may combine to a number that stands for other labels.
             codes = np.where((codes >= 0) & (more >= 0) & (known[at] == combined), at, -1)
         return np.where(codes >= 0, self.places[codes], -1)
 

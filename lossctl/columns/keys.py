@@ -12,6 +12,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.cells import HEAD, CellCodes, CellRuns, Cells, Key, runs_of
 from lossctl.sources.arrow import present, texts_column, texts_of, values_of
+from lossctl.sources.source import natural
 
 Codes = npt.NDArray[np.int64]
 # So few labels are worth remembering: the next block most often has the same.
@@ -28,7 +29,7 @@ class Encoded(NamedTuple):
     labels: Sequence[str | None]
 
     def take(self, keep: npt.NDArray[np.bool_]) -> "Encoded":
-        """Without the rows that are dropped."""
+        """The key column of the rows to keep; labels that no row has any more stay."""
         return Encoded(self.codes[keep], self.labels)
 
 
@@ -110,6 +111,8 @@ def cells_of(columns: Sequence[Encoded], rows: int) -> Cells | None:
     codes, space = columns[0].codes, len(columns[0].labels)
     for column in columns[1:]:
         codes, space = codes * len(column.labels) + column.codes, space * len(column.labels)
+    # Rows that come sorted are cut into runs of one code. Others are sorted for it only where there are more
+    # combinations than rows, and counted by code elsewhere.
     if space > rows or not _descends(codes):
         runs = runs_of(codes)
         first = (runs.starts if runs.order is None else runs.order[runs.starts])[runs.rank]
@@ -135,7 +138,8 @@ def _keys(labels: tuple[Sequence[str | None], ...], codes: bytes) -> list[Key]:
     return list(zip(*reversed(found), strict=True))
 
 
-# Blocks of the same few cells are given one and the same list, by which `Tally` knows them: nobody may change it.
+# The same cells get the same list object again, which all who asked for them share: a `Tally` knows keys by identity
+# and then need not look them up. Whoever sorts or changes the list in place breaks the others: copy it.
 _remembered = lru_cache(maxsize=64)(_keys)
 
 
@@ -147,3 +151,8 @@ def merged(parts: Sequence[Encoded]) -> Encoded:
         table = np.array([codes.setdefault(label, len(codes)) for label in part.labels], dtype=np.int64)
         pieces.append(table[part.codes] if len(table) else part.codes)
     return Encoded(np.concatenate(pieces), list(codes))
+
+
+def natural_key(key: Key) -> list[tuple[bool, list[tuple[int, int | str]]]]:
+    """Sort key of slices: in natural order of their labels, the missing ones last."""
+    return [(label is None, natural(str(label))) for label in key]

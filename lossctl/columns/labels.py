@@ -9,9 +9,9 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
-from lossctl.columns.faults import Faults, Trouble, note
+from lossctl.columns.faults import Faults, Kind, Trouble, note
 from lossctl.columns.keys import Encoded, encode
-from lossctl.columns.numbers import Numbers, floats
+from lossctl.columns.numbers import floats
 from lossctl.declare.classes import ignored_index, numbered
 from lossctl.declare.params import number
 
@@ -41,7 +41,7 @@ def binary(array: pa.Array, name: str, binding: Binding, faults: Faults, seen: S
     wrong = np.isnan(values) if gaps is None else np.isnan(values) & ~gaps
     if wrong.any():
         at = np.flatnonzero(wrong)
-        note(faults, Trouble("binary", name), at, (repr(keys.labels[keys.codes[place]]) for place in at))
+        note(faults, Trouble(Kind.BINARY, name), at, (repr(keys.labels[keys.codes[place]]) for place in at))
     return _signed(values, gaps, name, binding, faults, seen), gaps
 
 
@@ -69,7 +69,7 @@ def _signed(
     bad &= ~np.isnan(values)
     if bad.any():
         at = np.flatnonzero(bad)
-        note(faults, Trouble("binary", name), at, (repr(float(values[place])) for place in at))
+        note(faults, Trouble(Kind.BINARY, name), at, (repr(float(values[place])) for place in at))
     return result
 
 
@@ -98,7 +98,7 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
         fractional = index != filled
         if fractional.any():
             at = np.flatnonzero(fractional)
-            note(faults, Trouble("class", name, _known(binding)), at, (repr(float(values[place])) for place in at))
+            note(faults, Trouble(Kind.CLASS, name, _known(binding)), at, (repr(float(values[place])) for place in at))
         return _by_number(index, binding, name, faults), gaps
     keys = encode(array)
     gaps = _gaps(keys)
@@ -110,17 +110,20 @@ def classes(array: pa.Array, name: str, binding: Binding, faults: Faults) -> tup
     if unknown.any():
         at = np.flatnonzero(unknown)
         note(
-            faults, Trouble("class", name, _known(binding)), at, (repr(keys.labels[keys.codes[place]]) for place in at)
+            faults,
+            Trouble(Kind.CLASS, name, _known(binding)),
+            at,
+            (repr(keys.labels[keys.codes[place]]) for place in at),
         )
     return found, gaps
 
 
-UNKNOWN = np.iinfo(np.intp).min
+UNKNOWN = np.iinfo(np.intp).min  # stands for a label that is no class; no class has this index
 
 
 def _index(label: str | None, binding: Binding) -> int:
     if label is None:
-        return 0
+        return 0  # any class: the row is missing, which its mask says
     if label in binding.classes:
         return binding.classes.index(label)
     if label in binding.written:
@@ -129,6 +132,7 @@ def _index(label: str | None, binding: Binding) -> int:
     if value is None or value != int(value):
         return int(UNKNOWN)
     named = numbered(binding.classes)
+    # Text that spells a number names none of classes that are words; the index that is no class may be written so.
     if binding.classes and named is None:
         return int(UNKNOWN) if value != binding.ignored else int(value)
     return int(_place(int(value), named, binding))
@@ -141,6 +145,7 @@ def _place(value: int, named: Sequence[int] | None, binding: Binding) -> int:
 
 
 def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults: Faults) -> npt.NDArray[np.intp]:
+    """Numbers that name classes as indexes of these, where the names are numbers other than 0, 1, 2, ..."""
     named = numbered(binding.classes)
     if named is None or list(named) == list(range(len(named))) or not len(index):
         return index
@@ -149,7 +154,7 @@ def _by_number(index: npt.NDArray[np.intp], binding: Binding, name: str, faults:
     found: npt.NDArray[np.intp] = table[codes]
     unknown = np.flatnonzero(found == UNKNOWN)
     if len(unknown):
-        note(faults, Trouble("class", name, _known(binding)), unknown, (str(index[place]) for place in unknown))
+        note(faults, Trouble(Kind.CLASS, name, _known(binding)), unknown, (str(index[place]) for place in unknown))
     return found
 
 
@@ -164,11 +169,10 @@ def _gaps(keys: Encoded) -> Flags | None:
     return gaps if gaps.any() else None
 
 
-def coded(array: pa.Array, vocabulary: dict[str | None, int]) -> Numbers:
-    """Labels of any kind as codes of a shared vocabulary; true is 1, as it is where labels are binary."""
+def coded(array: pa.Array, vocabulary: dict[str | None, int]) -> tuple[npt.NDArray[np.intp], Flags | None]:
+    """Labels of any kind as codes of a shared vocabulary, which grows; true is 1, as where labels are binary."""
     keys = encode(array)
     truths = {"true": "1", "false": "0"}
     plain = [label if label is None else truths.get(label.lower(), label) for label in keys.labels]
     table = np.array([vocabulary.setdefault(label, len(vocabulary)) for label in plain], dtype=np.intp)
-    gaps = _gaps(keys)
-    return Numbers(table[keys.codes] if len(table) else np.zeros(0, np.intp), {} if gaps is None else {"": gaps})
+    return (table[keys.codes] if len(table) else np.zeros(0, np.intp)), _gaps(keys)

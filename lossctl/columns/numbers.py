@@ -1,4 +1,4 @@
-"""Arrow columns as clean float64 arrays: every check of the data happens here, once a block, never in a kernel.
+"""Arrow columns as float64 arrays: what is missing, no number or not exact is found here, so that no kernel looks.
 
 A check that passes costs one sum, or one minimum and maximum; the offending rows are searched for only after a hit.
 """
@@ -14,7 +14,7 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.columns.binding import Binding
-from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
+from lossctl.columns.faults import NOT_EMPTY, Faults, Kind, Trouble, note, of_rows
 from lossctl.sources.arrow import column_of, flags_of, nulls_of, offsets_of, values_of
 from lossctl.sources.kinds import EXACT_INTEGERS
 
@@ -55,7 +55,7 @@ def numbers(batch: pa.RecordBatch, binding: Binding, faults: Faults) -> Numbers:
 
 def _gaps(values: Array, nulls: Flags | None, name: str, missing: dict[str, Flags]) -> bool:
     """Note where a column's numbers are missing; returns whether they are known to be finite."""
-    if np.isfinite(values.sum()):
+    if np.isfinite(values.sum()):  # a sum that overflows, of finite numbers, only costs the search
         return True
     nan = np.isnan(values)
     gaps = nan if nulls is None else nan | nulls
@@ -87,6 +87,7 @@ def floats(array: pa.Array, name: str, says: str, faults: Faults) -> tuple[Array
 
 
 def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None, name: str, faults: Faults) -> None:
+    """Note the integers of 64 bits that float64 does not hold."""
     if values.min() > -EXACT_INTEGERS and values.max() < EXACT_INTEGERS:  # 2^53 may be 2^53 + 1, rounded
         return
     inexact = np.array([int(value) != int(number) for value, number in zip(raw, values, strict=True)])
@@ -94,31 +95,32 @@ def _check_exact(raw: npt.NDArray[np.generic], values: Array, gaps: Flags | None
         inexact &= ~gaps
     if inexact.any():
         at = np.flatnonzero(inexact)
-        note(faults, Trouble("inexact", name), at, (str(raw[place]) for place in at))
+        note(faults, Trouble(Kind.INEXACT, name), at, (str(raw[place]) for place in at))
 
 
 def _decode(array: pa.DictionaryArray, name: str, says: str, faults: Faults) -> tuple[Array, Flags | None]:
+    """A dictionary column: its entries as numbers, once each, then by row; faults of entries become those of rows."""
     inner: Faults = {}
     entries, entry_gaps = floats(array.dictionary, name, says, inner)
     gaps = nulls_of(array)
     index = values_of(array.indices).astype(np.intp)
     if gaps is not None:
-        index = np.where(gaps, 0, index)
+        index = np.where(gaps, 0, index)  # Arrow leaves any number where a row is null
     if not len(entries):
         return np.full(len(array), np.nan), np.ones(len(array), dtype=bool)
     values = entries[index]
     if entry_gaps is not None:
         gaps = entry_gaps[index] if gaps is None else gaps | entry_gaps[index]
     filled = True if gaps is None else ~gaps
-    if wrong := inner.get(Trouble("inexact", name)):
+    if wrong := inner.get(Trouble(Kind.INEXACT, name)):
         at = np.flatnonzero(np.isin(index, wrong.at) & filled)
-        note(faults, Trouble("inexact", name), at, (str(array.dictionary[int(index[place])]) for place in at))
+        note(faults, Trouble(Kind.INEXACT, name), at, (str(array.dictionary[int(index[place])]) for place in at))
     if not pt.is_string(array.dictionary.type):
         return values, gaps
     texts = array.dictionary.to_pylist()
     at = np.flatnonzero(np.isnan(values) & filled)
     if len(at):
-        note(faults, Trouble("text", name, says), at, (repr(texts[index[place]]) for place in at))
+        note(faults, Trouble(Kind.TEXT, name, says), at, (repr(texts[index[place]]) for place in at))
     return values, gaps
 
 
@@ -134,14 +136,14 @@ def _parse(array: pa.Array, name: str, says: str, faults: Faults) -> Array:
         dtype=np.intp,
     )
     if len(at):
-        note(faults, Trouble("text", name, says), at, (repr(cells[place]) for place in at))
+        note(faults, Trouble(Kind.TEXT, name, says), at, (repr(cells[place]) for place in at))
     beyond = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
     if len(beyond):
         from lossctl.sources.text.numerals import inexact
 
         at = np.array([place for place in beyond if inexact(cells[place] or "")], dtype=np.intp)
         if len(at):
-            note(faults, Trouble("inexact", name), at, (str(cells[place]).strip() for place in at))
+            note(faults, Trouble(Kind.INEXACT, name), at, (str(cells[place]).strip() for place in at))
     return values
 
 
@@ -166,12 +168,12 @@ def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -
     width = int(present[0]) if len(present) else binding.width
     if width == 0:
         at = np.arange(size) if gaps is None else np.flatnonzero(~gaps)
-        note(faults, Trouble("rule", name, NOT_EMPTY), at, ("an empty list" for _ in at))
+        note(faults, Trouble(Kind.RULE, name, NOT_EMPTY), at, ("an empty list" for _ in at))
         return Numbers(np.zeros((1, size)), {})
     if (present != width).any():
         uneven = (lengths != width) if gaps is None else (lengths != width) & ~gaps
         at = np.flatnonzero(uneven)
-        note(faults, Trouble("length", name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
+        note(faults, Trouble(Kind.LENGTH, name, str(width)), at, (f"{lengths[place]} numbers" for place in at))
         return Numbers(np.zeros((width, size)), {})
     if gaps is not None:
         flat = _spread(flat, offsets, gaps, width)
@@ -190,5 +192,5 @@ def lists(array: pa.Array, binding: Binding, faults: Faults, convert: Convert) -
 def _spread(flat: pa.Array, offsets: npt.NDArray[np.int64], gaps: Flags, width: int) -> pa.Array:
     """The values of a list column with null rows, a row of nulls for each of them."""
     places = offsets[:-1, np.newaxis] + np.arange(width)
-    places[gaps] = 0
+    places[gaps] = 0  # any place there is: the values are masked below
     return flat.take(column_of(places.ravel(), np.repeat(~gaps, width)))

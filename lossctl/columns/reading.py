@@ -10,15 +10,18 @@ from pyarrow import types as pt
 
 from lossctl.arithmetic.arrays import Array, Flags, Ragged
 from lossctl.columns import labels
-from lossctl.columns.binding import Binding
-from lossctl.columns.faults import NOT_EMPTY, Faults, Trouble, note, of_rows
+from lossctl.columns.binding import Binding, Layout
+from lossctl.columns.faults import NOT_EMPTY, Faults, Kind, Trouble, note, of_rows
 from lossctl.columns.keys import encode
 from lossctl.columns.numbers import Numbers, flat_list, floats, lists, numbers
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Context:
-    """What columns of a block share: the faults found, labels that must be consistent in the whole dataset, codes."""
+    """What the columns of a block share: the faults found, the labels seen, and the codes of labels.
+
+    Binary labels must be of two values in the whole dataset, so `seen` collects them; `vocabulary` is the block's own.
+    """
 
     faults: Faults
     seen: labels.Seen = field(default_factory=dict)
@@ -34,7 +37,8 @@ def read(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
     first = binding.columns[0]
     match binding.role.kind:
         case "label" if binding.layout == "number":
-            return _named(labels.coded(batch.column(first), context.vocabulary), first)
+            codes, gaps = labels.coded(batch.column(first), context.vocabulary)
+            return Numbers(codes, {} if gaps is None else {first: gaps})
         case "class" | "class or vector" if binding.layout == "number":
             index, gaps = labels.classes(batch.column(first), first, binding, context.faults)
             return Numbers(index, {} if gaps is None else {first: gaps})
@@ -50,11 +54,6 @@ def _alone(found: Numbers) -> Numbers:
     if found.values.shape[:-1] != (1,):
         return found
     return Numbers(found.values[0], found.missing, found.finite)
-
-
-def _named(found: Numbers, name: str) -> Numbers:
-    gaps = next(iter(found.missing.values()), None)
-    return Numbers(found.values, {} if gaps is None else {name: gaps})
 
 
 def _binary(batch: pa.RecordBatch, binding: Binding, context: Context) -> Numbers:
@@ -93,7 +92,9 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
             return _uneven(widths, None, name, rows, context)
         sizes.append(int(widths[0]) if len(widths) else 0)
     if 0 in sizes[1:]:
-        note(context.faults, Trouble("rule", name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows)))
+        note(
+            context.faults, Trouble(Kind.RULE, name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows))
+        )
         return Numbers(np.zeros((1, 1, rows)), {})
     values, holes = floats(inner, name, binding.role.says, context.faults)
     cube = values.reshape(sizes)
@@ -105,11 +106,12 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
 
 
 def _uneven(lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context) -> Numbers:
+    """Note lists of lists that are missing or of several lengths; zeros stand in for them and are never evaluated."""
     if gaps is not None:
-        note(context.faults, Trouble("missing", name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
+        note(context.faults, Trouble(Kind.MISSING, name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
     else:
         at = np.flatnonzero(lengths != lengths[0])
-        note(context.faults, Trouble("length", name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
+        note(context.faults, Trouble(Kind.LENGTH, name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
     return Numbers(np.zeros((1, 1, rows)), {})
 
 
@@ -123,7 +125,7 @@ def _ragged(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     while pt.is_nested(inner.type) and (binding.layout == "nested" or _depth(inner.type) > 1):
         inner, deeper, _ = flat_list(inner)
         levels.append(Ragged(np.diff(deeper), offsets))
-        offsets = deeper[offsets]
+        offsets = deeper[offsets]  # where the rows begin, one level further down
     if pt.is_nested(inner.type):
         vectors = numbers(
             pa.RecordBatch.from_arrays([inner], [name]), _as_layout(binding, "list"), inner_faults := Faults()
@@ -167,7 +169,7 @@ def _spelled(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     if wrong.any():
         at = np.flatnonzero(wrong)
         shown = (repr(keys.labels[keys.codes[place]]) for place in at)
-        note(context.faults, Trouble("class", name, f"letters of {''.join(letters)!r}"), at, shown)
+        note(context.faults, Trouble(Kind.CLASS, name, f"letters of {''.join(letters)!r}"), at, shown)
     words = [np.array(spelled[code], dtype=np.intp) for code in keys.codes]
     offsets = np.cumsum([0, *(len(word) for word in words)]).astype(np.intp)
     gaps = np.array([label is None for label in keys.labels], dtype=bool)[keys.codes] if len(keys.labels) else None
@@ -183,11 +185,10 @@ def _depth(kind: pa.DataType) -> int:
     return depth
 
 
-def _as_layout(binding: Binding, layout: str) -> Binding:
-
-    return binding._replace(layout=layout)  # type: ignore[arg-type]
+def _as_layout(binding: Binding, layout: Layout) -> Binding:
+    return binding._replace(layout=layout)
 
 
 def keep(values: "Array | Ragged", rows: npt.NDArray[np.intp]) -> "Array | Ragged":
-    """Some of the rows."""
+    """A role's values in some of the rows."""
     return values.take(rows) if isinstance(values, Ragged) else values[..., rows]

@@ -10,7 +10,7 @@ from lossctl.arithmetic.arrays import Flags
 from lossctl.arithmetic.tally import Tally
 from lossctl.columns.binding import Binding
 from lossctl.columns.checks import check, check_classes, check_lengths, check_rules, check_sizes
-from lossctl.columns.faults import Fault, Faults, SharedFault, Trouble, note, said_width, uneven
+from lossctl.columns.faults import Fault, Faults, Kind, SharedFault, Trouble, note, said_width, uneven
 from lossctl.columns.keys import Encoded, cells_of, encode
 from lossctl.columns.numbers import Numbers
 from lossctl.columns.reading import Context, keep, read
@@ -102,7 +102,7 @@ def _missing(
         for name, gaps in found.missing.items():
             if strict:
                 at = np.flatnonzero(gaps)
-                note(faults, Trouble("missing", name), at, ("missing" for _ in at))
+                note(faults, Trouble(Kind.MISSING, name), at, ("missing" for _ in at))
                 continue
             result.missing[name] = result.missing.get(name, 0) + int(gaps.sum())
             gone = gaps if gone is None else gone | gaps
@@ -114,7 +114,7 @@ def _check_keys(wanted: Wanted, ids: pa.Array | None, group: Encoded | None, fau
         if key is not None and None in key.labels:
             at = np.flatnonzero(key.codes == list(key.labels).index(None))
             if len(at):
-                note(faults, Trouble("missing key", str(name)), at, ("missing" for _ in at))
+                note(faults, Trouble(Kind.MISSING_KEY, str(name)), at, ("missing" for _ in at))
 
 
 def _count_dropped(wanted: Wanted, by: list[Encoded], gone: Flags, result: PieceResult) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.cells import Key
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.faults import KINDS, REMEDIES, Fault, SharedFault, Trouble, described, said_width, uneven
+from lossctl.columns.faults import Fault, Kind, SharedFault, Trouble, described, said_width, uneven
 from lossctl.columns.labels import Seen
 from lossctl.engine.block import Held, PieceResult, Tallies, Widths
 from lossctl.engine.plan.plan import Scan, View
@@ -112,19 +112,18 @@ class Outcome:
         if piece.counts is not None:
             self.counts = piece.counts if self.counts is None else self.counts + piece.counts
 
-    def check(self, scan: Scan, remedies: Mapping[str, str] | None = None) -> None:
+    def check(self, scan: Scan, remedies: Mapping[Kind, str] | None = None) -> None:
         """Raise all faults of the most telling kind as one error; `remedies` by kind, where they are special."""
         if not self.faults:
             self._check_labels(scan)
             return
-        first = min(KINDS.index(trouble.kind) for _, trouble in self.faults)
+        kind = min((trouble.kind for _, trouble in self.faults), key=lambda kind: kind.rank)
         lines = [
             described(scan.truth.source if scan.truth and file == TRUTH else scan.sources[file], trouble, fault)
             for (file, trouble), fault in sorted(self.faults.items(), key=lambda item: (item[0][0], item[0][1].column))
-            if trouble.kind == KINDS[first]
+            if trouble.kind is kind
         ]
-        remedy = {**REMEDIES, **(remedies or {})}[KINDS[first]]
-        raise DataError("\n".join([*lines, remedy]))
+        raise DataError("\n".join([*lines, (remedies or {}).get(kind, kind.remedy)]))
 
     def _check_labels(self, scan: Scan) -> None:
         """Raise where labels are of more than two values, which only the whole dataset can tell."""

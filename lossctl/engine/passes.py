@@ -8,7 +8,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.columns.binding import Binding, Table
-from lossctl.columns.faults import Faults
+from lossctl.columns.faults import Faults, Kind
 from lossctl.declare import registry
 from lossctl.declare.classes import Classes
 from lossctl.declare.kernel import pivots
@@ -23,7 +23,7 @@ from lossctl.engine.threads import Progress, Sink, run
 from lossctl.errors import UsageError
 from lossctl.sources.source import Reading
 
-OF_PENALTIES = {"missing": "A penalty needs all coefficients; fill them in, or drop those rows from the file."}
+OF_PENALTIES = {Kind.MISSING: "A penalty needs all coefficients; fill them in, or drop those rows from the file."}
 
 
 def evaluated(work: Work, sink: Sink | None = None, progress: Progress | None = None) -> list[tuple[Job, Outcome]]:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lossctl.arithmetic.cells import WHOLE
-from lossctl.columns.faults import Faults, Trouble, note
+from lossctl.columns.faults import Faults, Kind, Trouble, note
 from lossctl.columns.keys import MISSING, cells_of, encode
 from lossctl.engine.block import PieceResult
 from lossctl.engine.plan.plan import Scan, Wanted
@@ -33,7 +33,7 @@ def select(
                     )
                 keys = {name: encode(batch.column(name)) for name in names}
                 shown = (", ".join(key.labels[key.codes[row]] or MISSING for key in keys.values()) for row in lost)
-                note(faults, Trouble("unmatched", ", ".join(names), scan.truth.path), lost, shown)
+                note(faults, Trouble(Kind.UNMATCHED, ", ".join(names), scan.truth.path), lost, shown)
             origin = np.flatnonzero(places >= 0)
             batch, places = taken(batch, origin), places[origin]
         _count_matched(scan, wanted, batch, places, result)

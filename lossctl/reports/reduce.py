@@ -9,14 +9,13 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.cells import Key
-from lossctl.columns.keys import MISSING
+from lossctl.columns.keys import MISSING, natural_key
 from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Ask, Term, View
 from lossctl.engine.terms import unit_remarks
 from lossctl.engine.units import Units, from_tally
 from lossctl.reports.results import Denominator
-from lossctl.sources.paths import natural
 
 
 class Reduced(NamedTuple):
@@ -154,7 +153,7 @@ def slice_of(ask: Ask, view: View, key: Key) -> dict[str, str] | None:
 
 def in_order(cells: Mapping[Key, Reduced]) -> list[Key]:
     """Slices in natural order of their labels, the missing ones last."""
-    return sorted(cells, key=lambda key: [(label is None, natural(str(label))) for label in key])
+    return sorted(cells, key=natural_key)
 
 
 def undefined_reason(loss: str) -> str:

@@ -12,8 +12,9 @@ def ahead(found: Iterator[Item]) -> Iterator[Item]:
     from queue import Full, Queue
     from threading import Event, Thread
 
+    # Each item comes in a list of its own; an empty list is the end, so that any item may be handed on, None too.
     waiting: Queue[tuple[list[Item], BaseException | None]] = Queue(AHEAD)
-    stopped = Event()
+    stopped = Event()  # once the caller takes no more: a thread that waits for room would wait for ever
 
     def put(items: list[Item], error: BaseException | None = None) -> None:
         while not stopped.is_set():

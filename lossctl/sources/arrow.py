@@ -1,4 +1,8 @@
-"""Between Arrow's buffers and NumPy's arrays, both ways: the only place (pa.array and to_numpy would import pandas)."""
+"""Between Arrow's buffers and NumPy's arrays, both ways: the only place (pa.array and to_numpy would import pandas).
+
+Nothing is copied where the layouts agree: an array of `values_of` is the column's memory, a column of `column_of` the
+array's, so nobody may write to either.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +36,7 @@ def _buffer(array: pa.Array, dtype: "np.dtype[Any]") -> npt.NDArray[Any]:
 
 
 def flags_of(array: pa.Array) -> Flags:
-    """A boolean column."""
+    """The values of a boolean column; whatever stands where one is null."""
     buffer = array.buffers()[1]
     return np.zeros(len(array), dtype=bool) if buffer is None else _bits(buffer, array)
 

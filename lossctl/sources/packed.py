@@ -61,6 +61,7 @@ def blocks(path: str, file: str, codec: str | None) -> Generator[bytes, None, No
 
 
 def _full(stream: Readable, size: int) -> bytes:
+    """So many bytes, or all that are left: a stream may give less at a time than it is asked for."""
     parts, missing = [], size
     while missing and (part := stream.read(missing)):
         parts.append(part)

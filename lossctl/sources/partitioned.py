@@ -47,7 +47,7 @@ class PartitionedSource:
         return {**dict.fromkeys(self.values, ColumnInfo("unknown", "text")), **self.inner.columns()}
 
     def _own(self, columns: Sequence[str]) -> list[str]:
-        """The columns to read from the file; one at least, which tells the number of rows."""
+        """The columns to read from the file itself; one at least, which tells the number of rows."""
         there = self.inner.columns()
         return [name for name in columns if name in there] or list(there)[:1]
 
@@ -90,7 +90,7 @@ class PartitionedSource:
 
 
 class _Within(NamedTuple):
-    """A sieve to which some columns are known already."""
+    """A sieve for a file whose folders have answered for some columns: it asks the file for the others alone."""
 
     sieve: Sieve
     known: Mapping[str, Span]

@@ -7,14 +7,10 @@ from glob import glob, has_magic
 
 from lossctl.errors import DataError, did_you_mean, listing, valid
 from lossctl.sources.formats import SUFFIXES, VAGUE, known_suffix
+from lossctl.sources.source import natural
 
 STDIN = "-"
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-
-
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that puts part_2 before part_10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def expand(paths: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ Small values are named tuples in this package: every start pays for each class, 
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
@@ -157,6 +158,11 @@ class FileSource:
     def line(self, row: int) -> str:
         """Binary files have no lines."""
         return ""
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """Sort key of names (files, columns, labels) by the numbers in them: part_2 comes before part_10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def first_line(error: Exception) -> str:

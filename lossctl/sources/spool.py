@@ -12,6 +12,7 @@ from lossctl.errors import DataError
 COPY_BYTES = 1 << 20
 
 
+# Remembered not for speed: a pipe can be read once, and whoever opens it again must find the same file.
 @lru_cache(maxsize=64)
 def spooled(path: str) -> str:
     """The temporary file that holds what a path gave; '-' is standard input."""

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import lossctl
 from lossctl.arithmetic.tally import Tally
-from lossctl.columns.keys import Encoded, cells_of, encode
+from lossctl.columns.keys import Encoded, cells_of, encode, natural_key
 
 WHOLE_NUMBERS = [
     np.array([-128, 127, 0, -128], np.int8),
@@ -92,3 +92,17 @@ def test_slices_by_numbers_are_those_by_the_same_text() -> None:
     by_number = lossctl.compute("mse", data, by="fold").results
     by_text = lossctl.compute("mse", {**data, "fold": data["fold"].astype(str)}, by="fold").results
     assert [(each.slice, each.value) for each in by_number] == [(each.slice, each.value) for each in by_text]
+
+
+def test_slices_stand_in_the_order_of_numbers_and_missing_labels_last() -> None:
+    keys = [("b", "10"), (None, "1"), ("b", "9"), ("a", None), ("a", "2")]
+    assert sorted(keys, key=natural_key) == [("a", "2"), ("a", None), ("b", "9"), ("b", "10"), (None, "1")]
+
+
+def test_the_same_cells_have_the_same_list_of_keys() -> None:
+    """By which a tally knows them without a look at each: nobody may change the list in place."""
+    first, second = (cells_of([Encoded(np.array([1, 0, 1, 0]), ["a", "b"])], 4) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.keys is second.keys
+    assert first.keys == [("a",), ("b",)]

@@ -18,8 +18,8 @@ from lossctl.columns.filter import language
 from lossctl.columns.filter.sieve import sieve
 from lossctl.sources import spool
 from lossctl.sources.opening import open_source, open_sources, prune
-from lossctl.sources.paths import expand, natural, partitions
-from lossctl.sources.source import Piece, Source
+from lossctl.sources.paths import expand, partitions
+from lossctl.sources.source import Piece, Source, natural
 from support import python, write_parquet, write_zip
 from support.files import PACKERS
 from support.sources import as_csv, read, refused, text_source

@@ -9,6 +9,7 @@ from lossctl.columns.filter.text import compare_label
 from lossctl.errors import DataError
 from lossctl.sources.source import Span
 
+# Whether a filter may be true, and whether it may be false: of what is not known, and where all values are missing.
 UNKNOWN = (True, True)
 NOTHING = (False, False)
 

@@ -9,26 +9,24 @@ from lossctl.engine.plan.plan import Term
 from lossctl.errors import UsageError
 
 INPUT = "input"
+# Per columns what they are taken to hold, and the loss that says so.
+Meanings = dict[tuple[str, ...], tuple[str, str]]
+FIXED = (
+    "{first} reads {columns} as {known}, and {second} as {meaning}. "
+    "Name other columns for one of them, e.g. {second}({role}=COLUMN)."
+)
+ASSUMED = (
+    "{first} takes {columns} for {known} unless told otherwise, and {second} for {meaning}. "
+    "Say what they hold with --input {known} or --input {meaning}."
+)
 
 
 def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping[str, object]) -> list[Part]:
     """The parts, with an `input` left unset taken from a sibling that fixes what the same columns hold."""
-    fixed: dict[tuple[str, ...], tuple[str, str]] = {}
-    for part, term in zip(parts, terms, strict=True):
-        if _is_open(part, term, options):
-            continue
-        for binding in term.bindings.values():
-            meaning = _meaning(term, binding)
-            if meaning is None:
-                continue
-            known, loss = fixed.setdefault(binding.columns, (meaning, term.loss))
-            if known != meaning:
-                raise UsageError(
-                    f"{loss} reads {', '.join(binding.columns[:3])} as {known}, and {term.loss} as {meaning}. "
-                    f"Name other columns for one of them, e.g. {term.loss}({binding.name}=COLUMN)."
-                )
+    pairs = list(zip(parts, terms, strict=True))
+    fixed = _meanings([term for part, term in pairs if not _is_open(part, term, options)], FIXED)
     agreed = []
-    for part, term in zip(parts, terms, strict=True):
+    for part, term in pairs:
         siblings = [fixed[binding.columns] for binding in term.bindings.values() if binding.columns in fixed]
         if _is_open(part, term, options) and siblings:
             meaning, loss = siblings[0]
@@ -40,24 +38,25 @@ def agreed_inputs(parts: Sequence[Part], terms: Sequence[Term], options: Mapping
                 )
             part = part._replace(given={**part.given, INPUT: meaning})
         agreed.append(part)
-    _check_defaults(agreed, terms, options)
+    # Those that nobody has told must at least assume the same.
+    open_still = [term for part, term in zip(agreed, terms, strict=True) if _is_open(part, term, options)]
+    _meanings(open_still, ASSUMED)
     return agreed
 
 
-def _check_defaults(parts: Sequence[Part], terms: Sequence[Term], options: Mapping[str, object]) -> None:
-    """Raise where terms that nobody has told what the same columns hold assume different things."""
-    assumed: dict[tuple[str, ...], tuple[str, str]] = {}
-    for part, term in zip(parts, terms, strict=True):
-        for binding in term.bindings.values() if _is_open(part, term, options) else ():
+def _meanings(terms: Sequence[Term], clash: str) -> Meanings:
+    """What terms take their columns to hold; two that take the same ones differently are refused in these words."""
+    found: Meanings = {}
+    for term in terms:
+        for binding in term.bindings.values():
             meaning = _meaning(term, binding)
             if meaning is None:
                 continue
-            known, loss = assumed.setdefault(binding.columns, (meaning, term.loss))
+            known, first = found.setdefault(binding.columns, (meaning, term.loss))
             if known != meaning:
-                raise UsageError(
-                    f"{loss} takes {', '.join(binding.columns[:3])} for {known} unless told otherwise, and {term.loss} "
-                    f"for {meaning}. Say what they hold with --input {known} or --input {meaning}."
-                )
+                said = {"first": first, "second": term.loss, "known": known, "meaning": meaning, "role": binding.name}
+                raise UsageError(clash.format(columns=", ".join(binding.columns[:3]), **said))
+    return found
 
 
 def _is_open(part: Part, term: Term, options: Mapping[str, object]) -> bool:

@@ -9,8 +9,8 @@ from lossctl.columns.binding import CLASSES, Binding, Labels, Layout, Table, bri
 from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import Role, usual_names
-from lossctl.errors import DataError, UsageError, listing
-from lossctl.sources.source import ColumnInfo
+from lossctl.errors import DataError, UsageError, it_has, listing
+from lossctl.sources.source import ColumnInfo, natural
 
 SEPARATOR = r"[_.:\-/ ]"
 
@@ -163,18 +163,13 @@ def expand(text: str, table: Table, option: str) -> tuple[str, ...]:
         elif any(character in part for character in "*?["):
             matches = sorted((name for name in table.columns if fnmatchcase(name, part)), key=natural)
             if not matches:
-                raise DataError(f"no column of {table.path} matches {part!r} (it has: {listing(table.columns)}).")
+                raise DataError(f"no column of {table.path} matches {part!r} {it_has(table.columns)}.")
             names.extend(matches)
         else:
             table.require(part, option)
     if len(set(names)) < len(names):
         raise UsageError(f"{option} names a column twice: {', '.join(names)}.")
     return tuple(names)
-
-
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that puts logit_2 before logit_10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def search(role: LossRole, table: Table, used: set[str]) -> tuple[str, ...] | None:

@@ -7,7 +7,7 @@ from lossctl.columns.binding import Binding, Table
 from lossctl.engine.plan.bind import expand
 from lossctl.engine.plan.plan import Ask, Scan, block_rows
 from lossctl.engine.plan.request import Request
-from lossctl.errors import DataError, UsageError, listing
+from lossctl.errors import DataError, UsageError, it_has
 from lossctl.sources.opening import knowing, open_sources, prune
 from lossctl.sources.source import As, Sieve, Source
 
@@ -121,7 +121,7 @@ def _check_files(sources: Sequence[Source], table: Table, columns: Mapping[str, 
         for name in columns:
             if name not in found:
                 raise DataError(
-                    f"{source.path} has no column {name!r}, which {sources[0].path} has (it has: {listing(found)}). "
+                    f"{source.path} has no column {name!r}, which {sources[0].path} has {it_has(found)}. "
                     "Files of one dataset need the same columns.",
                     name,
                 )

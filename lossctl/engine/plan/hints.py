@@ -9,7 +9,7 @@ from lossctl.declare.declaration import Loss
 from lossctl.declare.kernel import LossRole
 from lossctl.declare.roles import usual_names
 from lossctl.engine.plan.bind import search
-from lossctl.errors import DataError, listing
+from lossctl.errors import DataError, it_has, listing
 
 
 def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -> str:
@@ -17,7 +17,7 @@ def not_found(loss: Loss, role: LossRole, table: Table, used: Collection[str]) -
     tried = [name for rank in usual_names(role.name, role.role) for name in rank]
     return (
         f"{table.path} has no column for the {role.name} of {loss.name}: none is called {listing(tried)} "
-        f"(it has: {listing(table.columns)}).{_nearly(role, tried, table, used)} Name it with {role.option} COLUMN."
+        f"{it_has(table.columns)}.{_nearly(role, tried, table, used)} Name it with {role.option} COLUMN."
         + (" Coefficients in a file of their own: --coef-file FILE:COLUMN." if role.name == "coef" else "")
         + _others(loss, table)
     )

@@ -16,7 +16,7 @@ from lossctl.engine.plan.dataset import Dataset, open_dataset, scan_of
 from lossctl.engine.plan.plan import Ask, Observe, RowOutput, Scan, Term, wanted
 from lossctl.engine.plan.request import REDUCTIONS, Blend, Job, Penalty, Request, Work, blend_of
 from lossctl.engine.plan.requirements import check_request
-from lossctl.errors import DataError, UsageError, did_you_mean, listing
+from lossctl.errors import DataError, UsageError, did_you_mean, it_has, listing
 from lossctl.sources.opening import open_sources
 
 COEF = "coef"
@@ -260,8 +260,8 @@ def _check_options(requests: Sequence[Request], losses: Sequence[Loss]) -> None:
     for name, value in requests[0].options.items():
         if name not in known and value is not None:
             raise UsageError(
-                f"{listing(request.loss for request in requests)} has no option --{name.replace('_', '-')} (it has: "
-                f"{listing(sorted('--' + k.replace('_', '-') for k in known))}).{did_you_mean(name, known)}"
+                f"{listing(request.loss for request in requests)} has no option --{name.replace('_', '-')} "
+                f"{it_has(sorted('--' + k.replace('_', '-') for k in known))}.{did_you_mean(name, known)}"
             )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from lossctl.declare.params import FILE, FileCells, number
-from lossctl.errors import DataError, listing
+from lossctl.errors import DataError, it_has
 
 if TYPE_CHECKING:
     from lossctl.sources.source import Source
@@ -71,9 +71,7 @@ def _tensors(path: str, name: str) -> tuple[Coefficients, str]:
     header.pop("__metadata__", None)
     entries = {key: entry for key, entry in header.items() if name in ("", key)}
     if not entries:
-        raise DataError(
-            f"{path} has no tensor {name!r} (it has: {listing(header)}). Name one with --coef-file {path}:TENSOR."
-        )
+        raise DataError(f"{path} has no tensor {name!r} {it_has(header)}. Name one with --coef-file {path}:TENSOR.")
     parts = []
     for key, entry in entries.items():
         try:

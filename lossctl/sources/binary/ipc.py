@@ -118,7 +118,11 @@ def _root(buffer: bytes, at: int = 0) -> int:
 
 
 def _place(buffer: bytes, table: int, field: int) -> int:
-    """Where a field of a table lies; 0 where it has its default."""
+    """Where a field of a table lies; 0 where it has its default.
+
+    Fields are numbered as Arrow's schemas list them: of a message 1 is the header's type, 2 the header, 3 the length of
+    the body; of a record batch 0 is its length; of a footer 3 are the record batches.
+    """
     fields = table - unpack_from("<i", buffer, table)[0]
     entry = 4 + 2 * field
     offset = unpack_from("<H", buffer, fields + entry)[0] if entry < unpack_from("<H", buffer, fields)[0] else 0

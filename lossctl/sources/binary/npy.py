@@ -260,7 +260,7 @@ class _Unpacked:
         self._file, self._member = file, member
 
     def rows(self, start: int, stop: int) -> Values:
-        """The next rows."""
+        """The next rows: `start` is where those before ended, since a compressed array is one piece."""
         size = (stop - start) * self._member.row_bytes
         data = self._file.read(size)
         if len(data) < size:
@@ -270,7 +270,7 @@ class _Unpacked:
 
 @contextmanager
 def _opened(stamp: Stamp, member: Member) -> Iterator[_Held | _Unpacked]:
-    if not prod(member.shape) or not member.dtype.itemsize:
+    if not prod(member.shape) or not member.dtype.itemsize:  # of which NumPy maps nothing
         yield _Held(np.zeros(member.shape, member.dtype))
     elif member.start is not None:
         order: Literal["F", "C"] = "F" if member.fortran else "C"

@@ -14,8 +14,7 @@ from pyarrow import types as pt
 from lossctl.errors import DataError
 from lossctl.sources.binary import spans
 from lossctl.sources.binary.parquet_file import FileMetaData, opened
-from lossctl.sources.kinds import kind_of as kind_of
-from lossctl.sources.kinds import type_name
+from lossctl.sources.kinds import kind_of, type_name
 from lossctl.sources.source import ColumnInfo, FileSource, Piece, Reading, Sieve, Span, Stamp, check_doubled, first_line
 
 if TYPE_CHECKING:

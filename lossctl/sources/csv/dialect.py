@@ -119,6 +119,7 @@ def cells_of(text: str, delimiter: str, quote: str) -> Row:
         return text.split(delimiter)
     import csv
 
+    # For all readers of this process: by default a cell of more than 128 KiB, a list say, is an error.
     csv.field_size_limit(1 << 30)
     try:
         return next(csv.reader([text], delimiter=delimiter, quotechar=quote), [])

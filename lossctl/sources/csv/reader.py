@@ -109,6 +109,8 @@ class _Parser(NamedTuple):
         types = {name: number if how == "number" else label for name, how in self.wanted.items()}
         types |= {name: text for name in self.wanted if name in dialect.lists}
         found = None
+        # Each missing value to look for takes time in every cell of a number, so first those the head shows are tried;
+        # in a column of labels one that is not looked for would pass as a label.
         if set(types.values()) == {number}:
             found = self._read(part, types, dialect.likely)
         if found is None:
@@ -192,6 +194,7 @@ class _Parser(NamedTuple):
                 ),
             )
         except pa.ArrowInvalid as error:
+            # Arrow has one error for everything that is wrong; only its words tell a cell that is no number.
             if "onversion error to double" in str(error):
                 return None
             raise self.complaints().unreadable(part, error) from None

@@ -61,5 +61,5 @@ class _State:
         if not self.escaped and b"\\" not in chunk:
             return chunk
         bare = ESCAPE.sub(b"__", b"_" + chunk[1:] if self.escaped else chunk)
-        self.escaped = bare.endswith(b"\\")
+        self.escaped = bare.endswith(b"\\")  # one that is left stands alone: it hides the next chunk's first byte
         return bare

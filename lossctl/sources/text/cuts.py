@@ -35,10 +35,11 @@ class Part(NamedTuple):
     offset: int = 0
 
     def row_starts(self, rules: Rules) -> Offsets:
-        """Where the rows begin in the bytes, empty ones left out."""
+        """Where the rows begin in the bytes; empty ones, and those of a carriage return alone, are left out."""
         ends = rules.row_ends(self.data, self.start, self.stop)
         starts = np.concatenate([[self.start], ends + 1])
         lengths = np.append(ends, self.stop) - starts
+        # The last row may begin where the bytes end: one more is there to be looked at.
         carriage = np.frombuffer(self.data + b"\0", np.uint8)[starts] == RETURN
         filled: Offsets = starts[(lengths > 1) | ((lengths == 1) & ~carriage)]
         return filled
@@ -97,8 +98,10 @@ class Cuts:
         """Where the piece after this one truly begins."""
         offset = self._first + index * PIECE_BYTES
         start, wanted, size = self._starts[index], offset + PIECE_BYTES, self._stamp.size
-        if wanted >= size or start >= wanted:
-            return max(start, size) if wanted >= size else start
+        if wanted >= size:
+            return max(start, size)
+        if start >= wanted:  # a row of an earlier piece reaches beyond this one, in which none begins
+            return start
         while True:
             end = self._rules.row_end(data, start - offset, wanted - 1 - offset)
             if end:
