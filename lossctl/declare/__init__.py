@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from lossctl.arithmetic.statistics import Statistics as Statistics
     from lossctl.arithmetic.statistics import Sums as Sums
     from lossctl.declare.classes import Classes as Classes
+    from lossctl.declare.declaration import Example as Example
     from lossctl.declare.declaration import Loss as Loss
-    from lossctl.declare.examples import Example as Example
-    from lossctl.declare.examples import example as example
+    from lossctl.declare.declaration import example as example
     from lossctl.declare.params import FileCells as FileCells
     from lossctl.declare.params import Param as Param
     from lossctl.declare.registry import loss as loss
@@ -35,8 +35,8 @@ _HOMES = {
     "Statistics": "lossctl.arithmetic.statistics",
     "Sums": "lossctl.arithmetic.statistics",
     "Classes": "lossctl.declare.classes",
-    "Example": "lossctl.declare.examples",
-    "example": "lossctl.declare.examples",
+    "Example": "lossctl.declare.declaration",
+    "example": "lossctl.declare.declaration",
     "Loss": "lossctl.declare.declaration",
     "FileCells": "lossctl.declare.params",
     "Param": "lossctl.declare.params",

@@ -2,17 +2,58 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.declare.classes import Classes, classes_of
-from lossctl.declare.examples import Example
 from lossctl.declare.from_python import depth, from_python
-from lossctl.declare.hooks import Hooks
-from lossctl.declare.kernel import Kernel, LossRole, Rule, Scope
+from lossctl.declare.kernel import Detector, Kernel, LossRole, Rule, Scope
 from lossctl.declare.params import FILE, FileCells, Parameter, Value
 from lossctl.declare.signature import read_detector, read_signature, role_of
 from lossctl.errors import DataError, DeclarationError, UsageError, did_you_mean
+
+
+class Example(NamedTuple):
+    """A case worked by hand: arrays by role, parameters, and the reduced value (or row values).
+
+    >>> from lossctl.declare import Example
+    >>> Example({"target": [3, 2], "pred": [2.5, 5]}, value=(0.5 + 3.0) / 2).value
+    1.75
+    """
+
+    arrays: Mapping[str, Any]
+    value: float
+    params: Mapping[str, Any] = {}
+
+
+def example(value: float, params: Mapping[str, Any] | None = None, **arrays: object) -> Example:
+    """An `Example` with its arrays as keywords.
+
+    >>> from lossctl.declare import example
+    >>> example((0.5 + 3.0) / 2, {"delta": 2.0}, target=[3, 2], pred=[2.5, 5]).params
+    {'delta': 2.0}
+    """
+    return Example(arrays, value, params or {})
+
+
+@dataclass(slots=True, repr=False)
+class Hooks:
+    """`@huber.gradient` is `huber.hooks.gradient`; what can be declared several times is in the plural.
+
+    `finish` alone belongs to the kernel, which cannot be evaluated without it.
+    """
+
+    gradient: Callable[..., Array] | None = None
+    gradient_by: str = "pred"
+    findings: list[Detector] = field(default_factory=list)
+    unit_findings: list[Detector] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    check_params: Callable[..., str | None] | None = None
+    prepare: Callable[[dict[str, Any], Classes], dict[str, Any]] | None = None
+    domains: Callable[..., Mapping[str, Any]] | None = None
+    letters: Callable[..., Mapping[str, int]] | None = None
+    detail: Callable[..., Mapping[str, Array]] | None = None
+    when_absent: dict[str, Kernel] = field(default_factory=dict)
 
 
 @dataclass(slots=True, repr=False)

@@ -5,12 +5,11 @@ from inspect import Parameter, Signature, cleandoc
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from lossctl.declare.examples import Example
 from lossctl.declare.from_python import holds
 from lossctl.declare.kernel import Kernel, LossRole
 
 if TYPE_CHECKING:
-    from lossctl.declare.declaration import Loss
+    from lossctl.declare.declaration import Example, Loss
 
 WIDTH = 100
 SHAPES = {
@@ -77,7 +76,7 @@ def _array(role: LossRole) -> str:
     return f"{SHAPES[role.role.shape]}, {holds(role)}{optional}"
 
 
-def session(loss: str, examples: Iterable[Example], by_row: Callable[[Example], bool]) -> Iterator[str]:
+def session(loss: str, examples: Iterable["Example"], by_row: Callable[["Example"], bool]) -> Iterator[str]:
     """The lines of an interactive session that works the examples out, as doctest reads them.
 
     12 digits are shown: the last ones are the processor's.

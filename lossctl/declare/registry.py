@@ -12,8 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from lossctl.declare.declaration import Loss
-from lossctl.declare.examples import Example
+from lossctl.declare.declaration import Example, Loss
 from lossctl.declare.kernel import Elements, Scope
 from lossctl.declare.signature import read_signature
 from lossctl.errors import DeclarationError, LossctlError, UsageError, did_you_mean, spelled

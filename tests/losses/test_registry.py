@@ -11,8 +11,7 @@ from numpy.testing import assert_allclose
 import lossctl
 from lossctl.arithmetic.arrays import Ragged
 from lossctl.declare import catalogue, registry
-from lossctl.declare.declaration import Loss
-from lossctl.declare.examples import Example
+from lossctl.declare.declaration import Example, Loss
 from lossctl.declare.options import COMMON_OPTIONS
 from support import write_parquet
 from support.draw import LOSSES, SETTINGS, Drawn, Setting, by_name, draw, stored, take

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.statistics import Histogram, Statistics, Sums
 from lossctl.arithmetic.vectors import argmax_k, max_k, sum_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Binary, ClassIndex, ProbabilityD, Simplex

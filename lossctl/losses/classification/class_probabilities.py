@@ -9,7 +9,7 @@ from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.vectors import add_at_k, pick_k, sum_k
 from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import ClassIndex, ClassTarget, LogProbs, Proportions, Simplex

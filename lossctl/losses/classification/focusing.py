@@ -8,7 +8,7 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.vectors import add_at_k, log_softmax_k, pick_k, softmax_at, softmax_k, softplus, sum_k
 from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import BinaryD, BinaryVector, ClassTarget, LogitD, Logits, ProbabilityD, Simplex

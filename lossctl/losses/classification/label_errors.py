@@ -7,7 +7,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.vectors import argmax_k, max_k, sum_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Binary, BinaryVector, ClassIndex, Label, LabelOrScores, Real, ScoreVector, Vector

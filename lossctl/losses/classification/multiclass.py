@@ -19,7 +19,7 @@ from lossctl.arithmetic.vectors import (
     sum_k,
 )
 from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import ClassTarget, Logits

@@ -11,7 +11,7 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.entropies import excess, expm1_gap, jensen_shannon, relative_entropy
 from lossctl.arithmetic.special import TINY
 from lossctl.arithmetic.vectors import log_softmax_k, softmax_k, sum_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Distribution, LogDistribution, Logits, LogProbs, NotNegativeVector, RealD, Simplex

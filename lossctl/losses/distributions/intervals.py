@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Real, Vector

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.vectors import cumsum_k, sum_k
 from lossctl.declare.classes import Classes
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Distribution, Real, Simplex

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.vectors import dot_k, norm_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Binary, Direction, Vector

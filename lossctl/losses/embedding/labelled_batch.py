@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array, Flags, Indexes
 from lossctl.arithmetic.statistics import Rows
 from lossctl.arithmetic.vectors import softplus
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Direction, Label

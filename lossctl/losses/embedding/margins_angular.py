@@ -6,7 +6,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.vectors import add_at_k, pick_k, softmax_at, softmax_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import ClassIndex, Cosines

@@ -10,7 +10,7 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.entropies import expm1_gap
 from lossctl.arithmetic.special import TINY
 from lossctl.arithmetic.vectors import components, mean_k, sigmoid, softplus, sum_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import FeatureMap, LatentD, NotNegative, Real, RealD, UnitD

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.entropies import excess, expm1_gap
 from lossctl.arithmetic.special import HALF_LOG_2PI, TINY, binet, stirling_gap
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import NotNegativeD, PositiveD, RealD

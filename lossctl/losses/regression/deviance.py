@@ -8,7 +8,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.entropies import excess, expm1_gap, log_gap, log_ratio
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import NotNegativeD, PositiveD, RealD

@@ -10,7 +10,7 @@ from lossctl.arithmetic.arrays import Array
 from lossctl.arithmetic.entropies import excess
 from lossctl.arithmetic.special import HALF_LOG_2PI, binet
 from lossctl.arithmetic.vectors import logsumexp_k, softmax_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import Distribution, NotNegativeD, PositiveD, PositiveVector, Real, RealD, Vector

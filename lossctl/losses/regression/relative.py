@@ -8,7 +8,7 @@ import numpy as np
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Statistics, Sums
 from lossctl.arithmetic.vectors import sum_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import AboveMinusOneD, Positive, RealD

@@ -12,7 +12,7 @@ import numpy as np
 
 from lossctl.arithmetic.arrays import Array, Flags, Indexes, Ragged
 from lossctl.arithmetic.vectors import logsumexp_k, softmax_k
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import LOG_PROBABILITY, UNIT, Role

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lossctl.arithmetic.arrays import Array, Flags
 from lossctl.arithmetic.statistics import Statistics, Sums
-from lossctl.declare.examples import example
+from lossctl.declare.declaration import example
 from lossctl.declare.params import Param
 from lossctl.declare.registry import loss
 from lossctl.declare.roles import LogitD, Mask, ProbabilityD, SoftBinaryD
