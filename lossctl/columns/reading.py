@@ -89,14 +89,16 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
         inner, inner_offsets, _ = flat_list(inner)
         widths = np.diff(inner_offsets)
         if (widths != widths[:1]).any():
-            return _uneven(widths, None, name, rows, context)
+            return _uneven(widths, None, name, rows, context, prod(sizes[1:]))
         sizes.append(int(widths[0]) if len(widths) else 0)
     if 0 in sizes[1:]:
         note(
             context.faults, Trouble(Kind.RULE, name, NOT_EMPTY), np.arange(rows), ("an empty list" for _ in range(rows))
         )
         return Numbers(np.zeros((1, 1, rows)), {})
-    values, holes = floats(inner, name, binding.role.says, context.faults)
+    items: Faults = {}
+    values, holes = floats(inner, name, binding.role.says, items)
+    of_rows(items, lambda at: at // prod(sizes[1:]), context.faults)
     cube = values.reshape(sizes)
     missing = {}
     if holes is not None or not np.isfinite(cube.sum()):
@@ -105,13 +107,19 @@ def _matrix(array: pa.Array, binding: Binding, context: Context) -> Numbers:
     return Numbers(np.moveaxis(cube, 0, -1), missing)
 
 
-def _uneven(lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context) -> Numbers:
-    """Note lists of lists that are missing or of several lengths; zeros stand in for them and are never evaluated."""
+def _uneven(
+    lengths: npt.NDArray[np.int64], gaps: Flags | None, name: str, rows: int, context: Context, lists: int = 1
+) -> Numbers:
+    """Note lists of lists that are missing or of several lengths; zeros stand in for them and are never evaluated.
+
+    `lists`: how many of the lengths are a row's.
+    """
     if gaps is not None:
         note(context.faults, Trouble(Kind.MISSING, name), np.flatnonzero(gaps), ("missing" for _ in range(rows)))
     else:
         at = np.flatnonzero(lengths != lengths[0])
-        note(context.faults, Trouble(Kind.LENGTH, name, str(lengths[0])), at, (f"{lengths[place]}" for place in at))
+        shown = (f"{lengths[place]}" for place in at)
+        note(context.faults, Trouble(Kind.LENGTH, name, str(lengths[0])), at // lists, shown)
     return Numbers(np.zeros((1, 1, rows)), {})
 
 

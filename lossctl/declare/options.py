@@ -298,10 +298,10 @@ def of(command: str) -> list[Option]:
 KEYWORDS = {option.name: option for option in OPTIONS if option.reaches != "line"}
 SETTINGS = {name: option for name, option in KEYWORDS.items() if option.reaches == "settings"}
 SIGNS = sorted((option.signs, option.name) for option in OPTIONS if option.signs)
-# No role and no parameter may take one of these: the options and arguments of `compute` and of `lossctl` itself, and
-# names that are kept for options to come.
+# No role and no parameter may take one of these: the options and arguments of the commands that have a loss's own
+# beside them, those of `lossctl` itself, and names that are kept for options to come.
 COMMON_OPTIONS = frozenset(
-    {option.name for option in OPTIONS if {"compute", ITSELF} & {*option.commands}}
+    {option.name for option in OPTIONS if {"compute", "compare", ITSELF} & {*option.commands}}
     | {"loss", "file", "help", "no_header", "model_column", "strict", "engine", "scheduler"}
 )
 

@@ -11,7 +11,7 @@ import lossctl
 from lossctl.columns.faults import Fault, Faults, Kind, Trouble, described, note
 from lossctl.errors import DataError
 from lossctl.sources.opening import open_source
-from support import Run, check_refused
+from support import Run, check_refused, write_parquet
 
 
 class Shown(NamedTuple):
@@ -166,3 +166,17 @@ def test_coefficients_that_are_missing_have_a_remedy_of_their_own(run: Run, fold
         run("compute", "mse + l2_penalty(lam=1)", "data.csv", *options), "missing in 1 row", "needs all coefficients"
     )
     assert Kind.MISSING.remedy not in said
+
+
+NESTED = {
+    "a list that is too short": ([[1, 2], [3]], "1 in row 3."),
+    "an integer that float64 lacks": ([[1, 2], [3, 2**53 + 1]], "9007199254740993 in row 3."),
+}
+
+
+@pytest.mark.parametrize("wrong", NESTED)
+def test_faults_within_nested_lists_are_told_by_their_row(wrong: str, folder: Path, run: Run) -> None:
+    cells, says = NESTED[wrong]
+    rows = [[[1, 2], [3, 4]], [[1, 2], [3, 4]], cells]
+    path = write_parquet(folder / "a.parquet", {"target": [[1.0, 2.0]] * 3, "pred": rows})
+    check_refused(run("compute", "energy_score", path), "a.parquet", "pred", says)
