@@ -6,16 +6,13 @@ from typing import Any
 
 from lossctl.api.compute import compute
 from lossctl.api.inputs import keywords_of, paths_of, request_of
-from lossctl.engine.outcome import Outcome
+from lossctl.api.run import concluded
 from lossctl.engine.passes import evaluated
 from lossctl.engine.plan.planner import planned
-from lossctl.engine.plan.request import Job, Request
+from lossctl.engine.plan.request import Request
 from lossctl.engine.threads import Progress
 from lossctl.errors import UsageError
-from lossctl.reports import refusals
-from lossctl.reports.combine import whole
 from lossctl.reports.comparison import differences
-from lossctl.reports.conclude import conclude
 from lossctl.reports.merge import joined, named_checks
 from lossctl.reports.results import Report
 
@@ -54,13 +51,7 @@ def _told(report: Report, losses: bool, models: bool) -> Report:
 
 def _reports(requests: Sequence[Request], progress: Progress | None) -> list[Report]:
     """The report of each loss on one dataset."""
-    return [_report(job, outcome) for job, outcome in evaluated(planned(requests), None, progress)]
-
-
-def _report(job: Job, outcome: Outcome) -> Report:
-    terms = whole(job, outcome)
-    refusals.check(job, outcome, terms)
-    return conclude(job, outcome, terms)
+    return [concluded(job, outcome) for job, outcome in evaluated(planned(requests), None, progress)]
 
 
 def compare(data: object, losses: object, *, baseline: int = 0, **options: Any) -> Report:

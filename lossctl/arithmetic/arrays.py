@@ -11,7 +11,7 @@ Indexes: TypeAlias = npt.NDArray[np.intp]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Ragged:
     """Lists of different lengths: row i holds `values[..., offsets[i]:offsets[i + 1]]`.
 

@@ -71,7 +71,7 @@ class Smallest(NamedTuple):
     value: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Histogram:
     """A statistic of `size` components that merge by sum; each row adds its value, or 1, to that of its bin."""
 

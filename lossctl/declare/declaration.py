@@ -36,7 +36,7 @@ def example(value: float, params: Mapping[str, Any] | None = None, **arrays: obj
     return Example(arrays, value, params or {})
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Hooks:
     """`@huber.gradient` is `huber.hooks.gradient`; what can be declared several times is in the plural.
 
@@ -56,7 +56,7 @@ class Hooks:
     when_absent: dict[str, Kernel] = field(default_factory=dict)
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Loss:
     """A declared loss: callable on NumPy arrays, and the source of its command, help, documentation and tests.
 

@@ -28,7 +28,7 @@ class Param(NamedTuple):
     from_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FileCells:
     """What stands in the file that a parameter names: rows of cells, without a header. `said` is `file:PATH`."""
 

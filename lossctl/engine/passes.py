@@ -38,7 +38,7 @@ def evaluated(work: Work, sink: Sink | None = None, progress: Progress | None = 
     found = []
     for at, (job, places) in enumerate(zip(work.jobs, work.places, strict=True)):
         terms = tuple(ask.terms[place] for place in places)
-        own = replace(ask, terms=terms, rows=job.ask.rows, observe=job.ask.observe, hold=job.ask.hold)
+        own = ask._replace(terms=terms, rows=job.ask.rows, observe=job.ask.observe, hold=job.ask.hold)
         part = replace(outcome.part(at, places), penalties=penalties[at])
         found.append((job._replace(scan=scan, ask=own), part))
     return found
@@ -57,7 +57,7 @@ def _with_truth(scan: Scan) -> Scan:
 
 def _with_classes(scan: Scan, ask: Ask, table: Table, threads: int) -> Ask:
     """What is asked, with parameters as kernels take them; some need a pass over the target to count classes."""
-    return replace(ask, terms=tuple(_with_own_classes(term, scan, table, threads) for term in ask.terms))
+    return ask._replace(terms=tuple(_with_own_classes(term, scan, table, threads) for term in ask.terms))
 
 
 def _with_own_classes(term: Term, scan: Scan, table: Table, threads: int) -> Term:
@@ -103,7 +103,7 @@ def _centred(scan: Scan, ask: Ask, threads: int) -> Ask:
     if outcome.faults:
         return ask  # the evaluation will come upon them too, and tell
     found = {view: _levels(tally.cells, tally.sums(), bindings) for view, tally in outcome.levels.items()}
-    return replace(ask, levels=found)
+    return ask._replace(levels=found)
 
 
 def _levels(cells: Mapping[Any, int], sums: Mapping[str, Array], bindings: tuple[Binding, ...]) -> Levels:
@@ -113,7 +113,7 @@ def _levels(cells: Mapping[Any, int], sums: Mapping[str, Array], bindings: tuple
 
 
 def _about_first_row(scan: Scan, ask: Ask) -> Ask:
-    scout = replace(ask, group=None, by=(), id=None)
+    scout = ask._replace(group=None, by=(), id=None)
     before = 0
     for piece in scan.pieces:
         source = scan.sources[piece.file]
@@ -123,9 +123,9 @@ def _about_first_row(scan: Scan, ask: Ask) -> Ask:
             before += batch.num_rows
             block = clean(scan, scout, *select(scan, scout, batch, scratch, faults), scratch, faults)
             if block.rows and not faults:
-                return replace(ask, terms=tuple(_pivoted(term, block.numbers) for term in ask.terms))
+                return ask._replace(terms=tuple(_pivoted(term, block.numbers) for term in ask.terms))
     nothing = {name: np.zeros(1) for term in ask.terms for name in term.bindings}
-    return replace(ask, terms=tuple(term._replace(pivot=nothing) for term in ask.terms))
+    return ask._replace(terms=tuple(term._replace(pivot=nothing) for term in ask.terms))
 
 
 def _pivoted(term: Term, found: Mapping[Binding, Array]) -> Term:

@@ -41,6 +41,11 @@ class Units:
         self.weights += other.weights
 
     @property
+    def names(self) -> list[str]:
+        """What the units are called."""
+        return ["(all)" if label is None else label for label in self.labels]
+
+    @property
     def counted(self) -> list[bool]:
         """Whether each unit has a value; a unit whose value is undefined does not count."""
         return [not isnan(value) for value in self.values]

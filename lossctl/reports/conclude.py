@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from lossctl.reports.findings import findings
 from lossctl.reports.reduce import Reduced, slice_of
 from lossctl.reports.refusals import coverage
 from lossctl.reports.results import Evaluation, Input, Report, TermValue
-from lossctl.reports.rows import RowList, unit_labels
+
+if TYPE_CHECKING:
+    from lossctl.reports.rows import RowList
 
 Infer: TypeAlias = Callable[[Evaluation, Key, Sequence[Reduced]], Evaluation]
 
 
-def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: RowList | None = None) -> Report:
+def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: "RowList | None" = None) -> Report:
     """The report of a job whose pieces are merged and whose totals `refusals.check` has let pass.
 
     `whole` is each term over the whole dataset, `rows` are the values of rows where they are not reduced.
@@ -46,7 +48,7 @@ def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: RowList
     return Report("compute", inputs, evaluations, checks(job, evaluations), found)
 
 
-def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: RowList | None) -> Evaluation:
+def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: "RowList | None") -> Evaluation:
     """The evaluation of the whole, with what is told once for all slices, and with the values of rows."""
     details = dict(evaluation.details)
     if outcome.missing:
@@ -145,7 +147,7 @@ def _evaluation(job: Job, view: View, key: Key, cells: Sequence[Reduced], outcom
             for spec, factor, cell in zip(specs, factors(job), parts, strict=True)
         ],
         signature=_signature(job, text),
-        places=None if units is None else {"unit": unit_labels(units)},
+        places=None if units is None else {"unit": units.names},
     )
 
 

@@ -150,15 +150,10 @@ def _lists(gradient: Ragged) -> pa.Array:
 def unit_columns(units: Units) -> dict[str, pa.Array]:
     """The columns of unit values: `unit`, the number of its `rows`, `loss`."""
     return {
-        "unit": arrow.texts_column(unit_labels(units)),
+        "unit": arrow.texts_column(units.names),
         "rows": arrow.column_of(np.array(units.rows, dtype=np.int64)),
         "loss": _numbers(np.array(units.values, dtype=np.float64)),
     }
-
-
-def unit_labels(units: Units) -> list[str]:
-    """The labels of units; a dataset that is one unit is `(all)`."""
-    return ["(all)" if label is None else label for label in units.labels]
 
 
 def _numbers(values: Array) -> pa.Array:

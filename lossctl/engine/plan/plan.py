@@ -1,9 +1,8 @@
 """What is to be computed, decided once and picklable: how rows are read, and what a pass wants of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -115,9 +114,8 @@ class Scan(NamedTuple):
         return chosen if self.truth_file is None else (*chosen, *self.truth_file.on)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a pass wants of the rows it is given clean: arrays, and keys that cut them."""
+class Ask(NamedTuple):
+    """The terms evaluated: merged statistics, and perhaps row values, what intervals need of rows, rows of units."""
 
     terms: tuple[Term, ...] = ()
     weight: Binding | None = None
@@ -125,38 +123,20 @@ class Wanted:
     group: str | None = None
     by: tuple[str, ...] = ()
     id: str | None = None
+    rows: RowOutput | None = None
+    observe: tuple[Observe | None, ...] = ()
+    levels: Mapping[View, Levels] = {}
+    memory: int | None = None
+    hold: bool = False
 
     @property
     def views(self) -> list[View]:
-        """The whole, then the slices by each column, then by their crosses."""
-        count = len(self.by)
-        return [view for size in range(count + 1) for view in combinations(range(count), size)]
+        return views(self.by)
 
     def numeric(self) -> Iterator[Binding]:
         """Every distinct binding that is read."""
-        seen: dict[Binding, None] = {}
-        for term in self.terms:
-            seen.update(dict.fromkeys([*term.bindings.values(), *term.columns.values()]))
-        for extra in (self.weight, self.unit_weight, *self.others):
-            if extra is not None:
-                seen[extra] = None
-        yield from seen
-
-    @property
-    def others(self) -> tuple[Binding, ...]:
-        """Bindings that are read beside those of terms and weights."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask(Wanted):
-    """The terms evaluated: merged statistics, and perhaps row values, what intervals need of rows, rows of units."""
-
-    rows: RowOutput | None = None
-    observe: tuple[Observe | None, ...] = ()
-    levels: Mapping[View, Levels] = field(default_factory=dict)
-    memory: int | None = None
-    hold: bool = False
+        terms = (b for term in self.terms for b in (*term.bindings.values(), *term.columns.values()))
+        yield from dict.fromkeys([*terms, *filter(None, (self.weight, self.unit_weight))])
 
     def pivot(self, term: Term, view: View, keys: Sequence[Key]) -> Mapping[str, Array]:
         """What a term is centred on in cells of a view, by role."""
@@ -164,27 +144,57 @@ class Ask(Wanted):
         return term.pivot if levels is None else levels.pivot(term, keys)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountClasses(Wanted):
+class CountClasses(NamedTuple):
     """How often each class (of so many) is the target."""
 
     target: Binding
     size: int
+    terms: tuple[Term, ...] = ()
+    weight: None = None
+    unit_weight: None = None
+    group: None = None
+    by: tuple[str, ...] = ()
+    id: None = None
 
     @property
-    def others(self) -> tuple[Binding, ...]:
-        return (self.target,)
+    def views(self) -> list[View]:
+        return views(())
+
+    def numeric(self) -> Iterator[Binding]:
+        """The target alone."""
+        yield self.target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindMeans(Wanted):
-    """The means of columns in the units and slices, on which their statistics are then centred."""
+class FindMeans(NamedTuple):
+    """The means of columns in the units and slices, on which their statistics are then centred.
+
+    The other columns are read as they will be when terms are evaluated: the same rows count.
+    """
 
     means: tuple[Binding, ...]
+    weight: Binding | None
+    unit_weight: Binding | None
+    group: str | None
+    by: tuple[str, ...]
+    id: str | None
+    terms: tuple[Term, ...] = ()
 
     @property
-    def others(self) -> tuple[Binding, ...]:
-        return self.means
+    def views(self) -> list[View]:
+        return views(self.by)
+
+    def numeric(self) -> Iterator[Binding]:
+        """The columns, and those of weights."""
+        yield from dict.fromkeys([*filter(None, (self.weight, self.unit_weight)), *self.means])
+
+
+# What a pass wants of the rows it is given clean: arrays, and keys that cut them.
+Wanted: TypeAlias = Ask | CountClasses | FindMeans
+
+
+def views(by: Sequence[str]) -> list[View]:
+    """The whole, then the slices by each column, then by their crosses."""
+    return [view for size in range(len(by) + 1) for view in combinations(range(len(by)), size)]
 
 
 def block_rows(bindings: Mapping[Binding, None]) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from lossctl.columns.binding import CLASSES, Binding, Labels, Table
@@ -68,12 +67,11 @@ def _work(asked: Sequence[Asked], data: Dataset) -> Work:
         memory=size_of(first.memory),
     )
     if ask.weight is None and all(term.nested for term in distinct):
-        ask = replace(ask, weight=ask.unit_weight, unit_weight=None)  # a row is a unit
+        ask = ask._replace(weight=ask.unit_weight, unit_weight=None)  # a row is a unit
     scan = scan_of(first, ask, data)
     jobs = [_job(each, data, scan, ask, own) for each, own in zip(asked, places, strict=True)]
     observe = tuple(job.ask.observe[0] if job.ask.observe else None for job in jobs)
-    ask = replace(
-        ask,
+    ask = ask._replace(
         rows=jobs[0].ask.rows if len(jobs) == 1 else None,
         observe=observe if any(observe) else (),
         hold=any(job.ask.hold for job in jobs),
@@ -128,7 +126,7 @@ def _job(asked: Asked, data: Dataset, scan: Scan, ask: Ask, places: tuple[int, .
     """One request with its own part of what is asked."""
     request, losses, parts = asked.request, asked.losses, asked.parts
     reductions = tuple(_reduction(request, loss) for loss in losses)
-    ask = replace(ask, terms=tuple(ask.terms[place] for place in places))
+    ask = ask._replace(terms=tuple(ask.terms[place] for place in places))
     factors = tuple(part.factor for part in parts)
     check_request(request, scan, ask, losses)
     plain = not asked.penalties and asked.blend is None
@@ -136,12 +134,12 @@ def _job(asked: Asked, data: Dataset, scan: Scan, ask: Ask, places: tuple[int, .
     if request.per_row and len(ask.terms) > 1 and not row_wise:
         raise UsageError("--per-row needs terms that all have row values, and no penalty or --combine among them.")
     if (request.per_row or request.reduction == "none") and row_wise:
-        ask = replace(ask, rows=RowOutput(factors, request.gradient))
+        ask = ask._replace(rows=RowOutput(factors, request.gradient))
     if request.ci is not None or request.stats:
         observe = _observe(request, ask, reductions, factors if plain else ())
-        ask = replace(ask, observe=() if observe is None else (observe._replace(terms=places),))
+        ask = ask._replace(observe=() if observe is None else (observe._replace(terms=places),))
     if request.per_row or request.reduction == "none" or request.ci is not None or request.stats:
-        ask = replace(ask, hold=any(term.row_valued for term in ask.terms))
+        ask = ask._replace(hold=any(term.row_valued for term in ask.terms))
     request = request._replace(on=data.on)
     return Job(request, data.table, scan, ask, factors, reductions, asked.penalties, asked.blend)
 
