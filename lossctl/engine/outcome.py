@@ -14,12 +14,12 @@ from lossctl.columns.faults import Fault, Kind, SharedFault, Trouble, described,
 from lossctl.columns.labels import Seen
 from lossctl.engine.block import Held, PieceResult, Tallies, Widths
 from lossctl.engine.plan.plan import Scan, View
-from lossctl.engine.units import Units
 from lossctl.errors import DataError
 from lossctl.sources.source import Piece
 
 if TYPE_CHECKING:
     from lossctl.engine.observed import Observed
+    from lossctl.engine.units import Units
 
 Found = TypeVar("Found")
 TRUTH = -1  # stands for the number of a file where a fault is one of the truth
@@ -40,7 +40,7 @@ class Outcome:
     unit_weights: Tallies = field(default_factory=dict)
     dropped: dict[View, Tally] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
-    units: dict[tuple[int, View], dict[Key, Units]] = field(default_factory=dict)
+    units: "dict[tuple[int, View], dict[Key, Units]]" = field(default_factory=dict)
     observed: "dict[int, Observed]" = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
     counts: Array | None = None

@@ -15,9 +15,7 @@ from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan import expressions
 from lossctl.engine.plan.plan import Ask, View
 from lossctl.engine.plan.request import Job
-from lossctl.reports.bounds import checks
 from lossctl.reports.combine import DRY_RUN, factors, is_single, penalties, slices, value_of
-from lossctl.reports.findings import findings
 from lossctl.reports.reduce import Reduced, slice_of
 from lossctl.reports.refusals import coverage
 from lossctl.reports.results import Evaluation, Input, Report, TermValue
@@ -44,8 +42,16 @@ def conclude(job: Job, outcome: Outcome, whole: Sequence[Reduced], rows: "RowLis
         for source, count in zip(job.scan.sources, outcome.file_rows, strict=True)
     ]
     inputs += _truth_input(job)
-    found = findings(_counts(job, outcome, whole, evaluations[0].skipped), outcome.missing)
-    return Report("compute", inputs, evaluations, checks(job, evaluations), found)
+    report = Report("compute", inputs, evaluations, [])
+    if job.request.max is not None or job.request.min is not None:
+        from lossctl.reports.bounds import checks
+
+        report.checks.extend(checks(job, evaluations))
+    if counts := _counts(job, outcome, whole, evaluations[0].skipped):
+        from lossctl.reports.findings import findings
+
+        report.findings.extend(findings(counts, outcome.missing))
+    return report
 
 
 def _completed(evaluation: Evaluation, job: Job, outcome: Outcome, rows: "RowList | None") -> Evaluation:

@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 
+from lossctl.declare.pitfalls import PITFALLS
 from lossctl.errors import counted, listing
 from lossctl.reports.results import Finding
 
 
 def findings(counts: Mapping[str, int], missing: Mapping[str, int] | None = None) -> list[Finding]:
     """A finding per code and count; that of rows left out tells how many each column lacks (`missing`)."""
-    if not counts:
-        return []
-    from lossctl.declare.pitfalls import PITFALLS
-
     found = []
     for code in sorted(counts):
         kind, count = PITFALLS[code], counts[code]

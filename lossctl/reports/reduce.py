@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from math import isinf, isnan
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from lossctl.declare import registry
 from lossctl.engine.outcome import Outcome
 from lossctl.engine.plan.plan import Ask, Term, View
 from lossctl.engine.terms import unit_remarks
-from lossctl.engine.units import Units, from_tally
 from lossctl.reports.results import Denominator
+
+if TYPE_CHECKING:
+    from lossctl.engine.units import Units
 
 
 class Reduced(NamedTuple):
@@ -33,7 +35,7 @@ class Reduced(NamedTuple):
     units: int | None = None
     details: Mapping[str, Any] = {}
     findings: Mapping[str, int] = {}
-    values: Units | None = None
+    values: "Units | None" = None
     slope: float = 0.0
 
 
@@ -64,6 +66,8 @@ def reduce_term(ask: Ask, index: int, view: View, outcome: Outcome, reduction: s
     else:
         unit_sums = tally.sums()
         finished = kernel.finish(unit_sums, term.resolved, ask.pivot(term, view, keys))
+        from lossctl.engine.units import from_tally
+
         units = from_tally(
             tally, outcome.unit_weights.get((index, view)), finished.tolist(), ask.group is not None, len(view)
         )
@@ -120,7 +124,7 @@ def _row_value(
     return Reduced(value, reason, denominator, rows, 0, counted, details, findings, slope=slope)
 
 
-def _unit_value(units: Units, reduction: str, ask: Ask, findings: Mapping[str, int]) -> Reduced:
+def _unit_value(units: "Units", reduction: str, ask: Ask, findings: Mapping[str, int]) -> Reduced:
     counted = sum(units.counted)
     kind = "units" if ask.unit_weight is None else "unit weights"
     denominator = Denominator(kind, units.weight()) if reduction == "mean" else Denominator("none", 1.0)

@@ -131,7 +131,7 @@ class Stamp(NamedTuple):
     changed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FileSource:
     """A file under the name that messages use; `file` is what is opened where that differs (spooled input)."""
 

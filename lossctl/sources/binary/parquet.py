@@ -103,7 +103,7 @@ def _unreadable(path: str, error: Exception) -> DataError:
     return DataError(f"{path} cannot be read as Parquet: {said} It may be truncated, damaged or of another format.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ParquetSource(FileSource):
     """A Parquet file."""
 

@@ -35,7 +35,7 @@ def _dialect(stamp: Stamp, codec: str | None, options: TextOptions) -> Dialect:
         size *= 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CsvSource(TextSource):
     """A CSV or TSV file."""
 

@@ -12,7 +12,7 @@ from lossctl.sources.text.quotes import Rules
 NO_RULES = Rules()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TextSource(FileSource):
     """A text file; `codec` is how it is compressed, and what is compressed is read in order, as one piece."""
 
