@@ -81,6 +81,8 @@ class Outcome:
             if known != width:
                 odd = Fault(piece.used, [(row, said_width(width))])
                 self.faults.setdefault((file, uneven(binding, known)), Fault()).add(odd, before)
+        # A piece numbers its rows from its own beginning; only here is known how many stand before it. Its blocks are
+        # changed in place: nobody else holds them any more.
         for held in piece.held:
             held.places = held.places + sum(self.file_rows[:file]) + before
         self.file_rows[file] += piece.rows
